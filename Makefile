@@ -1,0 +1,144 @@
+# nvio. `make` builds, `make demo` shows it, `make check` tests it, `make install` installs it.
+#
+#   ASAN=1 UBSAN=1 TSAN=1 DEBUG=1 CC=clang   each combination builds in a tree of its own under build/
+#   WERROR=1 V=1                             warnings are errors; show the commands
+#   CFLAGS LDFLAGS                           added last
+#   PREFIX LIBDIR DESTDIR                    for install
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+VERSION := 0.1.0
+SOVERSION := 0
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+
+# The flavour names the tree: objects of two flavours never meet.
+comma := ,
+flavour := $(if $(filter-out gcc,$(notdir $(CC))),$(notdir $(CC))-)$(if $(DEBUG),debug,release)
+flavour := $(flavour)$(if $(ASAN),-asan)$(if $(UBSAN),-ubsan)$(if $(TSAN),-tsan)
+B ?= build/$(flavour)
+
+sanitize := $(if $(ASAN),-fsanitize=address) $(if $(UBSAN),-fsanitize=undefined -fno-sanitize-recover=all)
+sanitize += $(if $(TSAN),-fsanitize=thread)
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla $(if $(WERROR),-Werror)
+base_cflags := -std=gnu11 -D_GNU_SOURCE $(if $(DEBUG),-O0,-O2) -g -fPIC -pthread -fvisibility=hidden \
+	-fno-strict-aliasing $(warnings) $(sanitize) -Iinclude -DNVIO_VERSION='"$(VERSION)"'
+all_ldflags := -pthread $(sanitize) -Wl,--as-needed $(LDFLAGS)
+libs := -lhugetlbfs
+
+lib_src := $(wildcard lib/*/*.c)
+perf_src := app/nvme_perf.c $(wildcard app/perf/*.c)
+unit_src := $(wildcard test/unit/test_*.c)
+vm_src := $(wildcard test/vm/*.c)
+man_src := $(wildcard man/*.pod)
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+lib_obj := $(call obj,$(lib_src))
+perf_obj := $(call obj,$(perf_src))
+unit_bin := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(unit_src))
+vm_bin := $(patsubst test/vm/%.c,$(B)/test/vm/%,$(vm_src))
+man_out := $(patsubst man/%.pod,$(B)/man/%,$(man_src))
+static_lib := $(B)/libnvio.a
+shared_lib := $(B)/libnvio.so.$(VERSION)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@)
+
+.PHONY: all lib programs tests deps demo check bench-vm install clean help
+all: lib programs $(man_out) $(B)/nvio.pc
+lib: $(static_lib) $(B)/libnvio.so
+programs: $(B)/nvme_perf
+tests: $(unit_bin) $(vm_bin)
+
+help:
+	@sed -n '2,7s/^# \{0,1\}//p' Makefile
+
+# Everything depends on the flags: another CFLAGS or compiler rebuilds the tree.
+flags := $(CC) $(base_cflags) $(CFLAGS) / $(all_ldflags)
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(flags))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(flags))' > $@
+FORCE:
+
+# Applications and the tests of the public API see the public headers only; unit tests see the private ones too.
+$(B)/obj/lib/%.o $(B)/obj/test/unit/%.o: private_inc := -Ilib
+$(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest
+$(B)/obj/app/%.o: private_inc := -Iapp
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(base_cflags) $(private_inc) -MMD -MP $(CFLAGS) -c -o $@ $<
+
+$(static_lib): $(lib_obj)
+	$(call say,AR)
+	$(Q)rm -f $@ && ar crs $@ $^
+
+$(shared_lib): $(lib_obj) lib/nvio.map
+	$(call say,LD)
+	$(Q)$(CC) -shared -Wl,-soname,libnvio.so.$(SOVERSION) -Wl,--version-script=lib/nvio.map \
+		$(if $(sanitize),,-Wl,-z$(comma)defs) -o $@ $(lib_obj) $(all_ldflags) $(libs)
+
+$(B)/libnvio.so: $(shared_lib)
+	$(Q)ln -sf $(<F) $(B)/libnvio.so.$(SOVERSION) && ln -sf libnvio.so.$(SOVERSION) $@
+
+link = $(call say,LD) $(Q)mkdir -p $(@D) && $(CC) -o $@ $(filter %.o %.a,$^) $(all_ldflags) $(libs)
+
+$(B)/nvme_perf: $(perf_obj) $(static_lib)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
+
+# A unit test may reach into the parts of the programs that have no main().
+unit_common := $(call obj,test/unit/tap.c) $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj))
+$(B)/test/unit/%: $(B)/obj/test/unit/%.o $(unit_common) $(static_lib)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs) -lcunit
+
+$(B)/test/vm/%: $(B)/obj/test/vm/%.o $(static_lib)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
+
+$(B)/man/%: man/%.pod
+	@mkdir -p $(@D)
+	$(call say,MAN)
+	$(Q)pod2man --section=$(subst .,,$(suffix $*)) --name=$(basename $*) --release='nvio $(VERSION)' --center=nvio $< $@
+
+$(B)/nvio.pc: nvio.pc.in Makefile
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@prefix@|$(PREFIX)|;s|@libdir@|$(LIBDIR)|;s|@includedir@|$(INCLUDEDIR)|;s|@version@|$(VERSION)|' $< > $@
+
+install: all
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/nvio $(DESTDIR)$(BINDIR)
+	install -m 644 $(static_lib) $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(shared_lib) $(DESTDIR)$(LIBDIR)/
+	ln -sf $(notdir $(shared_lib)) $(DESTDIR)$(LIBDIR)/libnvio.so.$(SOVERSION)
+	ln -sf libnvio.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libnvio.so
+	install -m 644 include/nvio/*.h $(DESTDIR)$(INCLUDEDIR)/nvio/
+	install -m 644 $(B)/nvio.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	install -m 755 $(B)/nvme_perf $(DESTDIR)$(BINDIR)/
+	for page in $(man_out); do section=$${page##*.}; \
+		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section/$${page##*/} || exit 1; done
+
+deps:
+	scripts/deps
+
+demo check bench-vm:
+	@scripts/$@
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+.SECONDARY: $(call obj,$(unit_src) $(vm_src))

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * DMA memory: a heap of hugepages, and memory of the application's own.
+ *
+ * Both belong to an I/O address space and are seen by all devices in it. Thread rule: any thread,
+ * serialised inside; never on the I/O path.
+ */
+#ifndef NVIO_MEM_H
+#define NVIO_MEM_H
+
+#include <nvio/base.h>
+#include <nvio/vfio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What memory is registered in. */
+#define NVIO_MEM_PAGE 4096
+
+/* All zero means the default. */
+struct nvio_heap_opts {
+	size_t size; /* sizeof(struct nvio_heap_opts) */
+	size_t page_len; /* hugepage size: 2 MiB or 1 GiB, or NVIO_HEAP_NO_HUGE; 0: the machine's
+			    default hugepage */
+	size_t first_len; /* bytes to set up at once, rounded up to pages; 0: on demand */
+	size_t max_len; /* bytes of address space kept for the heap; 0: 32 GiB, or what the address
+			   space gives */
+	bool huge_only; /* fail rather than use ordinary pages */
+	bool any_node; /* do not prefer the device's NUMA node */
+};
+
+#define NVIO_HEAP_OPTS                                               \
+	{                                                            \
+		sizeof(struct nvio_heap_opts), 0, 0, 0, false, false \
+	}
+
+/* For page_len: ordinary pages, whatever hugepages there are. */
+#define NVIO_HEAP_NO_HUGE 4096
+
+struct nvio_heap_info {
+	const char *backing; /* of the newest region: "hugetlbfs", "memfd-hugetlb" or "memfd";
+				"none" before the first */
+	size_t page_len; /* of the newest region */
+	size_t len; /* bytes set up, all mapped for DMA */
+	size_t used_len; /* bytes handed out */
+	size_t max_len; /* how far it can grow */
+	uint32_t nr_regions; /* one DMA mapping each */
+};
+
+/**
+ * nvio_heap_open - makes the heap of an address space with options of one's own.
+ *
+ * Optional: nvio_alloc() makes it with the defaults. Needs a device in the address space.
+ *
+ * Return: 0; -EEXIST when there is one; -EINVAL (page size); -ENODEV before the first device;
+ * -ENOMEM.
+ */
+NVIO_API int nvio_heap_open(struct nvio_iommu *iommu, const struct nvio_heap_opts *opts);
+
+/** nvio_heap_get_info - what the heap is made of now. Return: 0. */
+NVIO_API int nvio_heap_get_info(struct nvio_iommu *iommu, struct nvio_heap_info *info);
+
+/**
+ * nvio_alloc - DMA memory from the heap.
+ * @len:   bytes
+ * @align: a power of two up to the heap's page size; 0 means 64
+ *
+ * Resident, mapped for DMA in both directions, at consecutive IOVAs; not cleared. A child of fork()
+ * does not have it.
+ *
+ * Return: the memory, owned by the caller until nvio_free(); NULL (see nvio_last_error()) when @len
+ * is 0, @align is no power of two, or memory, RLIMIT_MEMLOCK or address space ran out.
+ */
+NVIO_API void *nvio_alloc(struct nvio_iommu *iommu, size_t len, size_t align);
+
+/**
+ * nvio_free - gives memory of nvio_alloc() back to the heap. NULL is fine.
+ *
+ * No command that uses it may be outstanding. It stays mapped for DMA until the address space ends.
+ */
+NVIO_API void nvio_free(struct nvio_iommu *iommu, void *addr);
+
+/**
+ * nvio_mem_register - lets commands use memory of the application's own.
+ * @addr: @len:  multiples of NVIO_MEM_PAGE (and of the IOMMU's smallest page, where that is larger)
+ * @rights:      enum nvio_dma_rights
+ *
+ * Any memory: malloc()ed, a file, shared, hugepages. It is pinned, one DMA mapping for all of it.
+ * Keep it mapped in the process until it is unregistered; fork() with such memory outstanding is
+ * the application's risk.
+ *
+ * Return: 0; -EINVAL (alignment, rights, beyond 2^48); -EEXIST when part of it is registered or of
+ * the heap; -ENOMEM (with the bytes needed and allowed in nvio_last_error()); -ENOSPC when IOVAs or
+ * mappings ran out; -ENODEV before the first device.
+ */
+NVIO_API int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len,
+			       unsigned int rights);
+
+/**
+ * nvio_mem_unregister - takes memory out of use.
+ * @addr: @len: exactly as registered
+ *
+ * Return: 0; -EBUSY while a command that uses it is outstanding, and it stays registered; -ENOENT
+ * when there is no such registration.
+ */
+NVIO_API int nvio_mem_unregister(struct nvio_iommu *iommu, void *addr, size_t len);
+
+/**
+ * nvio_mem_iova - where the devices see a piece of memory.
+ * @addr: @len: inside the heap or registered memory
+ * @rights:     what the device is to do with it
+ * @iova:       receives the address of the first byte
+ *
+ * Return: how many bytes from @addr on are at consecutive IOVAs, at most @len (less where two
+ * registrations meet); -EFAULT when the first byte is not registered with these rights.
+ */
+NVIO_API int64_t nvio_mem_iova(struct nvio_iommu *iommu, const void *addr, size_t len,
+			       unsigned int rights, uint64_t *iova);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nvio: a userspace NVMe driver over Linux VFIO.
+ *
+ * One header for everything; each of the headers below also stands alone. nvme.h drives controllers
+ * and is all that most programs need; mem.h owns DMA memory; vfio.h reaches any PCI device, without
+ * the NVMe layer.
+ */
+#ifndef NVIO_NVIO_H
+#define NVIO_NVIO_H
+
+#include <nvio/base.h>
+#include <nvio/vfio.h>
+#include <nvio/mem.h>
+#include <nvio/nvme.h>
+
+#endif

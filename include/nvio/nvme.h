@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * NVMe controllers, namespaces and queue pairs.
+ *
+ * Section numbers are those of the NVM Express Base Specification 2.0 and, with "NVM:", of the NVM
+ * Command Set Specification 1.0. Thread rule: a queue pair belongs to one thread at a time;
+ * everything else may be called from any thread and is serialised inside.
+ */
+#ifndef NVIO_NVME_H
+#define NVIO_NVME_H
+
+#include <nvio/base.h>
+#include <nvio/mem.h>
+#include <nvio/vfio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct nvio_ctrl;
+struct nvio_ns;
+struct nvio_qpair;
+
+/* A submission queue entry (figure 86), little-endian. nvio fills in @cid, and the data pointer
+ * where it is told to. */
+struct nvio_sqe {
+	uint8_t opcode;
+	uint8_t flags;
+	uint16_t cid;
+	uint32_t nsid;
+	uint32_t cdw2;
+	uint32_t cdw3;
+	uint64_t mptr;
+	uint64_t prp1;
+	uint64_t prp2;
+	uint32_t cdw10;
+	uint32_t cdw11;
+	uint32_t cdw12;
+	uint32_t cdw13;
+	uint32_t cdw14;
+	uint32_t cdw15;
+};
+
+/* A finished command. */
+struct nvio_completion {
+	uint64_t user_data; /* as given with the command */
+	uint32_t result; /* dword 0 of the completion, command specific */
+	uint16_t status; /* 0: success; else status code in bits 7:0, its type in 10:8, bit 14: do
+			    not retry (4.6.1) */
+	uint16_t reserved;
+};
+
+/* All zero means the default. */
+struct nvio_ctrl_opts {
+	size_t size; /* sizeof(struct nvio_ctrl_opts) */
+	struct nvio_iommu *iommu; /* address space to join; NULL: one of its own */
+	uint16_t nr_qpairs; /* I/O queue pairs to ask the controller for; 0: 128 */
+	uint32_t admin_timeout_ms; /* deadline of an admin command; 0: 30,000 */
+	uint32_t ready_timeout_ms; /* deadline of enabling and disabling; 0: what the controller
+				      says (CAP.TO) */
+};
+
+#define NVIO_CTRL_OPTS                                       \
+	{                                                    \
+		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0 \
+	}
+
+struct nvio_ctrl_info {
+	const char *name; /* the device, as it was found */
+	char model[41]; /* trailing blanks removed, unprintable bytes as '?' */
+	char serial[21];
+	char firmware[9];
+	uint16_t vendor; /* PCI vendor and device id */
+	uint16_t device;
+	uint32_t version; /* VS register: 0x00010400 is 1.4 */
+	uint32_t nr_namespaces; /* active ones */
+	uint16_t nr_qpairs; /* how many I/O queue pairs the controller granted */
+	uint16_t max_depth; /* of a queue pair: commands outstanding at once (CAP.MQES) */
+	uint32_t max_transfer; /* bytes of one command: MDTS, at most 4 MiB */
+	uint32_t page_len; /* the controller's memory page (CC.MPS) in bytes */
+	int numa_node; /* -1 when the machine has none */
+};
+
+struct nvio_ns_info {
+	uint32_t nsid;
+	uint32_t block_len; /* bytes of data in a logical block */
+	uint32_t metadata_len; /* bytes of metadata with each block */
+	uint32_t max_blocks; /* blocks of one command */
+	uint64_t nr_blocks; /* size of the namespace */
+	uint64_t capacity; /* blocks that may be allocated at once */
+	uint64_t used; /* blocks allocated when it was identified */
+	uint8_t eui64[8]; /* zero when it has none */
+	uint8_t nguid[16];
+	bool metadata_extended; /* metadata lies at the end of each block (else in a buffer of its
+				   own) */
+	uint8_t protection; /* protection information type 1 to 3, 0 when off */
+	bool read_only; /* write protected (8.12) */
+};
+
+/**
+ * nvio_name_split - takes a name apart: "0000:01:00.0/1" is namespace 1 of 0000:01:00.0.
+ * @name:   what the user wrote
+ * @device: receives the device's name, NUL-terminated
+ * @len:    bytes at @device
+ * @nsid:   receives the namespace, 0 when @name has none
+ *
+ * Return: 0; -EINVAL when the part behind '/' is no namespace identifier or the name is empty;
+ * -ENAMETOOLONG.
+ */
+NVIO_API int nvio_name_split(const char *name, char *device, size_t len, uint32_t *nsid);
+
+/**
+ * nvio_ctrl_open - takes a controller into use: resets and enables it, identifies it, asks for I/O
+ * queues.
+ * @device: "0000:01:00.0" (dots accepted for the colons)
+ * @opts:   options, or NULL
+ * @ctrl:   receives the handle; nvio_ctrl_close()
+ *
+ * Every wait has a deadline: the controller's own figure (CAP.TO) for enabling, admin_timeout_ms
+ * for commands.
+ *
+ * Return: 0; what nvio_device_open() and nvio_alloc() return; -ETIMEDOUT (which state, how long);
+ * -EIO when the controller reports a fatal status or refuses a command; -ENODEV when it reads as
+ * all ones (gone); -ENOTSUP when it lacks what nvio needs (NVM command set, doorbells inside
+ * BAR 0).
+ */
+NVIO_API int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts,
+			    struct nvio_ctrl **ctrl);
+
+/**
+ * nvio_ctrl_close - deletes the queue pairs that are left, sends the shutdown notification (3.6.1),
+ * waits for it, and lets the device go.
+ *
+ * Namespaces and queue pairs of it end here. Commands still outstanding are abandoned; their
+ * buffers are no longer written once this returns.
+ */
+NVIO_API void nvio_ctrl_close(struct nvio_ctrl *ctrl);
+
+/** nvio_ctrl_get_info - facts about a controller. Return: 0. */
+NVIO_API int nvio_ctrl_get_info(struct nvio_ctrl *ctrl, struct nvio_ctrl_info *info);
+
+/** nvio_ctrl_iommu - the address space, for nvio_alloc(). Return: the handle, which stays the
+ * controller's. */
+NVIO_API struct nvio_iommu *nvio_ctrl_iommu(struct nvio_ctrl *ctrl);
+
+/** nvio_ctrl_device - the device under the controller. Return: the handle, which stays the
+ * controller's. */
+NVIO_API struct nvio_device *nvio_ctrl_device(struct nvio_ctrl *ctrl);
+
+/**
+ * nvio_ctrl_next_nsid - walks the active namespaces (Identify, CNS 02h).
+ * @nsid: where to go on; 0 to begin
+ *
+ * Return: the smallest active identifier above @nsid; 0 when there is none.
+ */
+NVIO_API uint32_t nvio_ctrl_next_nsid(struct nvio_ctrl *ctrl, uint32_t nsid);
+
+/**
+ * nvio_ctrl_ns - a namespace; it is identified at the first call for it.
+ *
+ * Return: the namespace, owned by the controller; NULL when it is not active or cannot be
+ * identified.
+ */
+NVIO_API struct nvio_ns *nvio_ctrl_ns(struct nvio_ctrl *ctrl, uint32_t nsid);
+
+/** nvio_ns_get_info - facts about a namespace. Return: 0. */
+NVIO_API int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *info);
+
+/**
+ * nvio_admin - sends an admin command and waits for it.
+ * @cmd:    the command; identifier and data pointer are filled in
+ * @data:   its data, in any memory; NULL when it has none
+ * @len:    bytes, at most max_transfer
+ * @result: receives dword 0 of the completion; may be NULL
+ *
+ * The opcode's low two bits say which way the data goes (5).
+ *
+ * Return: 0; a positive NVMe status as in struct nvio_completion; -ETIMEDOUT, after which the
+ * controller takes no more commands; -ENODEV when it is gone; -EINVAL (length); -ENOMEM.
+ */
+NVIO_API int nvio_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, size_t len,
+			uint32_t *result);
+
+/* All zero means the default. */
+struct nvio_qpair_opts {
+	size_t size; /* sizeof(struct nvio_qpair_opts) */
+	uint16_t depth; /* commands outstanding at once; 0: 128; clamped to max_depth with a log
+			   line */
+	bool interrupts; /* completions signal nvio_qpair_fd() */
+};
+
+#define NVIO_QPAIR_OPTS                                  \
+	{                                                \
+		sizeof(struct nvio_qpair_opts), 0, false \
+	}
+
+/**
+ * nvio_qpair_create - makes an I/O queue pair.
+ * @opts:  options, or NULL
+ * @qpair: receives the handle; nvio_qpair_free(), or it ends with the controller
+ *
+ * Return: 0; -ENOSPC when all that the controller granted are in use; -ENOTSUP when interrupts are
+ * asked for and the function has no MSI-X; -ENOMEM; -EIO when the controller refuses; -ETIMEDOUT.
+ */
+NVIO_API int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *opts,
+			       struct nvio_qpair **qpair);
+
+/**
+ * nvio_qpair_free - deletes a queue pair, submission queue first (5.6).
+ *
+ * Commands still outstanding end without a completion; their buffers are the caller's again once
+ * this returns.
+ */
+NVIO_API void nvio_qpair_free(struct nvio_qpair *qpair);
+
+/** nvio_qpair_depth - how many commands fit at once. Return: the depth after clamping. */
+NVIO_API unsigned int nvio_qpair_depth(const struct nvio_qpair *qpair);
+
+/** nvio_qpair_outstanding - how many commands were queued and not yet returned by nvio_poll(). The
+ * owner's thread. */
+NVIO_API unsigned int nvio_qpair_outstanding(const struct nvio_qpair *qpair);
+
+/**
+ * nvio_qpair_fd - an eventfd that counts completion interrupts, for epoll or io_uring.
+ *
+ * Read it before polling; a completion that was not polled yet has signalled it. It is the queue
+ * pair's and not blocking.
+ *
+ * Return: the fd; -ENOTSUP when the queue pair was made without interrupts.
+ */
+NVIO_API int nvio_qpair_fd(const struct nvio_qpair *qpair);
+
+/**
+ * nvio_read - queues a read (NVM:3.2.4). No doorbell yet: nvio_submit() or nvio_poll() rings it.
+ * @buf:       heap or registered memory (NVIO_DMA_WRITE), 4-byte aligned, @nr_blocks * block_len
+ * bytes; untouched by the caller until the completion
+ * @slba:      first block
+ * @nr_blocks: 1 to max_blocks of the namespace
+ * @flags:     enum nvio_io_flags
+ * @user_data: comes back with the completion
+ *
+ * Thread: the queue pair's. No system call, allocation or lock.
+ *
+ * Return: 0; -EAGAIN when @depth commands are outstanding; -EINVAL (blocks beyond the namespace or
+ * the largest transfer, alignment); -EFAULT when @buf is not registered for it; -ENOTSUP when the
+ * blocks carry metadata; -EIO when the queue pair failed.
+ */
+NVIO_API int nvio_read(struct nvio_qpair *qpair, struct nvio_ns *ns, void *buf, uint64_t slba,
+		       uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+
+/** nvio_write - queues a write (NVM:3.2.6); as nvio_read(), with memory that the device may read
+ * (NVIO_DMA_READ). */
+NVIO_API int nvio_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const void *buf,
+			uint64_t slba, uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+
+/**
+ * nvio_flush - queues a flush (7.1): what completed before it is on the medium when it completes.
+ *
+ * Return: 0; -EAGAIN; -EIO.
+ */
+NVIO_API int nvio_flush(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t user_data);
+
+enum nvio_io_flags {
+	NVIO_IO_FUA = 1, /* write: on the medium at completion; read: from the medium */
+	NVIO_IO_LIMITED_RETRY = 2, /* the controller should give up early */
+};
+
+/**
+ * nvio_submit - rings the doorbell once for all commands queued since the last one. Does nothing
+ * when there are none.
+ *
+ * Thread: the queue pair's.
+ *
+ * Return: how many commands it covered; -EIO when the queue pair failed.
+ */
+NVIO_API int nvio_submit(struct nvio_qpair *qpair);
+
+/**
+ * nvio_poll - takes finished commands, and submits what is pending.
+ * @done: receives them, in the order in which they finished
+ * @max:  entries at @done
+ *
+ * Never waits. A completion that names no outstanding command fails the queue pair: this and every
+ * later call on it returns -EIO, and no memory was touched.
+ *
+ * Thread: the queue pair's.
+ *
+ * Return: how many; 0 when there are none; -EIO.
+ */
+NVIO_API int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max);
+
+/**
+ * nvio_wait - polls until enough commands have finished.
+ * @min:        how many to wait for; 1 to @max, clamped to what is outstanding
+ * @timeout_ns: nanoseconds; negative waits as long as it takes
+ *
+ * With interrupts, it sleeps between completions; without, it spins.
+ *
+ * Return: how many there are at @done: fewer than @min only when the time ran out; -ETIMEDOUT when
+ * it did before the first; -EIO.
+ */
+NVIO_API int nvio_wait(struct nvio_qpair *qpair, struct nvio_completion *done, int min, int max,
+		       int64_t timeout_ns);
+
+/**
+ * nvio_status_text - an NVMe status in words.
+ * @status: as in struct nvio_completion, or the positive return of nvio_admin()
+ *
+ * Return: a static string: "LBA out of range".
+ */
+NVIO_API const char *nvio_status_text(unsigned int status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Devices and I/O address spaces over Linux VFIO (<linux/vfio.h>). Usable without the NVMe layer,
+ * for any PCI function that is bound to vfio-pci.
+ *
+ * Thread rule: calls on one iommu or one device may come from any thread, one at a time per device;
+ * mapping and unmapping are serialised inside.
+ */
+#ifndef NVIO_VFIO_H
+#define NVIO_VFIO_H
+
+#include <nvio/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One I/O address space: what all its devices see at an IOVA. */
+struct nvio_iommu;
+
+/* One PCI function. */
+struct nvio_device;
+
+/* What a device may do with mapped memory. */
+enum nvio_dma_rights {
+	NVIO_DMA_READ = 1, /* the device reads it (data of a write command) */
+	NVIO_DMA_WRITE = 2, /* the device writes it (data of a read command) */
+	NVIO_DMA_RW = 3,
+};
+
+/* All zero means the default. */
+struct nvio_iommu_opts {
+	size_t size; /* sizeof(struct nvio_iommu_opts) */
+};
+
+#define NVIO_IOMMU_OPTS                        \
+	{                                      \
+		sizeof(struct nvio_iommu_opts) \
+	}
+
+/* IOVAs from @start to @last, both included. */
+struct nvio_iova_range {
+	uint64_t start;
+	uint64_t last;
+};
+
+struct nvio_iommu_info {
+	const char *type; /* "type1v2" or "type1"; "none" before the first device */
+	uint64_t page_sizes; /* a bit per page size that the IOMMU maps: bit 12 for 4 KiB */
+	uint32_t nr_ranges; /* usable ranges, see nvio_iommu_range() */
+	uint32_t nr_maps; /* mappings in place */
+	uint32_t maps_left; /* mappings that the kernel still allows; UINT32_MAX when it does not
+			       say */
+	uint64_t mapped_len; /* bytes mapped, all of them pinned */
+	int numa_node; /* of the first device; -1 when there is none */
+};
+
+/**
+ * nvio_iommu_open - makes an I/O address space.
+ * @opts:  options, or NULL
+ * @iommu: receives the handle; owned by the caller, nvio_iommu_close()
+ *
+ * It takes its type from the first device that is opened in it. Give it to several controllers, and
+ * memory that is mapped once serves them all.
+ *
+ * Return: 0; -ENOMEM.
+ */
+NVIO_API int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **iommu);
+
+/**
+ * nvio_iommu_close - gives up the caller's handle.
+ *
+ * The address space ends with the last device in it; its memory (heap and mappings) ends then too.
+ */
+NVIO_API void nvio_iommu_close(struct nvio_iommu *iommu);
+
+/**
+ * nvio_iommu_get_info - what the address space can do and holds now.
+ * @info: receives it
+ *
+ * Return: 0.
+ */
+NVIO_API int nvio_iommu_get_info(struct nvio_iommu *iommu, struct nvio_iommu_info *info);
+
+/**
+ * nvio_iommu_range - one of the ranges of IOVAs that may be used; what lies between is reserved
+ * (interrupts, firmware).
+ * @idx:   0 to nr_ranges - 1, ascending
+ * @range: receives it
+ *
+ * Return: 0; -EINVAL when there is no such range.
+ */
+NVIO_API int nvio_iommu_range(struct nvio_iommu *iommu, uint32_t idx,
+			      struct nvio_iova_range *range);
+
+/**
+ * nvio_iommu_map - makes memory visible to the devices at an IOVA of the caller's choice.
+ * @addr:   start, page aligned
+ * @len:    bytes, a multiple of the IOMMU's smallest page
+ * @iova:   where the devices see it, aligned alike, inside one usable range
+ * @rights: enum nvio_dma_rights
+ *
+ * Pins the memory. Most programs want nvio_alloc() or nvio_mem_register() instead, which choose the
+ * IOVA; do not mix the two in one address space.
+ *
+ * Return: 0; -EINVAL (alignment, range, rights); -EEXIST when part of the IOVAs is mapped; -ENOMEM
+ * when RLIMIT_MEMLOCK is too low; -ENOSPC when the kernel allows no more mappings; -EFAULT when
+ * @addr is not mapped in this process; -ENODEV before the first device.
+ */
+NVIO_API int nvio_iommu_map(struct nvio_iommu *iommu, void *addr, size_t len, uint64_t iova,
+			    unsigned int rights);
+
+/**
+ * nvio_iommu_unmap - takes a mapping back.
+ * @iova: @len: exactly as mapped
+ *
+ * No device may still use it.
+ *
+ * Return: 0; -EINVAL when it is no whole mapping; -ENODEV before the first device.
+ */
+NVIO_API int nvio_iommu_unmap(struct nvio_iommu *iommu, uint64_t iova, size_t len);
+
+/* All zero means the default. */
+struct nvio_device_opts {
+	size_t size; /* sizeof(struct nvio_device_opts) */
+	uint32_t class_code; /* refuse a device of another PCI class (24 bits, 0x010802 for NVMe); 0
+				takes any */
+};
+
+#define NVIO_DEVICE_OPTS                           \
+	{                                          \
+		sizeof(struct nvio_device_opts), 0 \
+	}
+
+struct nvio_device_info {
+	const char *name; /* as it was found: "0000:01:00.0"; lives as long as the device */
+	uint32_t flags; /* VFIO_DEVICE_FLAGS_* of <linux/vfio.h> */
+	uint32_t nr_regions; /* highest region index + 1 */
+	uint32_t nr_irqs; /* highest interrupt index + 1 */
+	uint32_t class_code; /* PCI class, 24 bits */
+	uint16_t vendor; /* PCI vendor and device id */
+	uint16_t device;
+	int numa_node; /* -1 when the machine has none */
+	bool can_reset;
+};
+
+/**
+ * nvio_device_open - takes a PCI function into use.
+ * @iommu:  the address space that it joins
+ * @name:   its address: "0000:01:00.0", "01:00.0", or with dots for the colons
+ * @opts:   options, or NULL
+ * @device: receives the handle; nvio_device_close()
+ *
+ * The kernel resets the function and leaves its bus mastering off. The device holds the address
+ * space: @iommu may be closed before it.
+ *
+ * Return: 0; -EINVAL (name, class); -ENODEV when there is none; -EBUSY when another driver or
+ * process has it; -ENOTSUP when it has no IOMMU; -EPERM when its group is not viable or interrupts
+ * are not isolated; -EACCES when this user may not open the group; -ENOENT when the kernel's VFIO
+ * is not loaded; -EPROTO when it does not speak version 0; -ENOMEM.
+ */
+NVIO_API int nvio_device_open(struct nvio_iommu *iommu, const char *name,
+			      const struct nvio_device_opts *opts, struct nvio_device **device);
+
+/**
+ * nvio_device_close - lets go of a function. The kernel ends its DMA and resets it.
+ */
+NVIO_API void nvio_device_close(struct nvio_device *device);
+
+NVIO_API int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *info);
+
+/**
+ * nvio_device_reset - resets the function (VFIO_DEVICE_RESET).
+ *
+ * Bus mastering and interrupts have to be set up again after it.
+ *
+ * Return: 0; -ENOTSUP when the function cannot be reset alone; -errno of the kernel.
+ */
+NVIO_API int nvio_device_reset(struct nvio_device *device);
+
+/* Region indices are VFIO's: 0 to 5 are the BARs, 7 is configuration space. */
+#define NVIO_REGION_BAR0   0
+#define NVIO_REGION_CONFIG 7
+
+/* How many mappable areas of a region are reported. */
+#define NVIO_REGION_AREAS 16
+
+struct nvio_region_info {
+	uint64_t len; /* bytes; 0 when the region does not exist */
+	uint32_t flags; /* VFIO_REGION_INFO_FLAG_* */
+	bool msix_mappable; /* the MSI-X table may lie in a mapping */
+	uint32_t type; /* device-specific regions: type and subtype; else 0 */
+	uint32_t subtype;
+	uint32_t nr_areas; /* areas that mmap() allows: one for the whole region, or the sparse ones
+			    */
+	struct {
+		uint64_t offset; /* from the start of the region */
+		uint64_t len;
+	} areas[NVIO_REGION_AREAS];
+};
+
+/**
+ * nvio_device_region - what a region is.
+ *
+ * Return: 0; -EINVAL when there is no such index; -EPROTO when the kernel's answer makes no sense.
+ */
+NVIO_API int nvio_device_region(struct nvio_device *device, uint32_t idx,
+				struct nvio_region_info *info);
+
+/**
+ * nvio_device_region_map - maps part of a region into this process.
+ * @idx:    the region
+ * @offset: @len: bytes from its start; rounded outward to pages inside
+ * @addr:   receives the address of @offset, for reading and writing; valid until the device is
+ * closed
+ *
+ * Return: 0; -ENOTSUP when the region does not allow it there: use nvio_device_region_read() and
+ * _write(); -EINVAL.
+ */
+NVIO_API int nvio_device_region_map(struct nvio_device *device, uint32_t idx, uint64_t offset,
+				    size_t len, void **addr);
+
+/**
+ * nvio_device_region_read - reads from a region by system call; works for every region that can be
+ * read.
+ * @buf: @len: 1, 2, 4 or 8 bytes at once for registers; any length for ROMs and the like
+ *
+ * Return: 0; -EINVAL outside the region; -EIO when fewer bytes came; -errno of the kernel.
+ */
+NVIO_API int nvio_device_region_read(struct nvio_device *device, uint32_t idx, uint64_t offset,
+				     void *buf, size_t len);
+
+/** nvio_device_region_write - as nvio_device_region_read(), the other way. */
+NVIO_API int nvio_device_region_write(struct nvio_device *device, uint32_t idx, uint64_t offset,
+				      const void *buf, size_t len);
+
+/**
+ * nvio_device_bus_master - allows or forbids the function to start DMA (PCI Command register, bit
+ * 2).
+ *
+ * Return: 0 or -errno.
+ */
+NVIO_API int nvio_device_bus_master(struct nvio_device *device, bool on);
+
+/**
+ * nvio_device_intx - allows or forbids the function to assert INTx (PCI Command register, bit 10).
+ *
+ * A program that polls switches it off, or an unserviced interrupt line stays asserted.
+ *
+ * Return: 0 or -errno.
+ */
+NVIO_API int nvio_device_intx(struct nvio_device *device, bool on);
+
+/* Interrupt indices are VFIO's. */
+enum nvio_irq {
+	NVIO_IRQ_INTX = 0,
+	NVIO_IRQ_MSI = 1,
+	NVIO_IRQ_MSIX = 2,
+	NVIO_IRQ_ERR = 3, /* the device failed */
+	NVIO_IRQ_REQ = 4, /* the host wants the device back */
+};
+
+struct nvio_irq_info {
+	uint32_t flags; /* VFIO_IRQ_INFO_* */
+	uint32_t nr_vectors; /* 0 when the function has none of this kind */
+};
+
+/** nvio_device_irq - what interrupts of one kind the function has. Return: 0; -EINVAL for an
+ * unknown index. */
+NVIO_API int nvio_device_irq(struct nvio_device *device, enum nvio_irq irq,
+			     struct nvio_irq_info *info);
+
+/**
+ * nvio_device_irq_enable - allocates interrupt vectors, none of which signals anything yet.
+ * @nr: how many, from vector 0
+ *
+ * Return: 0; -EINVAL when the function has fewer; -EBUSY when another kind is enabled; -ENOSPC when
+ * the host has none left.
+ */
+NVIO_API int nvio_device_irq_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t nr);
+
+/**
+ * nvio_device_irq_set - says which eventfd a vector signals.
+ * @vector: 0 to the enabled number - 1
+ * @fd:     an eventfd, which stays the caller's; -1 for none
+ *
+ * Return: 0; -EINVAL; -errno of the kernel.
+ */
+NVIO_API int nvio_device_irq_set(struct nvio_device *device, enum nvio_irq irq, uint32_t vector,
+				 int fd);
+
+/** nvio_device_irq_disable - frees all vectors of one kind. Return: 0 or -errno. */
+NVIO_API int nvio_device_irq_disable(struct nvio_device *device, enum nvio_irq irq);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The accesses that a device takes part in: registers, and memory that it reads and writes by DMA.
+ *
+ * The only place for volatile and for barriers. Each barrier's use says which two accesses it keeps
+ * in order and who reads the other side.
+ */
+#ifndef NVIO_LIB_BASE_MMIO_H
+#define NVIO_LIB_BASE_MMIO_H
+
+#include <endian.h>
+#include <stdint.h>
+
+_Static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "registers and queue entries are little-endian");
+
+static inline uint32_t nvio_mmio_read32(const void *addr)
+{
+	return *(const volatile uint32_t *)addr;
+}
+
+static inline void nvio_mmio_write32(void *addr, uint32_t value)
+{
+	*(volatile uint32_t *)addr = value;
+}
+
+/* Memory that the device writes while we look at it: one load, of just this width. */
+static inline uint16_t nvio_dma_load16(const void *addr)
+{
+	return *(const volatile uint16_t *)addr;
+}
+
+/*
+ * nvio_dma_wmb: stores to memory that the device reads come before the register store that tells it
+ * of them. x86 keeps stores in order, so only the compiler has to be held back.
+ */
+static inline void nvio_dma_wmb(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("" ::: "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile("dmb oshst" ::: "memory");
+#else
+	__sync_synchronize();
+#endif
+}
+
+/* nvio_dma_rmb: a load that found the device's data there comes before the loads of that data. */
+static inline void nvio_dma_rmb(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("" ::: "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile("dmb oshld" ::: "memory");
+#else
+	__sync_synchronize();
+#endif
+}
+
+/* A hint that this thread only waits. */
+static inline void nvio_cpu_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield" ::: "memory");
+#endif
+}
+
+#endif

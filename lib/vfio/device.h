@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The device object, and what a way of reaching devices has to bring.
+ *
+ * device.c, region.c, config.c and irq.c check requests against what the device says of itself and
+ * keep the state; the operations below only carry them out.
+ */
+#ifndef NVIO_LIB_VFIO_DEVICE_H
+#define NVIO_LIB_VFIO_DEVICE_H
+
+#include <sys/types.h>
+
+#include <nvio/vfio.h>
+
+#include "vfio/pci.h"
+
+/* More than any PCI function shows; a bound on what a device may claim. */
+#define NVIO_REGIONS_MAX 64
+#define NVIO_IRQS_MAX    16
+
+struct nvio_region {
+	struct nvio_region_info info;
+	uint64_t fd_offset; /* where the region lies in the device's file */
+};
+
+struct nvio_device_ops {
+	int (*region)(struct nvio_device *device, uint32_t idx, struct nvio_region *region);
+	/* @offset and @len are whole pages. Returns the address or MAP_FAILED with errno. */
+	void *(*map)(struct nvio_device *device, uint32_t idx, uint64_t offset, size_t len);
+	/* Bytes moved, or -errno. */
+	ssize_t (*read)(struct nvio_device *device, uint32_t idx, uint64_t offset, void *buf,
+			size_t len);
+	ssize_t (*write)(struct nvio_device *device, uint32_t idx, uint64_t offset, const void *buf,
+			 size_t len);
+	int (*irq)(struct nvio_device *device, uint32_t irq, struct nvio_irq_info *info);
+	/* @flags as in struct vfio_irq_set; @fds are @count eventfds, or NULL with DATA_NONE. */
+	int (*irq_set)(struct nvio_device *device, uint32_t irq, uint32_t flags, uint32_t start,
+		       uint32_t count, const int *fds);
+	int (*reset)(struct nvio_device *device);
+	void (*close)(struct nvio_device *device);
+};
+
+struct nvio_mapping;
+
+struct nvio_device {
+	const struct nvio_device_ops *ops;
+	struct nvio_iommu *iommu; /* referenced */
+	int fd;
+	struct nvio_pci pci;
+	uint32_t flags;
+	uint32_t nr_regions;
+	uint32_t nr_irqs;
+	struct nvio_region regions[NVIO_REGIONS_MAX];
+	uint32_t vectors[NVIO_IRQS_MAX]; /* enabled, per kind */
+	struct nvio_mapping *mappings;
+};
+
+/* Reads every region's description. Returns 0 or -errno. */
+int nvio_device_read_regions(struct nvio_device *device);
+
+/* Takes back all mappings of regions. */
+void nvio_device_unmap_regions(struct nvio_device *device);
+
+/*
+ * Fills @region from an answer to VFIO_DEVICE_GET_REGION_INFO with its capabilities: @len bytes at
+ * @answer. Returns 0; -EPROTO when it makes no sense.
+ */
+int nvio_region_parse(const void *answer, size_t len, struct nvio_region *region);
+
+/* The kernel's way: a device fd of VFIO, on which nvio_kernel_ops work. Fills in flags and counts.
+ * Returns 0 or -errno. */
+extern const struct nvio_device_ops nvio_kernel_ops;
+int nvio_kernel_device_info(struct nvio_device *device);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Why a device cannot be had, in words: looked up only once something has failed.
+ *
+ * Each function writes a clause into @buf (never more than @len bytes), "" when it finds nothing.
+ */
+#ifndef NVIO_LIB_VFIO_EXPLAIN_H
+#define NVIO_LIB_VFIO_EXPLAIN_H
+
+#include <stddef.h>
+
+/* The NVMe controllers of this machine with their drivers. */
+void nvio_explain_controllers(char *buf, size_t len);
+
+/* What uses the block devices of a function: "nvme0n1p1 is mounted on /mnt". */
+void nvio_explain_block_use(const char *pci_name, char *buf, size_t len);
+
+/* Each device of an IOMMU group with its driver. */
+void nvio_explain_group(int group, char *buf, size_t len);
+
+/* Which process has a file open: "held by process 123 (qemu)". */
+void nvio_explain_holder(const char *path, char *buf, size_t len);
+
+/* Who may open a file: "user 0, group 0, mode 0600". */
+void nvio_explain_mode(const char *path, char *buf, size_t len);
+
+/* Bytes of this process that count against RLIMIT_MEMLOCK now. */
+unsigned long long nvio_locked_len(void);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * VFIO groups; see group.h. Each failure is explained here: this is where most set-ups go wrong.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "vfio/explain.h"
+#include "vfio/group.h"
+#include "vfio/sysfs.h"
+
+struct nvio_group {
+	struct nvio_group *next;
+	int id;
+	int fd;
+};
+
+static int open_error(int err, const char *path, const struct nvio_pci *pci)
+{
+	char why[NVIO_PATH_LEN];
+
+	switch (err) {
+	case EACCES:
+	case EPERM:
+		nvio_explain_mode(path, why, sizeof(why));
+		return nvio_error(EACCES,
+				  "%s: no permission on %s (%s): give this user access with `chown "
+				  "%u %s`, or run as root",
+				  pci->name, path, why, (unsigned int)geteuid(), path);
+	case EBUSY:
+		nvio_explain_holder(path, why, sizeof(why));
+		return nvio_error(EBUSY, "%s: %s is in use: %s", pci->name, path, why);
+	case ENOENT:
+		return nvio_error(ENODEV,
+				  "%s: %s does not exist though the device is bound to vfio-pci",
+				  pci->name, path);
+	default:
+		return nvio_error(err, "%s: cannot open %s: %s", pci->name, path, strerror(err));
+	}
+}
+
+int nvio_group_attach_error(int err, const struct nvio_pci *pci)
+{
+	char siblings[NVIO_PATH_LEN];
+
+	switch (err) {
+	case EPERM:
+		return nvio_error(EPERM,
+				  "%s: the IOMMU does not isolate interrupts (no interrupt "
+				  "remapping): enable it in the firmware, or accept the risk with "
+				  "allow_unsafe_interrupts=1 of vfio_iommu_type1",
+				  pci->name);
+	case EBUSY:
+		nvio_explain_group(pci->group, siblings, sizeof(siblings));
+		return nvio_error(EBUSY,
+				  "%s: IOMMU group %d is attached elsewhere; its devices: %s",
+				  pci->name, pci->group, siblings);
+	default:
+		return nvio_error(err, "%s: IOMMU group %d cannot be attached: %s", pci->name,
+				  pci->group, strerror(err));
+	}
+}
+
+static int check_viable(int fd, const struct nvio_pci *pci)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	char siblings[NVIO_PATH_LEN];
+
+	if (ioctl(fd, VFIO_GROUP_GET_STATUS, &status))
+		return nvio_error(errno, "%s: group %d does not tell its status: %s", pci->name,
+				  pci->group, strerror(errno));
+	if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
+		return 0;
+	nvio_explain_group(pci->group, siblings, sizeof(siblings));
+	return nvio_error(EPERM,
+			  "%s: IOMMU group %d is not viable: every device in it must be bound to "
+			  "vfio-pci or to no driver; it holds %s",
+			  pci->name, pci->group, siblings);
+}
+
+int nvio_group_join(struct nvio_group **groups, int container, const struct nvio_pci *pci)
+{
+	char path[NVIO_PATH_LEN];
+	struct nvio_group *group;
+	int err;
+
+	for (group = *groups; group; group = group->next) {
+		if (group->id == pci->group)
+			return 0;
+	}
+	group = calloc(1, sizeof(*group));
+	if (!group)
+		return nvio_error(ENOMEM, "no memory for a VFIO group");
+	group->id = pci->group;
+	snprintf(path, sizeof(path), "%s/vfio/%d", nvio_roots.dev, pci->group);
+	group->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (group->fd < 0) {
+		err = open_error(errno, path, pci);
+		goto free_group;
+	}
+	err = check_viable(group->fd, pci);
+	if (err)
+		goto close_fd;
+	if (ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &container)) {
+		err = nvio_group_attach_error(errno, pci);
+		goto close_fd;
+	}
+	group->next = *groups;
+	*groups = group;
+	return 0;
+
+close_fd:
+	close(group->fd);
+free_group:
+	free(group);
+	return err;
+}
+
+int nvio_group_open_device(struct nvio_group *groups, const struct nvio_pci *pci)
+{
+	int fd;
+
+	while (groups->id != pci->group)
+		groups = groups->next;
+	fd = ioctl(groups->fd, VFIO_GROUP_GET_DEVICE_FD, pci->name);
+	if (fd < 0)
+		return nvio_error(errno, "%s: the kernel does not hand the device out: %s",
+				  pci->name, strerror(errno));
+	/* The ioctl sets close-on-exec since Linux 3.16; older kernels are not supported. */
+	return fd;
+}
+
+void nvio_groups_close(struct nvio_group *groups)
+{
+	while (groups) {
+		struct nvio_group *next = groups->next;
+
+		close(groups->fd);
+		free(groups);
+		groups = next;
+	}
+}

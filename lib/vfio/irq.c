@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Interrupts as eventfds.
+ *
+ * All vectors that will be wanted are allocated at once, without an eventfd; one is given to a
+ * vector later. Most kernels cannot enlarge the number of MSI-X vectors while some are enabled.
+ */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "vfio/device.h"
+
+int nvio_device_irq(struct nvio_device *device, enum nvio_irq irq, struct nvio_irq_info *info)
+{
+	*info = (struct nvio_irq_info){ 0 };
+	if ((uint32_t)irq >= device->nr_irqs)
+		return nvio_error(EINVAL, "%s has no interrupt index %d", device->pci.name, irq);
+	return device->ops->irq(device, irq, info);
+}
+
+static int check_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t nr)
+{
+	struct nvio_irq_info info;
+	int err = nvio_device_irq(device, irq, &info);
+
+	if (err)
+		return err;
+	if (!nr || nr > info.nr_vectors)
+		return nvio_error(EINVAL, "%s has %u vectors of interrupt index %d, not %u",
+				  device->pci.name, info.nr_vectors, irq, nr);
+	for (int other = NVIO_IRQ_INTX; other <= NVIO_IRQ_MSIX; other++) {
+		if (irq <= NVIO_IRQ_MSIX && device->vectors[other])
+			return nvio_error(EBUSY,
+					  "%s: interrupts of index %d are enabled already; one "
+					  "kind at a time",
+					  device->pci.name, other);
+	}
+	return 0;
+}
+
+int nvio_device_irq_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t nr)
+{
+	int err = check_enable(device, irq, nr);
+	int *fds;
+
+	if (err)
+		return err;
+	fds = malloc(nr * sizeof(*fds));
+	if (!fds)
+		return nvio_error(ENOMEM, "no memory for %u interrupt vectors", nr);
+	for (uint32_t i = 0; i < nr; i++)
+		fds[i] = -1;
+	err = device->ops->irq_set(
+		device, irq, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, 0, nr, fds);
+	free(fds);
+	if (!err)
+		device->vectors[irq] = nr;
+	return err;
+}
+
+int nvio_device_irq_set(struct nvio_device *device, enum nvio_irq irq, uint32_t vector, int fd)
+{
+	if ((uint32_t)irq >= NVIO_IRQS_MAX || vector >= device->vectors[irq])
+		return nvio_error(EINVAL, "%s: vector %u of interrupt index %d is not enabled",
+				  device->pci.name, vector, irq);
+	return device->ops->irq_set(device, irq,
+				    VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, vector,
+				    1, &fd);
+}
+
+int nvio_device_irq_disable(struct nvio_device *device, enum nvio_irq irq)
+{
+	if ((uint32_t)irq >= NVIO_IRQS_MAX || !device->vectors[irq])
+		return 0;
+	device->vectors[irq] = 0;
+	return device->ops->irq_set(
+		device, irq, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0, NULL);
+}

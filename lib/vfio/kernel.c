@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A device behind an fd of the kernel's VFIO: system calls and the explanation of their errors, no
+ * state of its own.
+ */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "vfio/caps.h"
+#include "vfio/device.h"
+
+int nvio_kernel_device_info(struct nvio_device *device)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+
+	if (ioctl(device->fd, VFIO_DEVICE_GET_INFO, &info))
+		return nvio_error(errno, "%s does not tell what it is: %s", device->pci.name,
+				  strerror(errno));
+	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI))
+		return nvio_error(ENOTSUP, "%s is no PCI device to VFIO", device->pci.name);
+	device->flags = info.flags;
+	device->nr_regions = info.num_regions;
+	device->nr_irqs = info.num_irqs;
+	return 0;
+}
+
+static int kernel_region(struct nvio_device *device, uint32_t idx, struct nvio_region *region)
+{
+	struct vfio_region_info request = { .index = idx };
+	size_t len;
+	void *answer;
+	int err;
+
+	answer = nvio_caps_ioctl(device->fd, VFIO_DEVICE_GET_REGION_INFO, &request, sizeof(request),
+				 &len, &err);
+	/* An index that the function does not have, such as VGA. */
+	if (!answer && err == -EINVAL)
+		return 0;
+	if (!answer)
+		return nvio_error(-err, "%s does not tell what region %u is: %s", device->pci.name,
+				  idx, strerror(-err));
+	err = nvio_region_parse(answer, len, region);
+	free(answer);
+	return err;
+}
+
+static void *kernel_map(struct nvio_device *device, uint32_t idx, uint64_t offset, size_t len)
+{
+	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, device->fd,
+		    (off_t)(device->regions[idx].fd_offset + offset));
+}
+
+static ssize_t kernel_read(struct nvio_device *device, uint32_t idx, uint64_t offset, void *buf,
+			   size_t len)
+{
+	ssize_t n = pread(device->fd, buf, len, (off_t)(device->regions[idx].fd_offset + offset));
+
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t kernel_write(struct nvio_device *device, uint32_t idx, uint64_t offset,
+			    const void *buf, size_t len)
+{
+	ssize_t n = pwrite(device->fd, buf, len, (off_t)(device->regions[idx].fd_offset + offset));
+
+	return n < 0 ? -errno : n;
+}
+
+static int kernel_irq(struct nvio_device *device, uint32_t irq, struct nvio_irq_info *info)
+{
+	struct vfio_irq_info request = { .argsz = sizeof(request), .index = irq };
+
+	if (ioctl(device->fd, VFIO_DEVICE_GET_IRQ_INFO, &request)) {
+		/* ERR and REQ are missing on some functions. */
+		if (errno == EINVAL)
+			return 0;
+		return nvio_error(errno, "%s does not tell its interrupts: %s", device->pci.name,
+				  strerror(errno));
+	}
+	info->flags = request.flags;
+	info->nr_vectors = request.count;
+	return 0;
+}
+
+static int kernel_irq_set(struct nvio_device *device, uint32_t irq, uint32_t flags, uint32_t start,
+			  uint32_t count, const int *fds)
+{
+	size_t fds_len = fds ? count * sizeof(*fds) : 0;
+	struct vfio_irq_set *request = calloc(1, sizeof(*request) + fds_len);
+	int err = 0;
+
+	if (!request)
+		return nvio_error(ENOMEM, "no memory for %u interrupt vectors", count);
+	request->argsz = (uint32_t)(sizeof(*request) + fds_len);
+	request->flags = flags;
+	request->index = irq;
+	request->start = start;
+	request->count = count;
+	if (fds)
+		memcpy(request->data, fds, fds_len);
+	if (ioctl(device->fd, VFIO_DEVICE_SET_IRQS, request))
+		err = nvio_error(errno, "%s: interrupt index %u, vectors %u + %u: %s",
+				 device->pci.name, irq, start, count, strerror(errno));
+	free(request);
+	return err;
+}
+
+static int kernel_reset(struct nvio_device *device)
+{
+	if (ioctl(device->fd, VFIO_DEVICE_RESET))
+		return nvio_error(errno, "%s: reset failed: %s", device->pci.name, strerror(errno));
+	return 0;
+}
+
+static void kernel_close(struct nvio_device *device)
+{
+	close(device->fd);
+}
+
+const struct nvio_device_ops nvio_kernel_ops = {
+	.region = kernel_region,
+	.map = kernel_map,
+	.read = kernel_read,
+	.write = kernel_write,
+	.irq = kernel_irq,
+	.irq_set = kernel_irq_set,
+	.reset = kernel_reset,
+	.close = kernel_close,
+};

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The VFIO container with its TYPE1 IOMMU: choosing the type, its limits, mapping; see type1.h.
+ * Groups are in group.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/error.h"
+#include "vfio/caps.h"
+#include "vfio/explain.h"
+#include "vfio/group.h"
+#include "vfio/sysfs.h"
+#include "vfio/type1.h"
+
+struct type1 {
+	int fd;
+	int type; /* VFIO_TYPE1v2_IOMMU or VFIO_TYPE1_IOMMU */
+	struct nvio_group *groups;
+};
+
+/* What an x86 interrupt write looks like; reserved where the kernel does not list ranges. */
+#define MSI_START 0xfee00000ull
+#define MSI_LAST  0xfeefffffull
+#define OLD_LAST  ((1ull << 39) - 1)
+
+static const char *type1_name(struct nvio_iommu *iommu)
+{
+	struct type1 *t = iommu->backend;
+
+	return t->type == VFIO_TYPE1v2_IOMMU ? "type1v2" : "type1";
+}
+
+static int explain_nomem(const struct nvio_map *map)
+{
+	unsigned long long locked = nvio_locked_len();
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY ||
+	    locked + map->len <= limit.rlim_cur)
+		return nvio_error(ENOMEM, "the kernel is out of memory mapping %zu bytes for DMA",
+				  map->len);
+	return nvio_error(ENOMEM,
+			  "mapping %zu bytes for DMA needs RLIMIT_MEMLOCK of %llu bytes (%llu are "
+			  "locked already), it is %llu: raise it with `ulimit -l %llu`, "
+			  "LimitMEMLOCK= or limits.conf",
+			  map->len, locked + map->len, locked, (unsigned long long)limit.rlim_cur,
+			  (locked + map->len + 1023) / 1024);
+}
+
+static int type1_map(struct nvio_iommu *iommu, const struct nvio_map *map)
+{
+	struct type1 *t = iommu->backend;
+	struct vfio_iommu_type1_dma_map request = {
+		.argsz = sizeof(request),
+		.flags = (map->rights & NVIO_DMA_READ ? VFIO_DMA_MAP_FLAG_READ : 0) |
+			 (map->rights & NVIO_DMA_WRITE ? VFIO_DMA_MAP_FLAG_WRITE : 0),
+		.vaddr = (uintptr_t)map->addr,
+		.iova = map->iova,
+		.size = map->len,
+	};
+
+	if (!ioctl(t->fd, VFIO_IOMMU_MAP_DMA, &request))
+		return 0;
+	switch (errno) {
+	case ENOMEM:
+		return explain_nomem(map);
+	case EEXIST:
+		return nvio_error(EEXIST, "part of IOVA 0x%" PRIx64 " + %zu is mapped already",
+				  map->iova, map->len);
+	case EFAULT:
+		return nvio_error(EFAULT,
+				  "memory %p + %zu cannot be pinned: it is not mapped in this "
+				  "process with the rights 0x%x",
+				  map->addr, map->len, map->rights);
+	case ENOSPC:
+		return nvio_error(ENOSPC, "the kernel allows no more DMA mappings: raise "
+					  "dma_entry_limit of vfio_iommu_type1");
+	default:
+		return nvio_error(errno, "mapping %p + %zu at IOVA 0x%" PRIx64 " failed: %s",
+				  map->addr, map->len, map->iova, strerror(errno));
+	}
+}
+
+static int type1_unmap(struct nvio_iommu *iommu, uint64_t iova, size_t len)
+{
+	struct type1 *t = iommu->backend;
+	struct vfio_iommu_type1_dma_unmap request = { .argsz = sizeof(request),
+						      .iova = iova,
+						      .size = len };
+
+	if (ioctl(t->fd, VFIO_IOMMU_UNMAP_DMA, &request))
+		return nvio_error(errno, "unmapping IOVA 0x%" PRIx64 " + %zu failed: %s", iova, len,
+				  strerror(errno));
+	/* The kernel answers how much it unmapped: 0 when nothing was there. */
+	if (request.size != len)
+		return nvio_error(EINVAL, "IOVA 0x%" PRIx64 " + %zu is no whole mapping", iova,
+				  len);
+	return 0;
+}
+
+static void type1_close(struct nvio_iommu *iommu)
+{
+	struct type1 *t = iommu->backend;
+
+	nvio_groups_close(t->groups);
+	close(t->fd);
+	free(t);
+}
+
+static const struct nvio_iommu_ops type1_ops = {
+	.type = type1_name,
+	.map = type1_map,
+	.unmap = type1_unmap,
+	.close = type1_close,
+};
+
+static int take_ranges(struct nvio_iommu *iommu, const void *cap, size_t len)
+{
+	struct vfio_iommu_type1_info_cap_iova_range head;
+	const char *ranges = (const char *)cap + sizeof(head);
+
+	if (len < sizeof(head))
+		return nvio_error(EPROTO, "the IOVA range capability is cut off");
+	memcpy(&head, cap, sizeof(head));
+	if (head.nr_iovas > (len - sizeof(head)) / sizeof(struct vfio_iova_range))
+		return nvio_error(EPROTO,
+				  "the IOVA range capability promises %u ranges and holds fewer",
+				  head.nr_iovas);
+	iommu->nr_ranges = 0;
+	for (uint32_t i = 0; i < head.nr_iovas && i < NVIO_IOMMU_RANGES; i++) {
+		struct vfio_iova_range range;
+		uint64_t least = i ? iommu->ranges[i - 1].last + 1 : 0;
+
+		memcpy(&range, ranges + i * sizeof(range), sizeof(range));
+		if (range.start > range.end || range.start < least)
+			return nvio_error(EPROTO, "IOVA range %u makes no sense", i);
+		iommu->ranges[iommu->nr_ranges++] =
+			(struct nvio_iova_range){ range.start, range.end };
+	}
+	return 0;
+}
+
+static int take_cap(void *arg, uint16_t id, uint16_t version, const void *cap, size_t len)
+{
+	struct nvio_iommu *iommu = arg;
+	struct vfio_iommu_type1_info_dma_avail avail;
+
+	(void)version;
+	if (id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE)
+		return take_ranges(iommu, cap, len);
+	if (id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL) {
+		if (len < sizeof(avail))
+			return nvio_error(EPROTO, "the DMA mapping capability is cut off");
+		memcpy(&avail, cap, sizeof(avail));
+		iommu->max_maps = avail.avail;
+	}
+	return 0;
+}
+
+int nvio_type1_parse_info(struct nvio_iommu *iommu, const void *answer, size_t len)
+{
+	struct vfio_iommu_type1_info info;
+
+	memcpy(&info, answer, sizeof(info));
+	iommu->page_sizes =
+		info.flags & VFIO_IOMMU_INFO_PGSIZES ? info.iova_pgsizes : (uint64_t)getpagesize();
+	if (!iommu->page_sizes)
+		return nvio_error(EPROTO, "the IOMMU names no page size");
+	iommu->ranges[0] = (struct nvio_iova_range){ 0, MSI_START - 1 };
+	iommu->ranges[1] = (struct nvio_iova_range){ MSI_LAST + 1, OLD_LAST };
+	iommu->nr_ranges = 2;
+	iommu->max_maps = UINT32_MAX;
+	if (!(info.flags & VFIO_IOMMU_INFO_CAPS))
+		return 0;
+	return nvio_caps_walk(answer, len, sizeof(info), info.cap_offset, take_cap, iommu);
+}
+
+static int read_info(struct nvio_iommu *iommu, int fd)
+{
+	struct vfio_iommu_type1_info request = { 0 };
+	size_t len;
+	void *answer;
+	int err;
+
+	answer = nvio_caps_ioctl(fd, VFIO_IOMMU_GET_INFO, &request, sizeof(request), &len, &err);
+	if (!answer)
+		return nvio_error(-err, "the IOMMU does not tell its limits: %s", strerror(-err));
+	err = nvio_type1_parse_info(iommu, answer, len);
+	free(answer);
+	return err;
+}
+
+static int open_container(void)
+{
+	char path[NVIO_PATH_LEN], mode[64];
+	int fd, version;
+
+	snprintf(path, sizeof(path), "%s/vfio/vfio", nvio_roots.dev);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES) {
+		nvio_explain_mode(path, mode, sizeof(mode));
+		return nvio_error(EACCES, "no permission on %s (%s): it should be mode 0666", path,
+				  mode);
+	}
+	if (fd < 0)
+		return nvio_error(errno, "%s: %s: load the driver with `modprobe vfio-pci`", path,
+				  strerror(errno));
+	version = ioctl(fd, VFIO_GET_API_VERSION);
+	if (version != VFIO_API_VERSION) {
+		close(fd);
+		return nvio_error(EPROTO, "%s speaks VFIO API version %d, nvio speaks %d", path,
+				  version, VFIO_API_VERSION);
+	}
+	return fd;
+}
+
+/* Gives the container its type; its first group is in it. */
+static int set_type(struct type1 *t, const struct nvio_pci *pci)
+{
+	static const int types[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU };
+	int err = EOPNOTSUPP;
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		if (ioctl(t->fd, VFIO_CHECK_EXTENSION, types[i]) <= 0)
+			continue;
+		if (!ioctl(t->fd, VFIO_SET_IOMMU, types[i])) {
+			t->type = types[i];
+			return 0;
+		}
+		err = errno;
+	}
+	if (err == EOPNOTSUPP)
+		return nvio_error(ENOTSUP, "the kernel has no TYPE1 IOMMU driver: load it with "
+					   "`modprobe vfio_iommu_type1`");
+	return nvio_group_attach_error(err, pci);
+}
+
+static int make_backend(struct nvio_iommu *iommu, const struct nvio_pci *pci)
+{
+	struct type1 *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t)
+		return nvio_error(ENOMEM, "no memory for a VFIO container");
+	t->fd = open_container();
+	if (t->fd < 0) {
+		err = t->fd;
+		goto free_t;
+	}
+	err = nvio_group_join(&t->groups, t->fd, pci);
+	if (err)
+		goto close_fd;
+	err = set_type(t, pci);
+	if (!err)
+		err = read_info(iommu, t->fd);
+	if (err)
+		goto close_groups;
+	iommu->backend = t;
+	iommu->numa_node = pci->numa_node;
+	iommu->ops = &type1_ops;
+	nvio_log(NVIO_LOG_INFO,
+		 "%s: group %d in a VFIO container of type %s, %u IOVA ranges, up to 0x%" PRIx64,
+		 pci->name, pci->group, type1_name(iommu), iommu->nr_ranges,
+		 iommu->nr_ranges ? iommu->ranges[iommu->nr_ranges - 1].last : 0);
+	return 0;
+
+close_groups:
+	nvio_groups_close(t->groups);
+close_fd:
+	close(t->fd);
+free_t:
+	free(t);
+	return err;
+}
+
+int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci)
+{
+	struct type1 *t;
+	int ret;
+
+	pthread_mutex_lock(&iommu->lock);
+	if (!iommu->ops)
+		ret = make_backend(iommu, pci);
+	else if (iommu->ops != &type1_ops)
+		ret = nvio_error(EINVAL,
+				 "%s: the address space is of type %s, a PCI device needs one of "
+				 "its own",
+				 pci->name, iommu->ops->type(iommu));
+	else
+		ret = nvio_group_join(&((struct type1 *)iommu->backend)->groups,
+				      ((struct type1 *)iommu->backend)->fd, pci);
+	if (!ret) {
+		t = iommu->backend;
+		ret = nvio_group_open_device(t->groups, pci);
+	}
+	pthread_mutex_unlock(&iommu->lock);
+	return ret;
+}

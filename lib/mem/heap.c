@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The DMA heap; see heap.h.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/error.h"
+#include "mem/heap.h"
+#include "vfio/iommu.h"
+
+#define MIB              (1ull << 20)
+#define GIB              (1ull << 30)
+#define WINDOW_MAX       (32 * GIB)
+#define WINDOW_MIN       (16 * MIB)
+#define REGION_MIN       (2 * MIB)
+#define GROWTH_MAX       (1 * GIB)
+#define ALIGN_MIN        64u
+#define PLAIN_REGION_LEN (2 * MIB)
+
+struct block {
+	char *addr;
+	size_t len;
+	uint32_t region;
+};
+
+static int compare_blocks(const void *a, const void *b)
+{
+	const struct block *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+/* Address space of @len bytes at a multiple of @align, with nothing in it. NULL when there is none.
+ */
+static char *reserve_window(size_t len, size_t align)
+{
+	char *p = mmap(NULL, len + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
+	char *start;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	start = (char *)align_up((uintptr_t)p, align);
+	if (start > p)
+		munmap(p, (size_t)(start - p));
+	if (start < p + align)
+		munmap(start + len, (size_t)(p + align - start));
+	return start;
+}
+
+/*
+ * The window is aligned to 1 GiB at both ends, so that the IOMMU can use its largest pages; a small
+ * address space has to do with less.
+ */
+static int init_window(struct nvio_heap *heap, struct nvio_space *iovas, size_t wanted)
+{
+	size_t least = heap->page_len > WINDOW_MIN ? heap->page_len : WINDOW_MIN;
+
+	for (size_t len = wanted; len >= least; len = align_down(len / 2, least)) {
+		size_t align = len >= GIB ? GIB : len >= least ? least : REGION_MIN;
+
+		if (nvio_space_take(iovas, len, align, 0, &heap->iova))
+			continue;
+		heap->window = reserve_window(len, align);
+		if (heap->window) {
+			heap->max_len = len;
+			return 0;
+		}
+		nvio_space_add(iovas, heap->iova, len);
+	}
+	return nvio_error(ENOMEM,
+			  "no window of %zu bytes is left for the DMA heap, neither in IOVAs "
+			  "(longest free range: %" PRIu64 " bytes) nor in addresses",
+			  least, nvio_space_longest(iovas));
+}
+
+static int choose_page_len(struct nvio_heap *heap)
+{
+	size_t page_len = heap->opts.page_len;
+
+	if (!page_len) {
+		heap->page_len = nvio_hugepage_len();
+		return 0;
+	}
+	if (page_len == NVIO_HEAP_NO_HUGE) {
+		heap->page_len = 0;
+		return 0;
+	}
+	if (!is_power_of_two(page_len) || !nvio_hugepage_exists(page_len))
+		return nvio_error(EINVAL, "this machine has no hugepages of %zu bytes", page_len);
+	heap->page_len = page_len;
+	return 0;
+}
+
+int nvio_heap_init(struct nvio_heap *heap, struct nvio_iommu *iommu, struct nvio_space *iovas,
+		   const struct nvio_heap_opts *opts)
+{
+	size_t wanted;
+	int err;
+
+	memset(heap, 0, sizeof(*heap));
+	if (opts)
+		memcpy(&heap->opts, opts, min_u64(opts->size, sizeof(*opts)));
+	heap->node = heap->opts.any_node ? -1 : iommu->numa_node;
+	err = choose_page_len(heap);
+	if (err)
+		return err;
+	wanted = heap->opts.max_len ? heap->opts.max_len : WINDOW_MAX;
+	wanted = align_up(max_u64(wanted, WINDOW_MIN), max_u64(heap->page_len, REGION_MIN));
+	err = init_window(heap, iovas, wanted);
+	if (err)
+		return err;
+	heap->open = true;
+	if (!heap->opts.first_len)
+		return 0;
+	err = nvio_heap_grow(heap, iommu, heap->opts.first_len);
+	if (err) {
+		uint64_t iova = heap->iova, len = heap->max_len;
+
+		nvio_heap_fini(heap, iommu);
+		nvio_space_add(iovas, iova, len);
+	}
+	return err;
+}
+
+void nvio_heap_fini(struct nvio_heap *heap, struct nvio_iommu *iommu)
+{
+	if (!heap->open)
+		return;
+	tdestroy(heap->blocks, free);
+	for (uint32_t i = 0; i < heap->nr_regions; i++) {
+		struct nvio_heap_region *region = &heap->regions[i];
+		uint64_t offset = (uint64_t)((char *)region->pages.addr - heap->window);
+
+		nvio_iommu_unmap(iommu, heap->iova + offset, region->pages.len);
+		nvio_pages_put(&region->pages);
+		nvio_space_free(&region->space);
+	}
+	free(heap->regions);
+	munmap(heap->window, heap->max_len);
+	memset(heap, 0, sizeof(*heap));
+}
+
+static void tell_plain(struct nvio_heap *heap, size_t len)
+{
+	char node[32] = "";
+
+	if (heap->told_plain || !heap->page_len)
+		return;
+	heap->told_plain = true;
+	if (heap->node >= 0)
+		snprintf(node, sizeof(node), " on node %d", heap->node);
+	nvio_log(NVIO_LOG_WARN,
+		 "DMA memory is of ordinary pages: hugepages would need %zu MiB = %zu x %zu MiB%s, "
+		 "%ld are free (`echo %zu > /proc/sys/vm/nr_hugepages` reserves them)",
+		 len >> 20, len / heap->page_len, heap->page_len >> 20, node,
+		 nvio_hugepages_free(heap->page_len, heap->node), len / heap->page_len);
+}
+
+/* Finds memory for @need bytes at the end of what is filled: hugepages, else ordinary pages. */
+static int get_pages(struct nvio_heap *heap, size_t need, struct nvio_pages *pages)
+{
+	char *at = heap->window + heap->len;
+	size_t left = heap->max_len - heap->len;
+	size_t huge = align_up(need, max_u64(heap->page_len, REGION_MIN));
+
+	if (heap->page_len && huge <= left &&
+	    !nvio_pages_huge(pages, at, huge, heap->page_len, heap->node))
+		return 0;
+	if (heap->opts.huge_only)
+		return nvio_error(ENOMEM,
+				  "the DMA heap needs %zu MiB = %zu more hugepages of %zu MiB, %ld "
+				  "are free",
+				  huge >> 20, heap->page_len ? huge / heap->page_len : 0,
+				  heap->page_len >> 20,
+				  nvio_hugepages_free(heap->page_len, heap->node));
+	need = align_up(need, PLAIN_REGION_LEN);
+	if (need > left)
+		return nvio_error(
+			ENOMEM,
+			"the DMA heap of %zu bytes cannot grow by %zu: it was opened with "
+			"a limit of %zu",
+			heap->len, need, heap->max_len);
+	if (nvio_pages_plain(pages, at, need, heap->node))
+		return nvio_error(ENOMEM, "no memory for %zu more bytes of DMA heap", need);
+	tell_plain(heap, huge);
+	/* Hugepages need alignment: after an ordinary region of another size the rest stays
+	 * ordinary. */
+	if (heap->page_len && !is_aligned(heap->len + need, heap->page_len))
+		heap->page_len = 0;
+	return 0;
+}
+
+static int add_region(struct nvio_heap *heap, struct nvio_iommu *iommu,
+		      const struct nvio_pages *pages)
+{
+	struct nvio_heap_region *regions, *region;
+	struct nvio_map map = {
+		.addr = pages->addr,
+		.len = pages->len,
+		.iova = heap->iova + heap->len,
+		.rights = NVIO_DMA_RW,
+		.fd = pages->fd,
+	};
+	int err;
+
+	regions = realloc(heap->regions, (heap->nr_regions + 1) * sizeof(*regions));
+	if (!regions)
+		return nvio_error(ENOMEM, "no memory for a heap region");
+	heap->regions = regions;
+	region = &regions[heap->nr_regions];
+	memset(region, 0, sizeof(*region));
+	region->pages = *pages;
+	if (nvio_space_add(&region->space, heap->len, pages->len))
+		return nvio_error(ENOMEM, "no memory for a heap region");
+	err = nvio_iommu_map_fd(iommu, &map);
+	if (err) {
+		nvio_space_free(&region->space);
+		return err;
+	}
+	heap->nr_regions++;
+	heap->len += pages->len;
+	return 0;
+}
+
+int nvio_heap_grow(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t need)
+{
+	/* By half of what there is, so that the number of mappings stays small. */
+	size_t generous = max_u64(need, min_u64(heap->len / 2, GROWTH_MAX));
+	struct nvio_pages pages;
+	int err = get_pages(heap, generous, &pages);
+
+	if (err && generous > need)
+		err = get_pages(heap, need, &pages);
+	if (err)
+		return err;
+	err = add_region(heap, iommu, &pages);
+	if (err)
+		nvio_pages_put(&pages);
+	else
+		nvio_log(NVIO_LOG_DEBUG, "DMA heap: %zu bytes more of %s", pages.len,
+			 pages.backing);
+	return err;
+}
+
+static void *take_from(struct nvio_heap *heap, uint32_t idx, size_t len, size_t align)
+{
+	struct block *block = malloc(sizeof(*block));
+	uint64_t offset;
+
+	if (!block)
+		return NULL;
+	if (nvio_space_take(&heap->regions[idx].space, len, align, 0, &offset)) {
+		free(block);
+		return NULL;
+	}
+	*block = (struct block){ heap->window + offset, len, idx };
+	if (!tsearch(block, &heap->blocks, compare_blocks)) {
+		nvio_space_add(&heap->regions[idx].space, offset, len);
+		free(block);
+		return NULL;
+	}
+	heap->used_len += len;
+	return block->addr;
+}
+
+void *nvio_heap_take(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t len, size_t align)
+{
+	void *p;
+
+	len = align_up(len, ALIGN_MIN);
+	align = max_u64(align, ALIGN_MIN);
+	/* Newest first: older regions are the fuller ones. */
+	for (uint32_t i = heap->nr_regions; i-- > 0;) {
+		p = take_from(heap, i, len, align);
+		if (p)
+			return p;
+	}
+	if (nvio_heap_grow(heap, iommu, len))
+		return NULL;
+	p = take_from(heap, heap->nr_regions - 1, len, align);
+	if (!p)
+		nvio_error(ENOMEM, "no memory to keep track of a heap block");
+	return p;
+}
+
+int nvio_heap_give(struct nvio_heap *heap, void *addr)
+{
+	struct block key = { .addr = addr }, *block, **found;
+
+	found = tfind(&key, &heap->blocks, compare_blocks);
+	if (!found)
+		return nvio_error(ENOENT, "%p was not allocated from this DMA heap", addr);
+	block = *found;
+	tdelete(&key, &heap->blocks, compare_blocks);
+	nvio_space_add(&heap->regions[block->region].space, (uint64_t)(block->addr - heap->window),
+		       block->len);
+	heap->used_len -= block->len;
+	free(block);
+	return 0;
+}

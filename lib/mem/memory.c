@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * All memory that the devices of one address space may reach; see memory.h.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "mem/memory.h"
+#include "vfio/iommu.h"
+
+/* IOVAs below are left out: a zero or nearly zero address in a command is a mistake and should
+ * fault. */
+#define IOVA_MIN (1ull << 20)
+/* PRP entries and the like keep flags nowhere, but no device needs addresses beyond this. */
+#define IOVA_LAST ((1ull << 62) - 1)
+
+static int feed_iovas(struct nvio_memory *memory)
+{
+	struct nvio_iommu *iommu = memory->iommu;
+	uint64_t page = nvio_iommu_page_len(iommu);
+
+	for (uint32_t i = 0; i < iommu->nr_ranges; i++) {
+		uint64_t start = align_up(max_u64(iommu->ranges[i].start, IOVA_MIN), page);
+		uint64_t end = align_down(min_u64(iommu->ranges[i].last, IOVA_LAST) + 1, page);
+
+		if (end > start && nvio_space_add(&memory->iovas, start, end - start))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void memory_free(void *owner)
+{
+	struct nvio_memory *memory = owner;
+
+	for (size_t i = 0; i < memory->nr_registrations; i++)
+		nvio_iommu_unmap(memory->iommu, memory->registrations[i].iova,
+				 memory->registrations[i].len);
+	free(memory->registrations);
+	nvio_heap_fini(&memory->heap, memory->iommu);
+	nvio_space_free(&memory->iovas);
+	nvio_table_fini(&memory->table);
+	pthread_mutex_destroy(&memory->lock);
+	free(memory);
+}
+
+static struct nvio_memory *memory_new(struct nvio_iommu *iommu)
+{
+	struct nvio_memory *memory = aligned_alloc(CACHE_LINE, sizeof(*memory));
+
+	if (!memory)
+		return NULL;
+	memset(memory, 0, sizeof(*memory));
+	memory->iommu = iommu;
+	pthread_mutex_init(&memory->lock, NULL);
+	if (nvio_table_init(&memory->table) || feed_iovas(memory)) {
+		memory_free(memory);
+		return NULL;
+	}
+	return memory;
+}
+
+struct nvio_memory *nvio_memory_of(struct nvio_iommu *iommu)
+{
+	struct nvio_memory *memory;
+
+	pthread_mutex_lock(&iommu->lock);
+	memory = iommu->owner;
+	if (!memory && !iommu->ops) {
+		nvio_error(ENODEV, "the address space has no device yet: open one first");
+	} else if (!memory) {
+		memory = memory_new(iommu);
+		if (!memory)
+			nvio_error(ENOMEM, "no memory for the address space's tables");
+		iommu->owner = memory;
+		iommu->owner_free = memory_free;
+	}
+	pthread_mutex_unlock(&iommu->lock);
+	return memory;
+}
+
+static int open_heap(struct nvio_memory *memory, const struct nvio_heap_opts *opts)
+{
+	int err = nvio_heap_init(&memory->heap, memory->iommu, &memory->iovas, opts);
+
+	if (err)
+		return err;
+	memory->window = (uintptr_t)memory->heap.window;
+	memory->window_iova = memory->heap.iova;
+	__atomic_store_n(&memory->window_len, memory->heap.len, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* Why there is no memory object: as an errno, the sentence being set. */
+static int no_memory_error(const struct nvio_iommu *iommu)
+{
+	return iommu->ops ? -ENOMEM : -ENODEV;
+}
+
+int nvio_heap_open(struct nvio_iommu *iommu, const struct nvio_heap_opts *opts)
+{
+	struct nvio_memory *memory = nvio_memory_of(iommu);
+	int err;
+
+	if (!memory)
+		return no_memory_error(iommu);
+	pthread_mutex_lock(&memory->lock);
+	if (memory->heap.open)
+		err = nvio_error(EEXIST, "the address space has a DMA heap already: open it before "
+					 "the first allocation and controller");
+	else
+		err = open_heap(memory, opts);
+	pthread_mutex_unlock(&memory->lock);
+	return err;
+}
+
+int nvio_heap_get_info(struct nvio_iommu *iommu, struct nvio_heap_info *info)
+{
+	struct nvio_memory *memory;
+	const struct nvio_heap *heap;
+
+	*info = (struct nvio_heap_info){ .backing = "none" };
+	pthread_mutex_lock(&iommu->lock);
+	memory = iommu->owner;
+	pthread_mutex_unlock(&iommu->lock);
+	if (!memory)
+		return 0;
+	pthread_mutex_lock(&memory->lock);
+	heap = &memory->heap;
+	if (heap->nr_regions) {
+		info->backing = heap->regions[heap->nr_regions - 1].pages.backing;
+		info->page_len = heap->regions[heap->nr_regions - 1].pages.page_len;
+	}
+	info->len = heap->len;
+	info->used_len = heap->used_len;
+	info->max_len = heap->max_len;
+	info->nr_regions = heap->nr_regions;
+	pthread_mutex_unlock(&memory->lock);
+	return 0;
+}
+
+void *nvio_alloc(struct nvio_iommu *iommu, size_t len, size_t align)
+{
+	struct nvio_memory *memory = nvio_memory_of(iommu);
+	void *p = NULL;
+
+	if (!memory)
+		return NULL;
+	if (!len || len > SIZE_MAX / 2 || (align && !is_power_of_two(align))) {
+		nvio_error(EINVAL, "an allocation of %zu bytes aligned to %zu makes no sense", len,
+			   align);
+		return NULL;
+	}
+	pthread_mutex_lock(&memory->lock);
+	if (memory->heap.open || !open_heap(memory, NULL))
+		p = nvio_heap_take(&memory->heap, memory->iommu, len, align);
+	__atomic_store_n(&memory->window_len, memory->heap.len, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&memory->lock);
+	return p;
+}
+
+void nvio_free(struct nvio_iommu *iommu, void *addr)
+{
+	struct nvio_memory *memory;
+
+	if (!addr)
+		return;
+	memory = nvio_memory_of(iommu);
+	if (!memory)
+		return;
+	pthread_mutex_lock(&memory->lock);
+	if (nvio_heap_give(&memory->heap, addr))
+		nvio_log(NVIO_LOG_ERROR, "nvio_free: %s", nvio_last_error());
+	pthread_mutex_unlock(&memory->lock);
+}
+
+void nvio_mem_user_add(struct nvio_memory *memory, struct nvio_mem_user *user)
+{
+	pthread_mutex_lock(&memory->lock);
+	user->next = memory->users;
+	memory->users = user;
+	pthread_mutex_unlock(&memory->lock);
+}
+
+void nvio_mem_user_remove(struct nvio_memory *memory, struct nvio_mem_user *user)
+{
+	struct nvio_mem_user **at;
+
+	pthread_mutex_lock(&memory->lock);
+	for (at = &memory->users; *at; at = &(*at)->next) {
+		if (*at == user) {
+			*at = user->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&memory->lock);
+}

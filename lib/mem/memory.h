@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * All memory that the devices of one address space may reach: the heap, registered memory, and
+ * their IOVAs.
+ *
+ * Hangs on the address space's owner slot and ends with it. The I/O path only reads: the heap's
+ * window by arithmetic, everything else through the table; neither takes the lock.
+ */
+#ifndef NVIO_LIB_MEM_MEMORY_H
+#define NVIO_LIB_MEM_MEMORY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <nvio/mem.h>
+
+#include "base/bits.h"
+#include "mem/heap.h"
+#include "mem/space.h"
+#include "mem/table.h"
+
+/* Somebody whose outstanding commands may use registered memory: asked before it is unregistered.
+ */
+struct nvio_mem_user {
+	struct nvio_mem_user *next;
+	bool (*uses)(struct nvio_mem_user *user, uintptr_t addr, size_t len);
+};
+
+struct nvio_registration {
+	uintptr_t addr;
+	size_t len;
+	uint64_t iova;
+};
+
+struct nvio_memory {
+	/* Read on the I/O path, by every queue pair: a cache line that is hardly ever written.
+	 * window_len only grows. */
+	uintptr_t window;
+	size_t window_len; /* bytes of the window that are memory */
+	uint64_t window_iova;
+	struct nvio_table table;
+
+	_Alignas(CACHE_LINE) pthread_mutex_t lock; /* over all below */
+	struct nvio_iommu *iommu;
+	struct nvio_space iovas;
+	struct nvio_heap heap;
+	struct nvio_registration *registrations; /* unordered */
+	size_t nr_registrations;
+	size_t registrations_room;
+	struct nvio_mem_user *users;
+};
+
+/* The memory of an address space, made at the first call. NULL with the error set when there is no
+ * device yet. */
+struct nvio_memory *nvio_memory_of(struct nvio_iommu *iommu);
+
+void nvio_mem_user_add(struct nvio_memory *memory, struct nvio_mem_user *user);
+void nvio_mem_user_remove(struct nvio_memory *memory, struct nvio_mem_user *user);
+
+/* Whether @len > 0 bytes at @addr lie in the heap's window: then they are at consecutive IOVAs from
+ * *@iova on. */
+static inline bool nvio_memory_in_window(const struct nvio_memory *memory, uintptr_t addr,
+					 size_t len, uint64_t *iova)
+{
+	uintptr_t offset = addr - memory->window;
+	size_t window_len = __atomic_load_n(&memory->window_len, __ATOMIC_RELAXED);
+
+	*iova = memory->window_iova + offset;
+	return offset < window_len && len <= window_len - offset;
+}
+
+/*
+ * Finds memory that is not of the heap: how many of the @len bytes at @addr have @rights and lie at
+ * consecutive IOVAs from *@iova on; 0 when the first has not.
+ */
+size_t nvio_memory_run(const struct nvio_memory *memory, uintptr_t addr, size_t len,
+		       unsigned int rights, uint64_t *iova);
+
+#endif

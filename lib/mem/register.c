@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Memory of the application's own: registering, unregistering, and looking up where the devices see
+ * it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "mem/memory.h"
+#include "vfio/iommu.h"
+
+#define LARGE_PAGE (2ull << 20)
+
+static int check_registration(const struct nvio_memory *memory, uintptr_t addr, size_t len,
+			      unsigned int rights)
+{
+	uint64_t page = max_u64(NVIO_MEM_PAGE, nvio_iommu_page_len(memory->iommu));
+	const uintptr_t limit = 1ull << NVIO_TABLE_VA_BITS;
+	uintptr_t window = (uintptr_t)memory->heap.window;
+
+	if (!len || !is_aligned(addr | len, page))
+		return nvio_error(
+			EINVAL,
+			"memory %p + %zu cannot be registered: address and length must be "
+			"multiples of %zu",
+			(void *)addr, len, (size_t)page);
+	if (addr >= limit || len > limit - addr)
+		return nvio_error(EINVAL, "memory %p + %zu lies beyond 2^%d", (void *)addr, len,
+				  NVIO_TABLE_VA_BITS);
+	if (!rights || (rights & ~(unsigned int)NVIO_DMA_RW))
+		return nvio_error(EINVAL, "0x%x are no DMA rights", rights);
+	if (window && addr < window + memory->heap.max_len && addr + len > window)
+		return nvio_error(EEXIST, "memory %p + %zu is of the DMA heap", (void *)addr, len);
+	if (nvio_table_any(&memory->table, addr, len))
+		return nvio_error(EEXIST, "part of memory %p + %zu is registered already",
+				  (void *)addr, len);
+	return 0;
+}
+
+static int make_room(struct nvio_memory *memory)
+{
+	size_t room = memory->registrations_room ? memory->registrations_room * 2 : 16;
+	struct nvio_registration *larger;
+
+	if (memory->nr_registrations < memory->registrations_room)
+		return 0;
+	larger = realloc(memory->registrations, room * sizeof(*larger));
+	if (!larger)
+		return nvio_error(ENOMEM, "no memory to keep track of a registration");
+	memory->registrations = larger;
+	memory->registrations_room = room;
+	return 0;
+}
+
+static int add_registration(struct nvio_memory *memory, uintptr_t addr, size_t len,
+			    unsigned int rights)
+{
+	uint64_t align = len >= LARGE_PAGE ? LARGE_PAGE : nvio_iommu_page_len(memory->iommu);
+	uint64_t iova;
+	int err = make_room(memory);
+
+	if (err)
+		return err;
+	/* Equal offsets in a large page, so that the IOMMU can use them. */
+	if (nvio_space_take(&memory->iovas, len, align, addr, &iova))
+		return nvio_error(ENOSPC,
+				  "no IOVAs are left for %zu bytes; longest free range: %llu", len,
+				  (unsigned long long)nvio_space_longest(&memory->iovas));
+	err = nvio_iommu_map(memory->iommu, (void *)addr, len, iova, rights);
+	if (err)
+		goto give_iova;
+	err = nvio_table_set(&memory->table, addr, len, iova, rights);
+	if (err) {
+		err = nvio_error(ENOMEM, "no memory for the table of registered memory");
+		goto unmap;
+	}
+	memory->registrations[memory->nr_registrations++] =
+		(struct nvio_registration){ addr, len, iova };
+	return 0;
+
+unmap:
+	nvio_iommu_unmap(memory->iommu, iova, len);
+give_iova:
+	nvio_space_add(&memory->iovas, iova, len);
+	return err;
+}
+
+int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len, unsigned int rights)
+{
+	struct nvio_memory *memory = nvio_memory_of(iommu);
+	int err;
+
+	if (!memory)
+		return iommu->ops ? -ENOMEM : -ENODEV;
+	pthread_mutex_lock(&memory->lock);
+	err = check_registration(memory, (uintptr_t)addr, len, rights);
+	if (!err)
+		err = add_registration(memory, (uintptr_t)addr, len, rights);
+	pthread_mutex_unlock(&memory->lock);
+	return err;
+}
+
+static struct nvio_registration *find(struct nvio_memory *memory, uintptr_t addr, size_t len)
+{
+	for (size_t i = 0; i < memory->nr_registrations; i++) {
+		struct nvio_registration *r = &memory->registrations[i];
+
+		if (r->addr == addr && r->len == len)
+			return r;
+	}
+	return NULL;
+}
+
+static bool in_use(const struct nvio_memory *memory, uintptr_t addr, size_t len)
+{
+	for (struct nvio_mem_user *user = memory->users; user; user = user->next) {
+		if (user->uses(user, addr, len))
+			return true;
+	}
+	return false;
+}
+
+static int remove_registration(struct nvio_memory *memory, uintptr_t addr, size_t len)
+{
+	struct nvio_registration *r = find(memory, addr, len);
+	uint64_t iova;
+	int err;
+
+	if (!r)
+		return nvio_error(ENOENT, "memory %p + %zu is not registered", (void *)addr, len);
+	if (in_use(memory, addr, len))
+		return nvio_error(EBUSY,
+				  "memory %p + %zu is used by a command that is outstanding: poll "
+				  "its queue pair first",
+				  (void *)addr, len);
+	iova = r->iova;
+	nvio_table_clear(&memory->table, addr, len);
+	err = nvio_iommu_unmap(memory->iommu, iova, len);
+	/* What could not be unmapped may still be reached by the device: its IOVAs are never used
+	 * again. */
+	if (!err)
+		err = nvio_space_add(&memory->iovas, iova, len);
+	*r = memory->registrations[--memory->nr_registrations];
+	return err;
+}
+
+int nvio_mem_unregister(struct nvio_iommu *iommu, void *addr, size_t len)
+{
+	struct nvio_memory *memory = nvio_memory_of(iommu);
+	int err;
+
+	if (!memory)
+		return iommu->ops ? -ENOMEM : -ENODEV;
+	pthread_mutex_lock(&memory->lock);
+	err = remove_registration(memory, (uintptr_t)addr, len);
+	pthread_mutex_unlock(&memory->lock);
+	return err;
+}
+
+size_t nvio_memory_run(const struct nvio_memory *memory, uintptr_t addr, size_t len,
+		       unsigned int rights, uint64_t *iova)
+{
+	uint64_t entry = nvio_table_get(&memory->table, addr);
+	uint64_t offset = addr & (NVIO_MEM_PAGE - 1);
+	size_t run;
+
+	if ((entry & rights) != rights || !entry)
+		return 0;
+	*iova = (entry & ~NVIO_TABLE_RIGHTS) + offset;
+	for (run = NVIO_MEM_PAGE - offset; run < len; run += NVIO_MEM_PAGE) {
+		entry = nvio_table_get(&memory->table, addr + run);
+		if ((entry & rights) != rights || (entry & ~NVIO_TABLE_RIGHTS) != *iova + run)
+			return run;
+	}
+	return len;
+}
+
+int64_t nvio_mem_iova(struct nvio_iommu *iommu, const void *addr, size_t len, unsigned int rights,
+		      uint64_t *iova)
+{
+	struct nvio_memory *memory = nvio_memory_of(iommu);
+	size_t run;
+
+	if (!memory)
+		return iommu->ops ? -ENOMEM : -ENODEV;
+	/* The lock, because the heap may be opened at this moment; a queue pair only exists once it
+	 * is open. */
+	pthread_mutex_lock(&memory->lock);
+	if (len && nvio_memory_in_window(memory, (uintptr_t)addr, len, iova))
+		run = len;
+	else
+		run = len ? nvio_memory_run(memory, (uintptr_t)addr, len, rights, iova) : 0;
+	pthread_mutex_unlock(&memory->lock);
+	if (!run)
+		return nvio_error(EFAULT, "memory %p + %zu is not registered with the rights 0x%x",
+				  addr, len, rights);
+	return (int64_t)run;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Admin commands: one at a time, waited for, their data by way of DMA memory of our own.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "nvme/ctrl.h"
+#include "nvme/prp.h"
+
+int nvio_admin_queue_init(struct nvio_ctrl *ctrl)
+{
+	uint16_t depth = (uint16_t)min_u64(NVIO_ADMIN_DEPTH, ctrl->info.max_depth);
+	struct nvio_qpair *admin = aligned_alloc(CACHE_LINE, sizeof(*admin));
+	int err;
+
+	if (!admin)
+		return nvio_error(ENOMEM, "no memory for the admin queue");
+	/* Its commands come one at a time and bring a PRP list of their own. */
+	err = nvio_qpair_init(admin, ctrl->iommu, depth, ctrl->info.page_len, 0);
+	if (err) {
+		free(admin);
+		return err;
+	}
+	admin->ctrl = ctrl;
+	admin->sq_doorbell = nvio_reg_doorbell(ctrl, 0, false);
+	admin->cq_doorbell = nvio_reg_doorbell(ctrl, 0, true);
+	ctrl->admin = admin;
+	return 0;
+}
+
+/* The data of one command and its PRP list. */
+struct bounce {
+	void *data;
+	uint64_t *list;
+};
+
+static void bounce_free(struct nvio_ctrl *ctrl, struct bounce *bounce)
+{
+	nvio_free(ctrl->iommu, bounce->data);
+	nvio_free(ctrl->iommu, bounce->list);
+}
+
+static int bounce_alloc(struct nvio_ctrl *ctrl, size_t len, struct bounce *bounce,
+			struct nvio_sqe *sqe)
+{
+	uint32_t page_len = ctrl->info.page_len;
+	size_t list_len = nvio_prp_list_len(len, page_len);
+	struct nvio_prp_list list;
+	struct nvio_prp_data data = { .len = len, .run = len };
+
+	bounce->data = nvio_alloc(ctrl->iommu, len, page_len);
+	bounce->list = nvio_alloc(ctrl->iommu, list_len, page_len);
+	if (!bounce->data || !bounce->list) {
+		bounce_free(ctrl, bounce);
+		return -ENOMEM;
+	}
+	nvio_mem_iova(ctrl->iommu, bounce->data, len, NVIO_DMA_RW, &data.iova);
+	list.entries = bounce->list;
+	nvio_mem_iova(ctrl->iommu, bounce->list, list_len, NVIO_DMA_READ, &list.iova);
+	return nvio_prp_build(sqe, &list, &data, page_len);
+}
+
+static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
+		      struct nvio_completion *done)
+{
+	struct nvio_backoff backoff;
+
+	nvio_backoff_start(&backoff, ctrl->opts.admin_timeout_ms * NVIO_NS_PER_MS);
+	for (;;) {
+		bool in_time = nvio_backoff_wait(&backoff);
+		int n = nvio_poll(ctrl->admin, done, 1);
+
+		if (n)
+			return n < 0 ? n : 0;
+		if (nvio_backoff_is_long(&backoff) &&
+		    nvio_reg_read32(ctrl, NVIO_REG_CSTS) == NVIO_REG_GONE)
+			return nvio_error(ENODEV, "%s is gone: its registers read as all ones",
+					  ctrl->info.name);
+		if (!in_time)
+			return nvio_error(ETIMEDOUT,
+					  "%s: admin command 0x%02x unanswered after %llu ms",
+					  ctrl->info.name, cmd->opcode,
+					  (unsigned long long)nvio_backoff_elapsed_ms(&backoff));
+	}
+}
+
+/* Sends a command and waits for it. On an error no answer came and memory may still be written. */
+static int execute(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe, uint32_t *result)
+{
+	struct nvio_completion done;
+	int err = nvio_qpair_post(ctrl->admin, sqe, 0);
+
+	if (!err)
+		err = wait_admin(ctrl, sqe, &done);
+	if (err) {
+		ctrl->dead = true;
+		return err;
+	}
+	if (result)
+		*result = done.result;
+	return done.status;
+}
+
+int nvio_admin_locked(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, size_t len,
+		      uint32_t *result)
+{
+	struct bounce bounce = { NULL, NULL };
+	struct nvio_sqe sqe = *cmd;
+	int ret;
+
+	if (ctrl->dead)
+		return nvio_error(EIO, "%s takes no more commands after an earlier failure",
+				  ctrl->info.name);
+	if (!data != !len || len > NVIO_TRANSFER_MAX ||
+	    (ctrl->info.max_transfer && len > ctrl->info.max_transfer))
+		return nvio_error(EINVAL, "%s: %zu bytes of data at %p with an admin command",
+				  ctrl->info.name, len, data);
+	if (len) {
+		ret = bounce_alloc(ctrl, len, &bounce, &sqe);
+		if (ret)
+			return ret;
+		if (cmd->opcode & NVIO_OPCODE_TO_DEVICE)
+			memcpy(bounce.data, data, len);
+		else
+			memset(bounce.data, 0, len);
+	}
+	ret = execute(ctrl, &sqe, result);
+	/* Memory of a command without an answer stays allocated: the heap ends after the device. */
+	if (ret < 0)
+		return ret;
+	if (len && !ret && (cmd->opcode & NVIO_OPCODE_FROM_DEVICE))
+		memcpy(data, bounce.data, len);
+	bounce_free(ctrl, &bounce);
+	return ret;
+}
+
+int nvio_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, size_t len,
+	       uint32_t *result)
+{
+	int ret;
+
+	pthread_mutex_lock(&ctrl->lock);
+	ret = nvio_admin_locked(ctrl, cmd, data, len, result);
+	pthread_mutex_unlock(&ctrl->lock);
+	return ret;
+}
+
+int nvio_admin_must(struct nvio_ctrl *ctrl, const char *what, int status)
+{
+	if (status <= 0)
+		return status;
+	return nvio_error(EIO, "%s: %s failed: %s (status 0x%x)", ctrl->info.name, what,
+			  nvio_status_text((unsigned int)status), (unsigned int)status);
+}

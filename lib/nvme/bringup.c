@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bringing a controller up and shutting it down (sections 3.5 and 3.6): a table of states, each
+ * with a deadline.
+ *
+ * A state is entered once and then checked until it says that it is done. One stepping function
+ * runs a table; states know nothing of each other.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "nvme/ctrl.h"
+
+struct state {
+	const char *name;
+	int (*enter)(struct nvio_ctrl *ctrl);
+	/* 1 when done, 0 when not yet, -errno. NULL: done once entered. */
+	int (*check)(struct nvio_ctrl *ctrl, uint32_t csts);
+	/* Milliseconds that the check may take. */
+	uint32_t (*deadline_ms)(const struct nvio_ctrl *ctrl);
+};
+
+static int gone(const struct nvio_ctrl *ctrl)
+{
+	return nvio_error(ENODEV, "%s is gone: its registers read as all ones", ctrl->info.name);
+}
+
+static int check_state(struct nvio_ctrl *ctrl, const struct state *state)
+{
+	uint32_t csts = nvio_reg_read32(ctrl, NVIO_REG_CSTS);
+
+	return csts == NVIO_REG_GONE ? gone(ctrl) : state->check(ctrl, csts);
+}
+
+static int run_state(struct nvio_ctrl *ctrl, const struct state *state)
+{
+	struct nvio_backoff backoff;
+	int ret = state->enter ? state->enter(ctrl) : 0;
+
+	if (ret || !state->check)
+		return ret;
+	nvio_backoff_start(&backoff, state->deadline_ms(ctrl) * NVIO_NS_PER_MS);
+	for (;;) {
+		/* The deadline first, so that a check follows however long this thread was kept
+		 * waiting. */
+		bool in_time = nvio_backoff_wait(&backoff);
+
+		ret = check_state(ctrl, state);
+		if (ret)
+			break;
+		if (!in_time)
+			return nvio_error(ETIMEDOUT,
+					  "%s: still %s after %llu ms (CC 0x%x, CSTS 0x%x)",
+					  ctrl->info.name, state->name,
+					  (unsigned long long)nvio_backoff_elapsed_ms(&backoff),
+					  nvio_reg_read32(ctrl, NVIO_REG_CC),
+					  nvio_reg_read32(ctrl, NVIO_REG_CSTS));
+	}
+	return ret < 0 ? ret : 0;
+}
+
+static int run(struct nvio_ctrl *ctrl, const struct state *states, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t start = nvio_now();
+		int err = run_state(ctrl, &states[i]);
+
+		if (err)
+			return err;
+		nvio_log(NVIO_LOG_DEBUG, "%s: %s took %llu us", ctrl->info.name, states[i].name,
+			 (unsigned long long)(nvio_now() - start) / 1000);
+	}
+	return 0;
+}
+
+static uint32_t ready_deadline(const struct nvio_ctrl *ctrl)
+{
+	return ctrl->ready_timeout_ms;
+}
+
+static uint32_t shutdown_deadline(const struct nvio_ctrl *ctrl)
+{
+	return ctrl->shutdown_timeout_ms;
+}
+
+static int choose_page_len(struct nvio_ctrl *ctrl)
+{
+	uint32_t min_shift = 12 + (uint32_t)FIELD_GET(CAP_MPSMIN, ctrl->cap);
+
+	/* 4 KiB where the controller has them, whatever the host's pages: registered memory is in 4
+	 * KiB. */
+	ctrl->info.page_len = 1u << min_shift;
+	if (FIELD_GET(CAP_MPSMAX, ctrl->cap) < FIELD_GET(CAP_MPSMIN, ctrl->cap))
+		return nvio_error(ENOTSUP, "%s: CAP 0x%016llx names no memory page size",
+				  ctrl->info.name, (unsigned long long)ctrl->cap);
+	return 0;
+}
+
+static int read_capabilities(struct nvio_ctrl *ctrl)
+{
+	uint32_t to;
+
+	if (ctrl->cap == UINT64_MAX)
+		return gone(ctrl);
+	if (!(FIELD_GET(CAP_CSS, ctrl->cap) & CAP_CSS_NVM))
+		return nvio_error(ENOTSUP, "%s has no NVM command set (CAP 0x%016llx)",
+				  ctrl->info.name, (unsigned long long)ctrl->cap);
+	to = (uint32_t)FIELD_GET(CAP_TO, ctrl->cap) * 500;
+	/* A controller that says 0 gets the shortest time that can be said. */
+	ctrl->ready_timeout_ms = ctrl->opts.ready_timeout_ms ? ctrl->opts.ready_timeout_ms
+				 : to                        ? to
+							     : 500;
+	ctrl->info.version = nvio_reg_read32(ctrl, NVIO_REG_VS);
+	/* MQES is a ring's largest size minus one, and a ring holds one command less than its size.
+	 */
+	ctrl->info.max_depth = (uint16_t)FIELD_GET(CAP_MQES, ctrl->cap);
+	if (!ctrl->info.max_depth)
+		return nvio_error(ENOTSUP, "%s: CAP.MQES is 0: its queues hold no command",
+				  ctrl->info.name);
+	return choose_page_len(ctrl);
+}
+
+/* Section 3.5.1: EN must not change while RDY has not followed it yet. */
+static int check_settled(struct nvio_ctrl *ctrl, uint32_t csts)
+{
+	uint32_t cc = nvio_reg_read32(ctrl, NVIO_REG_CC);
+
+	return FIELD_GET(CC_EN, cc) == FIELD_GET(CSTS_RDY, csts) || FIELD_GET(CSTS_CFS, csts);
+}
+
+static int disable(struct nvio_ctrl *ctrl)
+{
+	uint32_t cc = nvio_reg_read32(ctrl, NVIO_REG_CC);
+
+	if (FIELD_GET(CC_EN, cc))
+		nvio_reg_write32(ctrl, NVIO_REG_CC, cc & ~(CC_EN_MASK << CC_EN_SHIFT));
+	return 0;
+}
+
+static int check_disabled(struct nvio_ctrl *ctrl, uint32_t csts)
+{
+	(void)ctrl;
+	return !FIELD_GET(CSTS_RDY, csts);
+}
+
+static int enable(struct nvio_ctrl *ctrl)
+{
+	uint32_t entries = ctrl->admin->entries - 1u;
+	uint32_t mps = (uint32_t)__builtin_ctz(ctrl->info.page_len) - 12;
+	int err = nvio_device_bus_master(ctrl->device, true);
+
+	if (err)
+		return err;
+	nvio_reg_write32(ctrl, NVIO_REG_AQA,
+			 FIELD_SET(AQA_ASQS, entries) | FIELD_SET(AQA_ACQS, entries));
+	nvio_reg_write64(ctrl, NVIO_REG_ASQ, nvio_qpair_sq_iova(ctrl->admin));
+	nvio_reg_write64(ctrl, NVIO_REG_ACQ, nvio_qpair_cq_iova(ctrl->admin));
+	nvio_reg_write32(ctrl, NVIO_REG_CC,
+			 FIELD_SET(CC_EN, 1u) | FIELD_SET(CC_MPS, mps) |
+				 FIELD_SET(CC_IOSQES, NVIO_SQE_SHIFT) |
+				 FIELD_SET(CC_IOCQES, NVIO_CQE_SHIFT));
+	ctrl->enabled = true;
+	return 0;
+}
+
+static int check_enabled(struct nvio_ctrl *ctrl, uint32_t csts)
+{
+	if (FIELD_GET(CSTS_CFS, csts))
+		return nvio_error(EIO, "%s reports a fatal status while it is enabled (CSTS 0x%x)",
+				  ctrl->info.name, csts);
+	return FIELD_GET(CSTS_RDY, csts);
+}
+
+int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
+{
+	static const struct state states[] = {
+		{ "reading capabilities", read_capabilities, NULL, NULL },
+		{ "settling", NULL, check_settled, ready_deadline },
+		{ "disabling", disable, check_disabled, ready_deadline },
+		{ "making the admin queue", nvio_admin_queue_init, NULL, NULL },
+		{ "enabling", enable, check_enabled, ready_deadline },
+		{ "identifying the controller", nvio_identify_ctrl, NULL, NULL },
+		{ "asking for queues", nvio_request_queues, NULL, NULL },
+		{ "listing namespaces", nvio_identify_namespaces, NULL, NULL },
+	};
+
+	return run(ctrl, states, ARRAY_LEN(states));
+}
+
+static int notify_shutdown(struct nvio_ctrl *ctrl)
+{
+	uint32_t cc = nvio_reg_read32(ctrl, NVIO_REG_CC);
+
+	if (cc == NVIO_REG_GONE)
+		return gone(ctrl);
+	cc &= ~(CC_SHN_MASK << CC_SHN_SHIFT);
+	nvio_reg_write32(ctrl, NVIO_REG_CC, cc | FIELD_SET(CC_SHN, CC_SHN_NORMAL));
+	return 0;
+}
+
+static int check_shutdown(struct nvio_ctrl *ctrl, uint32_t csts)
+{
+	if (FIELD_GET(CSTS_CFS, csts))
+		return nvio_error(EIO, "%s reports a fatal status during shutdown (CSTS 0x%x)",
+				  ctrl->info.name, csts);
+	return FIELD_GET(CSTS_SHST, csts) == CSTS_SHST_COMPLETE;
+}
+
+void nvio_ctrl_shut_down(struct nvio_ctrl *ctrl)
+{
+	static const struct state states[] = {
+		{ "shutting down", notify_shutdown, check_shutdown, shutdown_deadline },
+	};
+
+	/* Closing goes on whatever the controller does: the kernel resets the function. */
+	if (run(ctrl, states, ARRAY_LEN(states)))
+		nvio_log(NVIO_LOG_WARN, "no clean shutdown: %s", nvio_last_error());
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The controller's life: opened, asked about itself, closed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "nvme/ctrl.h"
+#include "vfio/iommu.h"
+#include "vfio/pci.h"
+
+#define QPAIRS_DEFAULT 128
+#define QPAIRS_MAX     65534
+
+static void take_opts(struct nvio_ctrl *ctrl, const struct nvio_ctrl_opts *given)
+{
+	struct nvio_ctrl_opts *opts = &ctrl->opts;
+
+	/* A program built against an older, shorter struct leaves the rest at its default. */
+	if (given)
+		memcpy(opts, given, min_u64(given->size, sizeof(*opts)));
+	if (!opts->nr_qpairs)
+		opts->nr_qpairs = QPAIRS_DEFAULT;
+	if (opts->nr_qpairs > QPAIRS_MAX)
+		opts->nr_qpairs = QPAIRS_MAX;
+	if (!opts->admin_timeout_ms)
+		opts->admin_timeout_ms = NVIO_ADMIN_TIMEOUT_MS;
+}
+
+static int take_iommu(struct nvio_ctrl *ctrl)
+{
+	if (!ctrl->opts.iommu)
+		return nvio_iommu_open(NULL, &ctrl->iommu);
+	ctrl->iommu = ctrl->opts.iommu;
+	nvio_iommu_get(ctrl->iommu);
+	return 0;
+}
+
+static int open_device(struct nvio_ctrl *ctrl, const char *name)
+{
+	struct nvio_device_opts opts = NVIO_DEVICE_OPTS;
+	struct nvio_device_info info;
+	int err;
+
+	opts.class_code = NVIO_PCI_CLASS_NVME;
+	err = nvio_device_open(ctrl->iommu, name, &opts, &ctrl->device);
+	if (err)
+		return err;
+	nvio_device_get_info(ctrl->device, &info);
+	ctrl->info.name = info.name;
+	ctrl->info.vendor = info.vendor;
+	ctrl->info.device = info.device;
+	ctrl->info.numa_node = info.numa_node;
+	/* Completions are polled, or come by MSI-X: an INTx that nobody serves would stay asserted.
+	 */
+	return nvio_device_intx(ctrl->device, false);
+}
+
+/* Lets the device go, and only then frees what it could reach. */
+static void release(struct nvio_ctrl *ctrl)
+{
+	if (ctrl->device)
+		nvio_device_bus_master(ctrl->device, false);
+	nvio_device_close(ctrl->device);
+	while (ctrl->qpairs) {
+		struct nvio_qpair *qpair = ctrl->qpairs;
+
+		ctrl->qpairs = qpair->next;
+		nvio_mem_user_remove(nvio_memory_of(ctrl->iommu), &qpair->user);
+		nvio_qpair_fini(qpair, ctrl->iommu);
+		free(qpair);
+	}
+	if (ctrl->admin) {
+		nvio_qpair_fini(ctrl->admin, ctrl->iommu);
+		free(ctrl->admin);
+	}
+	nvio_ns_free_all(ctrl);
+	if (ctrl->iommu)
+		nvio_iommu_put(ctrl->iommu);
+	pthread_mutex_destroy(&ctrl->lock);
+	free(ctrl);
+}
+
+int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct nvio_ctrl **out)
+{
+	struct nvio_ctrl *ctrl = calloc(1, sizeof(*ctrl));
+	int err;
+
+	if (!ctrl)
+		return nvio_error(ENOMEM, "no memory for a controller");
+	pthread_mutex_init(&ctrl->lock, NULL);
+	take_opts(ctrl, opts);
+	err = take_iommu(ctrl);
+	if (!err)
+		err = open_device(ctrl, device);
+	if (!err)
+		err = nvio_reg_init(ctrl);
+	if (!err)
+		err = nvio_ctrl_bring_up(ctrl);
+	if (err) {
+		release(ctrl);
+		return err;
+	}
+	nvio_log(NVIO_LOG_INFO, "%s: %s, firmware %s, %u namespaces, %u I/O queue pairs",
+		 ctrl->info.name, ctrl->info.model, ctrl->info.firmware, ctrl->info.nr_namespaces,
+		 ctrl->info.nr_qpairs);
+	*out = ctrl;
+	return 0;
+}
+
+void nvio_ctrl_close(struct nvio_ctrl *ctrl)
+{
+	if (!ctrl)
+		return;
+	pthread_mutex_lock(&ctrl->lock);
+	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
+		if (nvio_qpair_delete(q))
+			nvio_log(NVIO_LOG_WARN, "queue pair %u was not deleted: %s", q->qid,
+				 nvio_last_error());
+	}
+	pthread_mutex_unlock(&ctrl->lock);
+	if (ctrl->nr_vectors)
+		nvio_device_irq_disable(ctrl->device, NVIO_IRQ_MSIX);
+	nvio_ctrl_shut_down(ctrl);
+	release(ctrl);
+}
+
+int nvio_ctrl_get_info(struct nvio_ctrl *ctrl, struct nvio_ctrl_info *info)
+{
+	*info = ctrl->info;
+	return 0;
+}
+
+struct nvio_iommu *nvio_ctrl_iommu(struct nvio_ctrl *ctrl)
+{
+	return ctrl->iommu;
+}
+
+struct nvio_device *nvio_ctrl_device(struct nvio_ctrl *ctrl)
+{
+	return ctrl->device;
+}

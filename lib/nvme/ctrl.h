@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The controller object and what the files of lib/nvme call of each other.
+ */
+#ifndef NVIO_LIB_NVME_CTRL_H
+#define NVIO_LIB_NVME_CTRL_H
+
+#include <pthread.h>
+
+#include "nvme/qpair.h"
+#include "nvme/regs.h"
+
+#define NVIO_ADMIN_DEPTH      31
+#define NVIO_ADMIN_TIMEOUT_MS 30000u
+/* One command never moves more than this, whatever MDTS allows. */
+#define NVIO_TRANSFER_MAX (4u << 20)
+
+struct nvio_ns {
+	/* Read on the I/O path. */
+	uint64_t nr_blocks;
+	uint32_t max_blocks; /* of one command; 0 when nvio cannot read and write its format */
+	uint32_t nsid;
+	uint32_t block_shift;
+
+	struct nvio_ns_info info;
+};
+
+/* An active namespace; identified when it is first asked for. */
+struct nvio_ns_slot {
+	uint32_t nsid;
+	struct nvio_ns *ns;
+};
+
+struct nvio_ctrl {
+	struct nvio_device *device;
+	struct nvio_iommu *iommu; /* referenced */
+	struct nvio_ctrl_opts opts;
+	struct nvio_ctrl_info info;
+
+	char *regs; /* registers, NULL where they cannot be mapped */
+	char *doorbells;
+	uint64_t cap;
+	uint32_t doorbell_stride;
+	uint32_t ready_timeout_ms;
+	uint32_t shutdown_timeout_ms;
+	bool enabled; /* CC.EN was set by us */
+
+	pthread_mutex_t lock; /* over all below, and over admin commands as a whole */
+	struct nvio_qpair *admin;
+	bool dead; /* an admin command timed out or the device is gone: no more commands */
+	struct nvio_qpair *qpairs;
+	uint32_t nr_vectors; /* MSI-X vectors enabled */
+	struct nvio_ns_slot *namespaces; /* ascending */
+	size_t nr_namespaces;
+};
+
+/* registers.c: 32 and 64 bits wide, mapped or by call. A device that is gone reads as all ones. */
+uint32_t nvio_reg_read32(struct nvio_ctrl *ctrl, uint32_t offset);
+uint64_t nvio_reg_read64(struct nvio_ctrl *ctrl, uint32_t offset);
+void nvio_reg_write32(struct nvio_ctrl *ctrl, uint32_t offset, uint32_t value);
+void nvio_reg_write64(struct nvio_ctrl *ctrl, uint32_t offset, uint64_t value);
+/* Maps what may be mapped. Returns 0; -ENOTSUP when BAR 0 is too small. */
+int nvio_reg_init(struct nvio_ctrl *ctrl);
+/* The address of a doorbell, NULL where it is not mapped. */
+uint32_t *nvio_reg_doorbell(struct nvio_ctrl *ctrl, uint16_t qid, bool cq);
+uint32_t nvio_reg_doorbell_offset(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq);
+
+/* bringup.c */
+int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl);
+void nvio_ctrl_shut_down(struct nvio_ctrl *ctrl);
+
+/* admin.c: nvio_admin() with the lock held. */
+int nvio_admin_locked(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, size_t len,
+		      uint32_t *result);
+/* Turns a positive status into -EIO and a sentence: "CTRL: WHAT failed: STATUS". */
+int nvio_admin_must(struct nvio_ctrl *ctrl, const char *what, int status);
+int nvio_admin_queue_init(struct nvio_ctrl *ctrl);
+
+/* identify.c */
+int nvio_identify_ctrl(struct nvio_ctrl *ctrl);
+int nvio_request_queues(struct nvio_ctrl *ctrl);
+int nvio_identify_namespaces(struct nvio_ctrl *ctrl);
+
+/* Fetches one active namespace list: the identifiers above @nsid into @list (NVIO_NS_LIST_LEN of
+ * them, then zeros). */
+typedef int (*nvio_ns_list_fn)(void *arg, uint32_t nsid, uint32_t *list);
+
+/*
+ * Reads a whole active namespace list, however many there are.
+ * Returns how many, with *@slots malloc()ed; -EPROTO when the identifiers do not ascend; what
+ * @fetch returned.
+ */
+int64_t nvio_ns_list_read(nvio_ns_list_fn fetch, void *arg, struct nvio_ns_slot **slots);
+
+/* ns.c: fills a namespace in from its Identify data of NVIO_IDENTIFY_LEN bytes. Returns 0 or
+ * -EPROTO. */
+int nvio_ns_parse(struct nvio_ns *ns, uint32_t nsid, const void *data, uint32_t max_transfer);
+void nvio_ns_free_all(struct nvio_ctrl *ctrl);
+
+#endif

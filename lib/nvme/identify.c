@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a controller says of itself: Identify Controller, the queues it grants, its active
+ * namespaces.
+ *
+ * Everything read here is input from outside and is checked before use.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <nvme/types.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "nvme/ctrl.h"
+
+/* RTD3E of a controller that does not say one, in milliseconds. */
+#define SHUTDOWN_TIMEOUT_MS     10000u
+#define SHUTDOWN_TIMEOUT_MAX_MS 300000u
+
+_Static_assert(sizeof(struct nvme_id_ctrl) == NVIO_IDENTIFY_LEN, "figure 276");
+
+static int identify(struct nvio_ctrl *ctrl, uint32_t cns, uint32_t nsid, void *data)
+{
+	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_IDENTIFY, .nsid = nsid, .cdw10 = cns };
+
+	return nvio_admin_locked(ctrl, &sqe, data, NVIO_IDENTIFY_LEN, NULL);
+}
+
+/* Strings in Identify are padded with blanks and not terminated. */
+static void copy_text(char *out, const char *text, size_t len)
+{
+	while (len && (text[len - 1] == ' ' || !text[len - 1]))
+		len--;
+	for (size_t i = 0; i < len; i++)
+		out[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	out[len] = '\0';
+}
+
+/* MDTS is a power of two in units of the smallest page; 0 means no limit. */
+static uint32_t max_transfer(const struct nvio_ctrl *ctrl, uint8_t mdts)
+{
+	uint32_t shift = mdts + 12u + (uint32_t)FIELD_GET(CAP_MPSMIN, ctrl->cap);
+
+	if (!mdts || shift >= 31)
+		return NVIO_TRANSFER_MAX;
+	return (uint32_t)min_u64(1u << shift, NVIO_TRANSFER_MAX);
+}
+
+int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
+{
+	struct nvme_id_ctrl *id = malloc(sizeof(*id));
+	uint64_t rtd3e_ms;
+	int err;
+
+	if (!id)
+		return nvio_error(ENOMEM, "no memory to identify a controller");
+	err = nvio_admin_must(ctrl, "Identify Controller", identify(ctrl, NVIO_CNS_CTRL, 0, id));
+	if (err)
+		goto free_id;
+	copy_text(ctrl->info.model, id->mn, sizeof(id->mn));
+	copy_text(ctrl->info.serial, id->sn, sizeof(id->sn));
+	copy_text(ctrl->info.firmware, id->fr, sizeof(id->fr));
+	ctrl->info.max_transfer = max_transfer(ctrl, id->mdts);
+	rtd3e_ms = le32toh(id->rtd3e) / 1000;
+	ctrl->shutdown_timeout_ms =
+		(uint32_t)min_u64(max_u64(rtd3e_ms, SHUTDOWN_TIMEOUT_MS), SHUTDOWN_TIMEOUT_MAX_MS);
+
+free_id:
+	free(id);
+	return err;
+}
+
+/* Number of Queues (5.27.1.5): both counts are minus one, asked and granted. */
+int nvio_request_queues(struct nvio_ctrl *ctrl)
+{
+	uint32_t want = ctrl->opts.nr_qpairs - 1u, granted = 0;
+	struct nvio_sqe sqe = {
+		.opcode = NVIO_ADMIN_SET_FEATURES,
+		.cdw10 = NVIO_FEATURE_NR_QUEUES,
+		.cdw11 = want << 16 | want,
+	};
+	int err = nvio_admin_must(ctrl, "Set Features (Number of Queues)",
+				  nvio_admin_locked(ctrl, &sqe, NULL, 0, &granted));
+
+	if (err)
+		return err;
+	want = (uint32_t)min_u64(want, min_u64(granted & 0xffff, granted >> 16));
+	ctrl->info.nr_qpairs = (uint16_t)(want + 1);
+	return 0;
+}
+
+static int fetch_ns_list(void *arg, uint32_t nsid, uint32_t *list)
+{
+	struct nvio_ctrl *ctrl = arg;
+
+	return nvio_admin_must(ctrl, "Identify (active namespaces)",
+			       identify(ctrl, NVIO_CNS_ACTIVE_NS, nsid, list));
+}
+
+/* Appends one list's identifiers. Returns how many, or -errno. */
+static int64_t take_list(struct nvio_ns_slot **slots, size_t nr, const uint32_t *list)
+{
+	uint32_t last = nr ? (*slots)[nr - 1].nsid : 0;
+	struct nvio_ns_slot *larger;
+	size_t added = 0;
+
+	larger = realloc(*slots, (nr + NVIO_NS_LIST_LEN) * sizeof(*larger));
+	if (!larger)
+		return nvio_error(ENOMEM, "no memory for %zu namespaces", nr + NVIO_NS_LIST_LEN);
+	*slots = larger;
+	for (; added < NVIO_NS_LIST_LEN; added++) {
+		uint32_t nsid = le32toh(list[added]);
+
+		if (!nsid)
+			break;
+		/* Ascending (5.17.2.3): else the walk would never end. */
+		if (nsid <= last || nsid > NVIO_NSID_MAX)
+			return nvio_error(
+				EPROTO, "the active namespace list has namespace 0x%x behind 0x%x",
+				nsid, last);
+		larger[nr + added] = (struct nvio_ns_slot){ nsid, NULL };
+		last = nsid;
+	}
+	return (int64_t)added;
+}
+
+/* Fetches list after list until one is not full. Returns how many identifiers, or -errno. */
+static int64_t read_lists(nvio_ns_list_fn fetch, void *arg, uint32_t *list,
+			  struct nvio_ns_slot **slots)
+{
+	int64_t nr = 0, added;
+
+	do {
+		uint32_t last = nr ? (*slots)[nr - 1].nsid : 0;
+		int err;
+
+		if (last == NVIO_NSID_MAX)
+			break;
+		err = fetch(arg, last, list);
+		added = err ? err : take_list(slots, (size_t)nr, list);
+		if (added < 0)
+			return added;
+		nr += added;
+	} while (added == NVIO_NS_LIST_LEN);
+	return nr;
+}
+
+int64_t nvio_ns_list_read(nvio_ns_list_fn fetch, void *arg, struct nvio_ns_slot **slots)
+{
+	uint32_t *list = malloc(NVIO_IDENTIFY_LEN);
+	int64_t nr;
+
+	*slots = NULL;
+	if (!list)
+		return nvio_error(ENOMEM, "no memory for a list of namespaces");
+	nr = read_lists(fetch, arg, list, slots);
+	free(list);
+	if (nr < 0) {
+		free(*slots);
+		*slots = NULL;
+	}
+	return nr;
+}
+
+int nvio_identify_namespaces(struct nvio_ctrl *ctrl)
+{
+	int64_t nr = nvio_ns_list_read(fetch_ns_list, ctrl, &ctrl->namespaces);
+
+	if (nr < 0) {
+		nvio_error_prefix("%s", ctrl->info.name);
+		return (int)nr;
+	}
+	ctrl->nr_namespaces = (size_t)nr;
+	ctrl->info.nr_namespaces = (uint32_t)nr;
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Device names as users write them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "nvme/wire.h"
+
+int nvio_name_split(const char *name, char *device, size_t len, uint32_t *nsid)
+{
+	const char *slash = strrchr(name, '/');
+	size_t device_len = slash ? (size_t)(slash - name) : strlen(name);
+	unsigned long long value = 0;
+	char *end;
+
+	if (!device_len)
+		return nvio_error(EINVAL, "'%s' names no device", name);
+	if (slash) {
+		value = strtoull(slash + 1, &end, 10);
+		if (slash[1] < '0' || slash[1] > '9' || *end || !value || value > NVIO_NSID_MAX)
+			return nvio_error(EINVAL, "'%s': '%s' is no namespace identifier", name,
+					  slash + 1);
+	}
+	if (device_len >= len)
+		return nvio_error(ENAMETOOLONG, "'%s' is too long for a device name", name);
+	memcpy(device, name, device_len);
+	device[device_len] = '\0';
+	*nsid = (uint32_t)value;
+	return 0;
+}

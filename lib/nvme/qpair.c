@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Making and deleting queue pairs. The order is the specification's: the completion queue exists
+ * before the submission queue and outlives it; memory is freed only once the controller has let go
+ * of it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "nvme/ctrl.h"
+#include "nvme/prp.h"
+
+#define DEPTH_DEFAULT 128
+
+static uint64_t iova_of(const struct nvio_qpair *qpair, const void *addr)
+{
+	/* Rings are of the heap. */
+	return (uintptr_t)addr - qpair->memory->window + qpair->memory->window_iova;
+}
+
+uint64_t nvio_qpair_sq_iova(const struct nvio_qpair *qpair)
+{
+	return iova_of(qpair, qpair->sq);
+}
+
+uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair)
+{
+	return iova_of(qpair, qpair->cq);
+}
+
+static int alloc_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint32_t max_transfer)
+{
+	size_t sq_len = qpair->entries * sizeof(struct nvio_sqe);
+	size_t cq_len = qpair->entries * sizeof(struct nvio_cqe);
+
+	qpair->list_len =
+		max_transfer ? (uint32_t)nvio_prp_list_len(max_transfer, qpair->page_len) : 0;
+	qpair->sq = nvio_alloc(iommu, sq_len, qpair->page_len);
+	qpair->cq = nvio_alloc(iommu, cq_len, qpair->page_len);
+	if (!qpair->sq || !qpair->cq)
+		return -ENOMEM;
+	memset(qpair->sq, 0, sq_len);
+	/* A phase of 0 everywhere: the controller writes 1 in its first round. */
+	memset(qpair->cq, 0, cq_len);
+	if (!qpair->list_len)
+		return 0;
+	qpair->lists = nvio_alloc(iommu, (size_t)qpair->depth * qpair->list_len, qpair->page_len);
+	return qpair->lists ? 0 : -ENOMEM;
+}
+
+int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint16_t depth,
+		    uint32_t page_len, uint32_t max_transfer)
+{
+	int err;
+
+	memset(qpair, 0, sizeof(*qpair));
+	qpair->fd = -1;
+	qpair->depth = depth;
+	qpair->entries = (uint16_t)(depth + 1);
+	qpair->page_len = page_len;
+	qpair->phase = NVIO_CQE_PHASE;
+	qpair->trackers = calloc(depth, sizeof(*qpair->trackers));
+	qpair->free_cids = malloc(depth * sizeof(*qpair->free_cids));
+	if (!qpair->trackers || !qpair->free_cids) {
+		err = nvio_error(ENOMEM, "no memory for a queue pair of depth %u", depth);
+		goto fini;
+	}
+	/* Popped from the end: identifier 0 first. */
+	while (qpair->nr_free < depth) {
+		qpair->free_cids[qpair->nr_free] = (uint16_t)(depth - 1 - qpair->nr_free);
+		qpair->nr_free++;
+	}
+	err = alloc_rings(qpair, iommu, max_transfer);
+	if (err)
+		goto fini;
+	qpair->memory = nvio_memory_of(iommu);
+	if (qpair->lists)
+		qpair->lists_iova = iova_of(qpair, qpair->lists);
+	return 0;
+
+fini:
+	nvio_qpair_fini(qpair, iommu);
+	return err;
+}
+
+void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu)
+{
+	nvio_free(iommu, qpair->lists);
+	nvio_free(iommu, qpair->cq);
+	nvio_free(iommu, qpair->sq);
+	free(qpair->free_cids);
+	free(qpair->trackers);
+	if (qpair->fd >= 0)
+		close(qpair->fd);
+}
+
+/* Asked before memory is unregistered: whether an outstanding command uses any of it. */
+static bool uses_memory(struct nvio_mem_user *user, uintptr_t addr, size_t len)
+{
+	const struct nvio_qpair *qpair =
+		(const void *)((char *)user - offsetof(struct nvio_qpair, user));
+
+	for (uint16_t i = 0; i < qpair->depth; i++) {
+		const struct nvio_tracker *t = &qpair->trackers[i];
+		uintptr_t start;
+
+		/* Pairs with the releases in io.c: a tracker that is busy is seen with its data. */
+		if (!__atomic_load_n(&t->busy, __ATOMIC_ACQUIRE))
+			continue;
+		start = __atomic_load_n(&t->addr, __ATOMIC_RELAXED);
+		if (start < addr + len && start + __atomic_load_n(&t->len, __ATOMIC_RELAXED) > addr)
+			return true;
+	}
+	return false;
+}
+
+static bool vector_in_use(const struct nvio_ctrl *ctrl, uint16_t vector)
+{
+	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
+		if (q->vector == vector)
+			return true;
+	}
+	return false;
+}
+
+/* Vectors for every queue pair there can be, at the first one that wants one: most kernels cannot
+ * add any later. */
+static int enable_vectors(struct nvio_ctrl *ctrl)
+{
+	struct nvio_irq_info irq;
+	uint32_t nr;
+	int err = nvio_device_irq(ctrl->device, NVIO_IRQ_MSIX, &irq);
+
+	if (err || ctrl->nr_vectors)
+		return err;
+	if (irq.nr_vectors < 2)
+		return nvio_error(ENOTSUP,
+				  "%s has %u MSI-X vectors: queue pairs can only be polled",
+				  ctrl->info.name, irq.nr_vectors);
+	/* Vector 0 is the admin queue's. */
+	nr = (uint32_t)min_u64(irq.nr_vectors, ctrl->info.nr_qpairs + 1u);
+	err = nvio_device_irq_enable(ctrl->device, NVIO_IRQ_MSIX, nr);
+	if (!err)
+		ctrl->nr_vectors = nr;
+	return err;
+}
+
+static int give_vector(struct nvio_ctrl *ctrl, struct nvio_qpair *qpair)
+{
+	uint16_t vector = 1;
+	int err = enable_vectors(ctrl);
+
+	if (err)
+		return err;
+	while (vector < ctrl->nr_vectors && vector_in_use(ctrl, vector))
+		vector++;
+	if (vector == ctrl->nr_vectors)
+		return nvio_error(ENOSPC, "%s: all %u MSI-X vectors are in use", ctrl->info.name,
+				  ctrl->nr_vectors);
+	qpair->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (qpair->fd < 0)
+		return nvio_error(errno, "no eventfd for a queue pair: %s", strerror(errno));
+	err = nvio_device_irq_set(ctrl->device, NVIO_IRQ_MSIX, vector, qpair->fd);
+	if (!err)
+		qpair->vector = vector;
+	return err;
+}
+
+static int create_queue(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, const char *what,
+			bool *made)
+{
+	int ret = nvio_admin_locked(qpair->ctrl, sqe, NULL, 0, NULL);
+
+	/* Without an answer it may have been made; only a refusal is certain. */
+	*made = ret <= 0;
+	return nvio_admin_must(qpair->ctrl, what, ret);
+}
+
+static int create_cq(struct nvio_qpair *qpair)
+{
+	struct nvio_sqe sqe = {
+		.opcode = NVIO_ADMIN_CREATE_CQ,
+		.prp1 = nvio_qpair_cq_iova(qpair),
+		.cdw10 = (uint32_t)(qpair->entries - 1) << 16 | qpair->qid,
+		.cdw11 = (uint32_t)qpair->vector << 16 |
+			 (qpair->vector ? NVIO_QUEUE_INTERRUPTS : 0) | NVIO_QUEUE_CONTIGUOUS,
+	};
+
+	return create_queue(qpair, &sqe, "Create I/O Completion Queue", &qpair->cq_made);
+}
+
+static int create_sq(struct nvio_qpair *qpair)
+{
+	struct nvio_sqe sqe = {
+		.opcode = NVIO_ADMIN_CREATE_SQ,
+		.prp1 = nvio_qpair_sq_iova(qpair),
+		.cdw10 = (uint32_t)(qpair->entries - 1) << 16 | qpair->qid,
+		.cdw11 = (uint32_t)qpair->qid << 16 | NVIO_QUEUE_CONTIGUOUS,
+	};
+
+	return create_queue(qpair, &sqe, "Create I/O Submission Queue", &qpair->sq_made);
+}
+
+static int delete_queue(struct nvio_qpair *qpair, uint8_t opcode, const char *what, bool *made)
+{
+	struct nvio_sqe sqe = { .opcode = opcode, .cdw10 = qpair->qid };
+	int err;
+
+	if (!*made)
+		return 0;
+	err = nvio_admin_must(qpair->ctrl, what,
+			      nvio_admin_locked(qpair->ctrl, &sqe, NULL, 0, NULL));
+	if (!err)
+		*made = false;
+	return err;
+}
+
+int nvio_qpair_delete(struct nvio_qpair *qpair)
+{
+	int err = delete_queue(qpair, NVIO_ADMIN_DELETE_SQ, "Delete I/O Submission Queue",
+			       &qpair->sq_made);
+
+	if (!err)
+		err = delete_queue(qpair, NVIO_ADMIN_DELETE_CQ, "Delete I/O Completion Queue",
+				   &qpair->cq_made);
+	if (!err && qpair->vector) {
+		nvio_device_irq_set(qpair->ctrl->device, NVIO_IRQ_MSIX, qpair->vector, -1);
+		qpair->vector = 0;
+	}
+	return err;
+}
+
+/* The smallest identifier that no queue pair has, 0 when all that were granted are taken. */
+static uint16_t free_qid(const struct nvio_ctrl *ctrl)
+{
+	for (uint16_t qid = 1; qid <= ctrl->info.nr_qpairs; qid++) {
+		const struct nvio_qpair *q = ctrl->qpairs;
+
+		while (q && q->qid != qid)
+			q = q->next;
+		if (!q)
+			return qid;
+	}
+	return 0;
+}
+
+static uint16_t choose_depth(const struct nvio_ctrl *ctrl, uint16_t wanted)
+{
+	uint16_t depth = wanted ? wanted : DEPTH_DEFAULT;
+
+	if (depth <= ctrl->info.max_depth)
+		return depth;
+	nvio_log(wanted ? NVIO_LOG_WARN : NVIO_LOG_DEBUG,
+		 "%s: depth %u is clamped to %u, the most the controller takes (CAP.MQES)",
+		 ctrl->info.name, depth, ctrl->info.max_depth);
+	return ctrl->info.max_depth;
+}
+
+static int create(struct nvio_qpair *qpair, bool interrupts)
+{
+	struct nvio_ctrl *ctrl = qpair->ctrl;
+	int err;
+
+	qpair->qid = free_qid(ctrl);
+	if (!qpair->qid)
+		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",
+				  ctrl->info.name, ctrl->info.nr_qpairs);
+	qpair->sq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, false);
+	qpair->cq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, true);
+	err = interrupts ? give_vector(ctrl, qpair) : 0;
+	if (!err)
+		err = create_cq(qpair);
+	if (!err)
+		err = create_sq(qpair);
+	return err;
+}
+
+static void link_qpair(struct nvio_qpair *qpair)
+{
+	qpair->next = qpair->ctrl->qpairs;
+	qpair->ctrl->qpairs = qpair;
+	qpair->user.uses = uses_memory;
+	nvio_mem_user_add(nvio_memory_of(qpair->ctrl->iommu), &qpair->user);
+}
+
+int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *given,
+		      struct nvio_qpair **out)
+{
+	struct nvio_qpair_opts opts = { 0 };
+	struct nvio_qpair *qpair;
+	bool keep;
+	int err;
+
+	if (given)
+		memcpy(&opts, given, min_u64(given->size, sizeof(opts)));
+	qpair = aligned_alloc(CACHE_LINE, align_up(sizeof(*qpair), CACHE_LINE));
+	if (!qpair)
+		return nvio_error(ENOMEM, "no memory for a queue pair");
+	err = nvio_qpair_init(qpair, ctrl->iommu, choose_depth(ctrl, opts.depth),
+			      ctrl->info.page_len, ctrl->info.max_transfer);
+	if (err) {
+		free(qpair);
+		return err;
+	}
+	qpair->ctrl = ctrl;
+	pthread_mutex_lock(&ctrl->lock);
+	err = create(qpair, opts.interrupts);
+	/* A queue pair that is half there and cannot be taken back stays until the device is
+	 * closed. */
+	keep = !err || nvio_qpair_delete(qpair);
+	if (keep)
+		link_qpair(qpair);
+	pthread_mutex_unlock(&ctrl->lock);
+	if (!keep) {
+		nvio_qpair_fini(qpair, ctrl->iommu);
+		free(qpair);
+	}
+	if (!err)
+		*out = qpair;
+	return err;
+}
+
+void nvio_qpair_free(struct nvio_qpair *qpair)
+{
+	struct nvio_ctrl *ctrl;
+	struct nvio_qpair **at;
+
+	if (!qpair)
+		return;
+	ctrl = qpair->ctrl;
+	pthread_mutex_lock(&ctrl->lock);
+	if (nvio_qpair_delete(qpair)) {
+		nvio_log(NVIO_LOG_ERROR, "queue pair %u is kept until its controller is closed: %s",
+			 qpair->qid, nvio_last_error());
+		pthread_mutex_unlock(&ctrl->lock);
+		return;
+	}
+	for (at = &ctrl->qpairs; *at != qpair;)
+		at = &(*at)->next;
+	*at = qpair->next;
+	nvio_mem_user_remove(nvio_memory_of(ctrl->iommu), &qpair->user);
+	pthread_mutex_unlock(&ctrl->lock);
+	nvio_qpair_fini(qpair, ctrl->iommu);
+	free(qpair);
+}
+
+unsigned int nvio_qpair_depth(const struct nvio_qpair *qpair)
+{
+	return qpair->depth;
+}
+
+unsigned int nvio_qpair_outstanding(const struct nvio_qpair *qpair)
+{
+	return qpair->failed ? qpair->lost : (unsigned int)(qpair->depth - qpair->nr_free);
+}
+
+int nvio_qpair_fd(const struct nvio_qpair *qpair)
+{
+	if (qpair->fd < 0)
+		return nvio_error(ENOTSUP, "queue pair %u was made without interrupts", qpair->qid);
+	return qpair->fd;
+}
+
+void nvio_qpair_ring_by_call(const struct nvio_qpair *qpair, bool cq, uint16_t value)
+{
+	uint32_t wide = value;
+
+	/* Plain memory has no controller to tell. */
+	if (qpair->ctrl)
+		nvio_device_region_write(qpair->ctrl->device, NVIO_REGION_BAR0,
+					 nvio_reg_doorbell_offset(qpair->ctrl, qpair->qid, cq),
+					 &wide, sizeof(wide));
+}

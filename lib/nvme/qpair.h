@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The queue pair: rings in DMA memory, a tracker per command identifier, and the doorbells.
+ *
+ * One thread at a time, no lock. The device side is memory and two doorbells, so that a test can
+ * play the controller over plain memory. A queue pair that failed has no free identifier left, so
+ * that the I/O path needs one check for "full" and "failed".
+ */
+#ifndef NVIO_LIB_NVME_QPAIR_H
+#define NVIO_LIB_NVME_QPAIR_H
+
+#include "base/bits.h"
+#include "mem/memory.h"
+#include "nvme/wire.h"
+
+/* What is known of an outstanding command; read by other threads when memory is unregistered. */
+struct nvio_tracker {
+	uint64_t user_data;
+	uintptr_t addr; /* its data */
+	uint32_t len; /* 0 when it has none */
+	uint32_t busy; /* outstanding */
+};
+
+_Static_assert(sizeof(struct nvio_tracker) == 24, "hot");
+
+struct nvio_qpair {
+	/* Submitting. */
+	struct nvio_sqe *sq;
+	struct nvio_tracker *trackers;
+	uint16_t *free_cids; /* a stack of nr_free */
+	const struct nvio_memory *memory;
+	uint16_t nr_free;
+	uint16_t sq_tail;
+	uint16_t sq_rung; /* the tail that the controller was told last */
+	uint16_t entries; /* of either ring: depth + 1, because a full ring looks empty */
+	uint32_t page_len;
+	uint32_t list_len; /* bytes of PRP list per identifier */
+	uint64_t *lists;
+	uint64_t lists_iova;
+
+	/* Completing. */
+	_Alignas(CACHE_LINE) struct nvio_cqe *cq;
+	uint32_t *sq_doorbell; /* NULL where doorbells cannot be mapped */
+	uint32_t *cq_doorbell;
+	uint16_t cq_head;
+	uint16_t phase;
+	uint16_t depth;
+	uint16_t lost; /* outstanding when it failed */
+	bool failed;
+
+	/* The rest is cold. */
+	struct nvio_mem_user user;
+	struct nvio_ctrl *ctrl;
+	struct nvio_qpair *next;
+	uint16_t qid;
+	uint16_t vector; /* 0 for none */
+	int fd;
+	bool cq_made; /* the controller knows the completion queue, the submission queue */
+	bool sq_made;
+};
+
+/*
+ * Allocates rings, trackers and PRP lists for commands of up to @max_transfer bytes; the doorbells
+ * are left NULL. Returns 0 or -ENOMEM; then nothing is kept.
+ */
+int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint16_t depth,
+		    uint32_t page_len, uint32_t max_transfer);
+
+/* Frees them: only once no device can reach them. */
+void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu);
+
+/*
+ * Queues a command as it is but for its identifier. Returns 0 or -EAGAIN/-EIO.
+ */
+int nvio_qpair_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint64_t user_data);
+
+/* Where the rings are for the device. */
+uint64_t nvio_qpair_sq_iova(const struct nvio_qpair *qpair);
+uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair);
+
+/* Deletes a queue pair at the controller. Returns 0, or -errno: then the controller may still use
+ * its memory. */
+int nvio_qpair_delete(struct nvio_qpair *qpair);
+
+/* Rings a doorbell that is not mapped. */
+void nvio_qpair_ring_by_call(const struct nvio_qpair *qpair, bool cq, uint16_t value);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Access to the controller's registers and doorbells, mapped where VFIO allows it and by call where
+ * not.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mmio.h"
+#include "nvme/ctrl.h"
+
+uint32_t nvio_reg_read32(struct nvio_ctrl *ctrl, uint32_t offset)
+{
+	uint32_t value;
+
+	if (ctrl->regs)
+		return nvio_mmio_read32(ctrl->regs + offset);
+	if (nvio_device_region_read(ctrl->device, NVIO_REGION_BAR0, offset, &value, sizeof(value)))
+		return NVIO_REG_GONE;
+	return value;
+}
+
+/* Two reads of 32 bits: section 3.1.1 allows both ways, and not every emulation does. */
+uint64_t nvio_reg_read64(struct nvio_ctrl *ctrl, uint32_t offset)
+{
+	uint64_t low = nvio_reg_read32(ctrl, offset);
+
+	return low | (uint64_t)nvio_reg_read32(ctrl, offset + 4) << 32;
+}
+
+void nvio_reg_write32(struct nvio_ctrl *ctrl, uint32_t offset, uint32_t value)
+{
+	if (ctrl->regs)
+		nvio_mmio_write32(ctrl->regs + offset, value);
+	else
+		nvio_device_region_write(ctrl->device, NVIO_REGION_BAR0, offset, &value,
+					 sizeof(value));
+}
+
+void nvio_reg_write64(struct nvio_ctrl *ctrl, uint32_t offset, uint64_t value)
+{
+	nvio_reg_write32(ctrl, offset, (uint32_t)value);
+	nvio_reg_write32(ctrl, offset + 4, (uint32_t)(value >> 32));
+}
+
+/* Section 3.1.2: SQ tail doorbell y at 1000h + 2y * stride, CQ head doorbell behind it. */
+uint32_t nvio_reg_doorbell_offset(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq)
+{
+	return NVIO_REG_DOORBELLS + (2u * qid + cq) * ctrl->doorbell_stride;
+}
+
+uint32_t *nvio_reg_doorbell(struct nvio_ctrl *ctrl, uint16_t qid, bool cq)
+{
+	if (!ctrl->doorbells)
+		return NULL;
+	return (uint32_t *)(ctrl->doorbells + nvio_reg_doorbell_offset(ctrl, qid, cq) -
+			    NVIO_REG_DOORBELLS);
+}
+
+/* Maps a part of BAR 0; NULL where VFIO does not allow it. */
+static int map_part(struct nvio_ctrl *ctrl, const char *what, uint64_t offset, size_t len,
+		    char **part)
+{
+	void *addr = NULL;
+	int err = nvio_device_region_map(ctrl->device, NVIO_REGION_BAR0, offset, len, &addr);
+
+	*part = addr;
+	if (err != -ENOTSUP)
+		return err;
+	nvio_log(NVIO_LOG_WARN,
+		 "%s: the %s cannot be mapped and go by system call, which is slow (a kernel with "
+		 "pages of 4 KiB maps them)",
+		 ctrl->info.name, what);
+	return 0;
+}
+
+int nvio_reg_init(struct nvio_ctrl *ctrl)
+{
+	struct nvio_region_info bar;
+	uint32_t most, least;
+	int err = nvio_device_region(ctrl->device, NVIO_REGION_BAR0, &bar);
+
+	if (err)
+		return err;
+	if (bar.len < NVIO_REG_DOORBELLS)
+		return nvio_error(ENOTSUP, "%s: BAR 0 of %llu bytes is too small for the registers",
+				  ctrl->info.name, (unsigned long long)bar.len);
+	err = map_part(ctrl, "registers", 0, NVIO_REG_DOORBELLS, &ctrl->regs);
+	if (err)
+		return err;
+	ctrl->cap = nvio_reg_read64(ctrl, NVIO_REG_CAP);
+	ctrl->doorbell_stride = 4u << FIELD_GET(CAP_DSTRD, ctrl->cap);
+	/* Doorbells for as many I/O queue pairs as we shall ask for, or as BAR 0 has room for. */
+	least = nvio_reg_doorbell_offset(ctrl, 2, false);
+	if (bar.len < least)
+		return nvio_error(ENOTSUP,
+				  "%s: BAR 0 of %llu bytes is too small: the doorbells of one I/O "
+				  "queue pair end at %u",
+				  ctrl->info.name, (unsigned long long)bar.len, least);
+	most = (uint32_t)min_u64((bar.len - NVIO_REG_DOORBELLS) / ctrl->doorbell_stride / 2, 65535);
+	if (ctrl->opts.nr_qpairs > most - 1)
+		ctrl->opts.nr_qpairs = (uint16_t)(most - 1);
+	return map_part(ctrl, "doorbells", NVIO_REG_DOORBELLS,
+			2u * (ctrl->opts.nr_qpairs + 1u) * ctrl->doorbell_stride, &ctrl->doorbells);
+}

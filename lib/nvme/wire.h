@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What goes over the wire between host and controller: queue entries and the numbers in them.
+ * Little-endian.
+ *
+ * Payloads of Identify and of features are libnvme's <nvme/types.h>.
+ */
+#ifndef NVIO_LIB_NVME_WIRE_H
+#define NVIO_LIB_NVME_WIRE_H
+
+#include <stddef.h>
+
+#include <nvio/nvme.h>
+
+_Static_assert(sizeof(struct nvio_sqe) == 64, "figure 86");
+_Static_assert(offsetof(struct nvio_sqe, nsid) == 4, "figure 86");
+_Static_assert(offsetof(struct nvio_sqe, prp1) == 24, "figure 86");
+_Static_assert(offsetof(struct nvio_sqe, cdw10) == 40, "figure 86");
+
+/* A completion queue entry (figure 90). */
+struct nvio_cqe {
+	uint32_t result;
+	uint32_t reserved;
+	uint16_t sq_head;
+	uint16_t sq_id;
+	uint16_t cid;
+	uint16_t status; /* bit 0 is the phase tag */
+};
+
+_Static_assert(sizeof(struct nvio_cqe) == 16, "figure 90");
+_Static_assert(offsetof(struct nvio_cqe, cid) == 12, "figure 90");
+
+#define NVIO_CQE_PHASE 1u
+
+/* log2 of the entry sizes, for CC */
+#define NVIO_SQE_SHIFT 6
+#define NVIO_CQE_SHIFT 4
+
+/* Bits 1:0 of an opcode: which way its data goes. */
+#define NVIO_OPCODE_TO_DEVICE   1u
+#define NVIO_OPCODE_FROM_DEVICE 2u
+
+enum nvio_admin_opcode {
+	NVIO_ADMIN_DELETE_SQ = 0x00,
+	NVIO_ADMIN_CREATE_SQ = 0x01,
+	NVIO_ADMIN_DELETE_CQ = 0x04,
+	NVIO_ADMIN_CREATE_CQ = 0x05,
+	NVIO_ADMIN_IDENTIFY = 0x06,
+	NVIO_ADMIN_SET_FEATURES = 0x09,
+};
+
+enum nvio_nvm_opcode {
+	NVIO_NVM_FLUSH = 0x00,
+	NVIO_NVM_WRITE = 0x01,
+	NVIO_NVM_READ = 0x02,
+};
+
+enum nvio_cns {
+	NVIO_CNS_NS = 0x00,
+	NVIO_CNS_CTRL = 0x01,
+	NVIO_CNS_ACTIVE_NS = 0x02,
+};
+
+#define NVIO_FEATURE_NR_QUEUES 0x07u
+
+/* dword 11 of Create I/O Completion Queue and Create I/O Submission Queue */
+#define NVIO_QUEUE_CONTIGUOUS 1u
+#define NVIO_QUEUE_INTERRUPTS 2u
+
+/* dword 12 of Read and Write */
+#define NVIO_RW_FUA           (1u << 30)
+#define NVIO_RW_LIMITED_RETRY (1u << 31)
+
+#define NVIO_IDENTIFY_LEN 4096u
+
+/* One data block of an active namespace list. */
+#define NVIO_NS_LIST_LEN 1024u
+
+/* The largest namespace identifier; the one above means all. */
+#define NVIO_NSID_MAX 0xfffffffeu
+
+#endif

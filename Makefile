@@ -99,7 +99,7 @@ $(B)/nvme_perf: $(perf_obj) $(static_lib)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
 # A unit test may reach into the parts of the programs that have no main().
-unit_common := $(call obj,test/unit/tap.c) $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj))
+unit_common := $(call obj,$(filter-out $(unit_src),$(wildcard test/unit/*.c))) $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj))
 $(B)/test/unit/%: $(B)/obj/test/unit/%.o $(unit_common) $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)

@@ -51,10 +51,10 @@ struct nvio_heap_info {
 /**
  * nvio_heap_open - makes the heap of an address space with options of one's own.
  *
- * Optional: nvio_alloc() makes it with the defaults. Needs a device in the address space.
+ * Optional: nvio_alloc() makes it with the defaults, and so does the first controller. Call it
+ * before that, right behind nvio_iommu_open(): the options wait for the first device.
  *
- * Return: 0; -EEXIST when there is one; -EINVAL (page size); -ENODEV before the first device;
- * -ENOMEM.
+ * Return: 0; -EEXIST when there is one; -EINVAL (page size); -ENOMEM.
  */
 NVIO_API int nvio_heap_open(struct nvio_iommu *iommu, const struct nvio_heap_opts *opts);
 

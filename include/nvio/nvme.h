@@ -100,7 +100,8 @@ struct nvio_ns_info {
 /**
  * nvio_name_split - takes a name apart: "0000:01:00.0/1" is namespace 1 of 0000:01:00.0.
  * @name:   what the user wrote
- * @device: receives the device's name, NUL-terminated
+ * @device: receives the device's name, NUL-terminated; a PCI address in its one full form, so that
+ *          two names of one device compare equal
  * @len:    bytes at @device
  * @nsid:   receives the namespace, 0 when @name has none
  *
@@ -213,6 +214,12 @@ NVIO_API int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_o
  */
 NVIO_API void nvio_qpair_free(struct nvio_qpair *qpair);
 
+/**
+ * nvio_qpair_id - the queue identifier, as log lines and the controller name it. Return: 1 to
+ * nr_qpairs.
+ */
+NVIO_API uint16_t nvio_qpair_id(const struct nvio_qpair *qpair);
+
 /** nvio_qpair_depth - how many commands fit at once. Return: the depth after clamping. */
 NVIO_API unsigned int nvio_qpair_depth(const struct nvio_qpair *qpair);
 
@@ -281,7 +288,9 @@ NVIO_API int nvio_submit(struct nvio_qpair *qpair);
  * @max:  entries at @done
  *
  * Never waits. A completion that names no outstanding command fails the queue pair: this and every
- * later call on it returns -EIO, and no memory was touched.
+ * later call on it returns -EIO, and no memory was touched. What was outstanding then never
+ * completes, nvio_qpair_outstanding() goes on counting it, and its buffers are the caller's again
+ * once nvio_qpair_free() returns.
  *
  * Thread: the queue pair's.
  *

@@ -82,22 +82,22 @@ static int init_window(struct nvio_heap *heap, struct nvio_space *iovas, size_t 
 			  least, nvio_space_longest(iovas));
 }
 
-static int choose_page_len(struct nvio_heap *heap)
+int nvio_heap_check(const struct nvio_heap_opts *opts)
 {
-	size_t page_len = heap->opts.page_len;
+	size_t page_len = opts ? opts->page_len : 0;
 
-	if (!page_len) {
-		heap->page_len = nvio_hugepage_len();
+	if (!page_len || page_len == NVIO_HEAP_NO_HUGE)
 		return 0;
-	}
-	if (page_len == NVIO_HEAP_NO_HUGE) {
-		heap->page_len = 0;
-		return 0;
-	}
 	if (!is_power_of_two(page_len) || !nvio_hugepage_exists(page_len))
 		return nvio_error(EINVAL, "this machine has no hugepages of %zu bytes", page_len);
-	heap->page_len = page_len;
 	return 0;
+}
+
+static size_t choose_page_len(const struct nvio_heap_opts *opts)
+{
+	if (opts->page_len == NVIO_HEAP_NO_HUGE)
+		return 0;
+	return opts->page_len ? opts->page_len : nvio_hugepage_len();
 }
 
 int nvio_heap_init(struct nvio_heap *heap, struct nvio_iommu *iommu, struct nvio_space *iovas,
@@ -107,12 +107,9 @@ int nvio_heap_init(struct nvio_heap *heap, struct nvio_iommu *iommu, struct nvio
 	int err;
 
 	memset(heap, 0, sizeof(*heap));
-	if (opts)
-		memcpy(&heap->opts, opts, min_u64(opts->size, sizeof(*opts)));
-	heap->node = heap->opts.any_node ? -1 : iommu->numa_node;
-	err = choose_page_len(heap);
-	if (err)
-		return err;
+	heap->opts = *opts;
+	heap->node = opts->any_node ? -1 : iommu->numa_node;
+	heap->page_len = choose_page_len(opts);
 	wanted = heap->opts.max_len ? heap->opts.max_len : WINDOW_MAX;
 	wanted = align_up(max_u64(wanted, WINDOW_MIN), max_u64(heap->page_len, REGION_MIN));
 	err = init_window(heap, iovas, wanted);

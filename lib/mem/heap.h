@@ -36,6 +36,9 @@ struct nvio_heap {
 	void *blocks; /* what is handed out: a tree of tsearch() */
 };
 
+/* Whether this machine can do what is asked for. Returns 0 or -EINVAL. */
+int nvio_heap_check(const struct nvio_heap_opts *opts);
+
 /* Reserves the window. Returns 0 or -errno. */
 int nvio_heap_init(struct nvio_heap *heap, struct nvio_iommu *iommu, struct nvio_space *iovas,
 		   const struct nvio_heap_opts *opts);

@@ -55,7 +55,7 @@ static struct nvio_memory *memory_new(struct nvio_iommu *iommu)
 	memset(memory, 0, sizeof(*memory));
 	memory->iommu = iommu;
 	pthread_mutex_init(&memory->lock, NULL);
-	if (nvio_table_init(&memory->table) || feed_iovas(memory)) {
+	if (nvio_table_init(&memory->table)) {
 		memory_free(memory);
 		return NULL;
 	}
@@ -68,9 +68,7 @@ struct nvio_memory *nvio_memory_of(struct nvio_iommu *iommu)
 
 	pthread_mutex_lock(&iommu->lock);
 	memory = iommu->owner;
-	if (!memory && !iommu->ops) {
-		nvio_error(ENODEV, "the address space has no device yet: open one first");
-	} else if (!memory) {
+	if (!memory) {
 		memory = memory_new(iommu);
 		if (!memory)
 			nvio_error(ENOMEM, "no memory for the address space's tables");
@@ -81,10 +79,30 @@ struct nvio_memory *nvio_memory_of(struct nvio_iommu *iommu)
 	return memory;
 }
 
-static int open_heap(struct nvio_memory *memory, const struct nvio_heap_opts *opts)
+int nvio_memory_ready(struct nvio_memory *memory)
 {
-	int err = nvio_heap_init(&memory->heap, memory->iommu, &memory->iovas, opts);
+	int err = 0;
 
+	if (memory->has_iovas)
+		return 0;
+	pthread_mutex_lock(&memory->iommu->lock);
+	if (!memory->iommu->ops)
+		err = nvio_error(ENODEV, "the address space has no device yet: open one first");
+	else if (feed_iovas(memory))
+		err = nvio_error(ENOMEM, "no memory for the address space's IOVAs");
+	else
+		memory->has_iovas = true;
+	pthread_mutex_unlock(&memory->iommu->lock);
+	return err;
+}
+
+static int open_heap(struct nvio_memory *memory)
+{
+	int err = nvio_memory_ready(memory);
+
+	if (!err)
+		err = nvio_heap_init(&memory->heap, memory->iommu, &memory->iovas,
+				     &memory->heap_opts);
 	if (err)
 		return err;
 	memory->window = (uintptr_t)memory->heap.window;
@@ -93,25 +111,27 @@ static int open_heap(struct nvio_memory *memory, const struct nvio_heap_opts *op
 	return 0;
 }
 
-/* Why there is no memory object: as an errno, the sentence being set. */
-static int no_memory_error(const struct nvio_iommu *iommu)
-{
-	return iommu->ops ? -ENOMEM : -ENODEV;
-}
-
 int nvio_heap_open(struct nvio_iommu *iommu, const struct nvio_heap_opts *opts)
 {
 	struct nvio_memory *memory = nvio_memory_of(iommu);
 	int err;
 
 	if (!memory)
-		return no_memory_error(iommu);
+		return -ENOMEM;
 	pthread_mutex_lock(&memory->lock);
-	if (memory->heap.open)
-		err = nvio_error(EEXIST, "the address space has a DMA heap already: open it before "
-					 "the first allocation and controller");
-	else
-		err = open_heap(memory, opts);
+	err = memory->heap.open
+		      ? nvio_error(EEXIST, "the address space has a DMA heap already: give its "
+					   "options before the first allocation and controller")
+		      : nvio_heap_check(opts);
+	if (!err) {
+		memset(&memory->heap_opts, 0, sizeof(memory->heap_opts));
+		if (opts)
+			memcpy(&memory->heap_opts, opts, min_u64(opts->size, sizeof(*opts)));
+		/* Before the first device they wait for it. */
+		err = open_heap(memory);
+		if (err == -ENODEV)
+			err = 0;
+	}
 	pthread_mutex_unlock(&memory->lock);
 	return err;
 }
@@ -154,7 +174,7 @@ void *nvio_alloc(struct nvio_iommu *iommu, size_t len, size_t align)
 		return NULL;
 	}
 	pthread_mutex_lock(&memory->lock);
-	if (memory->heap.open || !open_heap(memory, NULL))
+	if (memory->heap.open || !open_heap(memory))
 		p = nvio_heap_take(&memory->heap, memory->iommu, len, align);
 	__atomic_store_n(&memory->window_len, memory->heap.len, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&memory->lock);

@@ -42,7 +42,9 @@ struct nvio_memory {
 
 	_Alignas(CACHE_LINE) pthread_mutex_t lock; /* over all below */
 	struct nvio_iommu *iommu;
-	struct nvio_space iovas;
+	struct nvio_space iovas; /* filled in once the address space has a device */
+	bool has_iovas;
+	struct nvio_heap_opts heap_opts;
 	struct nvio_heap heap;
 	struct nvio_registration *registrations; /* unordered */
 	size_t nr_registrations;
@@ -50,9 +52,14 @@ struct nvio_memory {
 	struct nvio_mem_user *users;
 };
 
-/* The memory of an address space, made at the first call. NULL with the error set when there is no
- * device yet. */
+/* The memory of an address space, made at the first call. NULL with the error set: -ENOMEM. */
 struct nvio_memory *nvio_memory_of(struct nvio_iommu *iommu);
+
+/*
+ * Gets the IOVAs from the address space, which has them once it has a device. The caller locks.
+ * Returns 0; -ENODEV before the first device; -ENOMEM.
+ */
+int nvio_memory_ready(struct nvio_memory *memory);
 
 void nvio_mem_user_add(struct nvio_memory *memory, struct nvio_mem_user *user);
 void nvio_mem_user_remove(struct nvio_memory *memory, struct nvio_mem_user *user);

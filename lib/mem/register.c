@@ -92,9 +92,11 @@ int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len, unsigned
 	int err;
 
 	if (!memory)
-		return iommu->ops ? -ENOMEM : -ENODEV;
+		return -ENOMEM;
 	pthread_mutex_lock(&memory->lock);
-	err = check_registration(memory, (uintptr_t)addr, len, rights);
+	err = nvio_memory_ready(memory);
+	if (!err)
+		err = check_registration(memory, (uintptr_t)addr, len, rights);
 	if (!err)
 		err = add_registration(memory, (uintptr_t)addr, len, rights);
 	pthread_mutex_unlock(&memory->lock);
@@ -151,7 +153,7 @@ int nvio_mem_unregister(struct nvio_iommu *iommu, void *addr, size_t len)
 	int err;
 
 	if (!memory)
-		return iommu->ops ? -ENOMEM : -ENODEV;
+		return -ENOMEM;
 	pthread_mutex_lock(&memory->lock);
 	err = remove_registration(memory, (uintptr_t)addr, len);
 	pthread_mutex_unlock(&memory->lock);
@@ -183,7 +185,7 @@ int64_t nvio_mem_iova(struct nvio_iommu *iommu, const void *addr, size_t len, un
 	size_t run;
 
 	if (!memory)
-		return iommu->ops ? -ENOMEM : -ENODEV;
+		return -ENOMEM;
 	/* The lock, because the heap may be opened at this moment; a queue pair only exists once it
 	 * is open. */
 	pthread_mutex_lock(&memory->lock);

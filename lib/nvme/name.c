@@ -8,6 +8,20 @@
 
 #include "base/error.h"
 #include "nvme/wire.h"
+#include "vfio/pci.h"
+
+static int canonical(char *device, size_t len)
+{
+	char name[NVIO_PCI_NAME_LEN];
+	int err = nvio_pci_name(device, name);
+
+	if (err)
+		return err;
+	if (strlen(name) >= len)
+		return nvio_error(ENAMETOOLONG, "'%s' does not fit %zu bytes", name, len);
+	strcpy(device, name);
+	return 0;
+}
 
 int nvio_name_split(const char *name, char *device, size_t len, uint32_t *nsid)
 {
@@ -29,5 +43,5 @@ int nvio_name_split(const char *name, char *device, size_t len, uint32_t *nsid)
 	memcpy(device, name, device_len);
 	device[device_len] = '\0';
 	*nsid = (uint32_t)value;
-	return 0;
+	return canonical(device, len);
 }

@@ -19,7 +19,7 @@ size_t nvio_prp_list_len(size_t len, uint32_t page_len)
 		return power * sizeof(uint64_t);
 	}
 	/* A full page gives its last slot to the link to the next one. */
-	return align_up(entries, slots - 1) / (slots - 1) * page_len;
+	return (entries + slots - 2) / (slots - 1) * page_len;
 }
 
 /* The data's next run begins @done bytes in, where a controller page begins. */

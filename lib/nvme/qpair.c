@@ -279,12 +279,17 @@ static int create(struct nvio_qpair *qpair, bool interrupts)
 	return err;
 }
 
+void nvio_qpair_watch_memory(struct nvio_qpair *qpair)
+{
+	qpair->user.uses = uses_memory;
+	nvio_mem_user_add(nvio_memory_of(qpair->ctrl->iommu), &qpair->user);
+}
+
 static void link_qpair(struct nvio_qpair *qpair)
 {
 	qpair->next = qpair->ctrl->qpairs;
 	qpair->ctrl->qpairs = qpair;
-	qpair->user.uses = uses_memory;
-	nvio_mem_user_add(nvio_memory_of(qpair->ctrl->iommu), &qpair->user);
+	nvio_qpair_watch_memory(qpair);
 }
 
 int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *given,
@@ -346,6 +351,11 @@ void nvio_qpair_free(struct nvio_qpair *qpair)
 	pthread_mutex_unlock(&ctrl->lock);
 	nvio_qpair_fini(qpair, ctrl->iommu);
 	free(qpair);
+}
+
+uint16_t nvio_qpair_id(const struct nvio_qpair *qpair)
+{
+	return qpair->qid;
 }
 
 unsigned int nvio_qpair_depth(const struct nvio_qpair *qpair)

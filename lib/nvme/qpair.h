@@ -69,6 +69,9 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint16_t
 /* Frees them: only once no device can reach them. */
 void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu);
 
+/* Has nvio_mem_unregister() ask the queue pair before it takes memory away. */
+void nvio_qpair_watch_memory(struct nvio_qpair *qpair);
+
 /*
  * Queues a command as it is but for its identifier. Returns 0 or -EAGAIN/-EIO.
  */

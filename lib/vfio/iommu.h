@@ -13,7 +13,7 @@
 
 #include <nvio/vfio.h>
 
-#define NVIO_IOMMU_RANGES 64
+#define NVIO_IOMMU_RANGES 128
 
 /* Memory to map. A backend that shares memory with another process needs the fd; the kernel's needs
  * the address. */

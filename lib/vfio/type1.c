@@ -21,6 +21,7 @@
 #include "vfio/group.h"
 #include "vfio/sysfs.h"
 #include "vfio/type1.h"
+#include "vfio/windows.h"
 
 struct type1 {
 	int fd;
@@ -265,6 +266,7 @@ static int make_backend(struct nvio_iommu *iommu, const struct nvio_pci *pci)
 		err = read_info(iommu, t->fd);
 	if (err)
 		goto close_groups;
+	nvio_iommu_cut_pci_windows(iommu);
 	iommu->backend = t;
 	iommu->numa_node = pci->numa_node;
 	iommu->ops = &type1_ops;

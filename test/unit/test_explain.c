@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Refusals that need no device: names, and what a made-up /sys and /proc say of a machine.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nvio/nvio.h>
+
+#include "vfio/explain.h"
+#include "vfio/pci.h"
+#include "vfio/sysfs.h"
+#include "tap.h"
+
+static char root[64];
+
+/* Makes a file with its directories below the made-up root. */
+static void put(const char *path, const char *text)
+{
+	char full[512];
+	FILE *f;
+
+	snprintf(full, sizeof(full), "%s/%s", root, path);
+	for (char *slash = strchr(full + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(full, 0755);
+		*slash = '/';
+	}
+	f = fopen(full, "w");
+	if (!f)
+		abort();
+	fputs(text, f);
+	fclose(f);
+}
+
+static void put_link(const char *path, const char *target)
+{
+	char full[512];
+
+	snprintf(full, sizeof(full), "%s/%s", root, path);
+	if (symlink(target, full))
+		abort();
+}
+
+#define NVME0 "sys/bus/pci/devices/0000:01:00.0/"
+#define NIC   "sys/bus/pci/devices/0000:02:00.0/"
+
+static void make_machine(void)
+{
+	static char sys[80], proc[80], dev[80];
+
+	snprintf(root, sizeof(root), "/tmp/nvio-explain.XXXXXX");
+	if (!mkdtemp(root))
+		abort();
+	put(NVME0 "class", "0x010802\n");
+	put(NVME0 "vendor", "0x1b36\n");
+	put(NVME0 "device", "0x0010\n");
+	put(NVME0 "numa_node", "1\n");
+	put(NVME0 "nvme/nvme0/nvme0c0n1/x", "");
+	put("sys/class/block/nvme0n1/dev", "259:0\n");
+	put("sys/class/block/nvme0n1/nvme0n1p1/partition", "1\n");
+	put("sys/class/block/nvme0n1p1/dev", "259:1\n");
+	put_link(NVME0 "driver", "../../../../bus/pci/drivers/nvme");
+	put_link(NVME0 "iommu_group", "../../../../kernel/iommu_groups/7");
+	put(NIC "class", "0x020000\n");
+	put("sys/kernel/iommu_groups/7/devices/0000:01:00.0", "");
+	put("sys/kernel/iommu_groups/7/devices/0000:02:00.0", "");
+	put("proc/self/mountinfo", "25 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+				   "36 25 259:1 / /mnt/data rw - ext4 /dev/nvme0n1p1 rw\n");
+	put("proc/swaps", "Filename Type Size Used Priority\n");
+	put("proc/self/status", "Name:\tx\nVmLck:\t    2048 kB\nVmPin:\t       0 kB\n");
+	snprintf(sys, sizeof(sys), "%s/sys", root);
+	snprintf(proc, sizeof(proc), "%s/proc", root);
+	snprintf(dev, sizeof(dev), "%s/dev", root);
+	nvio_roots = (struct nvio_roots){ sys, proc, dev };
+}
+
+static void end_machine(void)
+{
+	char command[128];
+
+	nvio_roots = (struct nvio_roots){ "/sys", "/proc", "/dev" };
+	snprintf(command, sizeof(command), "rm -r %s", root);
+	CU_ASSERT_EQUAL(system(command), 0);
+}
+
+/* Opens a device, which is expected to fail, and returns why. */
+static const char *refusal(const char *name, int expected)
+{
+	struct nvio_iommu *iommu;
+	struct nvio_device_opts opts = NVIO_DEVICE_OPTS;
+	struct nvio_device *device = NULL;
+
+	opts.class_code = 0x010802;
+	CU_ASSERT_EQUAL_FATAL(nvio_iommu_open(NULL, &iommu), 0);
+	CU_ASSERT_EQUAL(nvio_device_open(iommu, name, &opts, &device), expected);
+	nvio_iommu_close(iommu);
+	return nvio_last_error();
+}
+
+#define SAYS(text, part) CU_ASSERT_PTR_NOT_NULL(strstr(text, part))
+
+static void names(void)
+{
+	char name[NVIO_PCI_NAME_LEN];
+
+	CU_ASSERT_EQUAL(nvio_pci_name("0000:01:00.0", name), 0);
+	CU_ASSERT_STRING_EQUAL(name, "0000:01:00.0");
+	CU_ASSERT_EQUAL(nvio_pci_name("1:0.7", name), 0);
+	CU_ASSERT_STRING_EQUAL(name, "0000:01:00.7");
+	CU_ASSERT_EQUAL(nvio_pci_name("abcd.Ef.1F.3", name), 0);
+	CU_ASSERT_STRING_EQUAL(name, "abcd:ef:1f.3");
+	CU_ASSERT_EQUAL(nvio_pci_name("", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("0000:01:00", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("0000:01:20.0", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("0000:01:00.8", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("0000:01:00.0x", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("0000:0001:00.0", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("/dev/nvme0", name), -EINVAL);
+	SAYS(nvio_last_error(), "such as 0000:01:00.0");
+}
+
+static void refuses_with_a_reason(void)
+{
+	const char *why;
+
+	make_machine();
+	why = refusal("0000:09:00.0", -ENODEV);
+	SAYS(why, "no such PCI device");
+	SAYS(why, "0000:01:00.0 (nvme)");
+	why = refusal("02:00.0", -EINVAL);
+	SAYS(why, "PCI class 0x020000");
+	/* A partition of a multipath disk is mounted. */
+	why = refusal("01:00.0", -EBUSY);
+	SAYS(why, "bound to nvme and nvme0n1p1 is mounted on /mnt/data");
+	put("proc/self/mountinfo", "");
+	why = refusal("01:00.0", -EBUSY);
+	SAYS(why, "bound to nvme, not to vfio-pci");
+	SAYS(why, "driver_override");
+	put("proc/swaps", "Filename Type\n/dev/nvme0n1 partition 1 0 -2\n");
+	SAYS(refusal("01:00.0", -EBUSY), "nvme0n1 is used as swap");
+	put("proc/swaps", "");
+	put("sys/class/block/nvme0n1/holders/dm-0", "");
+	SAYS(refusal("01:00.0", -EBUSY), "nvme0n1 is part of dm-0");
+	end_machine();
+}
+
+static void explains_the_machine(void)
+{
+	char text[512], path[128];
+	struct nvio_pci pci;
+
+	make_machine();
+	CU_ASSERT_EQUAL(nvio_pci_read("01:00.0", &pci), 0);
+	CU_ASSERT_EQUAL(pci.group, 7);
+	CU_ASSERT_EQUAL(pci.numa_node, 1);
+	CU_ASSERT_EQUAL(pci.vendor, 0x1b36);
+	CU_ASSERT_STRING_EQUAL(pci.driver, "nvme");
+	nvio_explain_group(7, text, sizeof(text));
+	SAYS(text, "0000:01:00.0 (nvme)");
+	SAYS(text, "0000:02:00.0 (no driver)");
+	CU_ASSERT_EQUAL(nvio_locked_len(), 2048 * 1024);
+	/* A process that holds a group. */
+	put("proc/4321/comm", "qemu-system-x86\n");
+	put("proc/4321/fd/x", "");
+	snprintf(path, sizeof(path), "%s/dev/vfio/7", root);
+	put_link("proc/4321/fd/5", path);
+	nvio_explain_holder(path, text, sizeof(text));
+	CU_ASSERT_STRING_EQUAL(text, "held by process 4321 (qemu-system-x86)");
+	nvio_explain_holder("/dev/vfio/8", text, sizeof(text));
+	SAYS(text, "cannot see");
+	end_machine();
+}
+
+static void survives_long_text(void)
+{
+	char small[16];
+
+	make_machine();
+	nvio_explain_group(7, small, sizeof(small));
+	CU_ASSERT_EQUAL(strlen(small), sizeof(small) - 1);
+	nvio_explain_controllers(small, sizeof(small));
+	CU_ASSERT_EQUAL(strlen(small), sizeof(small) - 1);
+	end_machine();
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "PCI names", names },
+		{ "refuses with a reason", refuses_with_a_reason },
+		{ "explains the machine", explains_the_machine },
+		{ "survives long text", survives_long_text },
+	};
+
+	return tap_run("explain", tests, sizeof(tests) / sizeof(tests[0]));
+}

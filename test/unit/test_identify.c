@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a controller says of its namespaces: lists of any length, lists that lie, formats that make
+ * no sense; and names and statuses in words.
+ */
+#include <errno.h>
+#include <nvme/types.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nvme/ctrl.h"
+#include "tap.h"
+
+/* A controller with @nr active namespaces, the i-th being first + i * step. */
+struct lister {
+	uint32_t nr;
+	uint32_t first;
+	uint32_t step;
+	int fetches;
+	int fail_at; /* the fetch that fails, counted from 1 */
+};
+
+static int fetch(void *arg, uint32_t nsid, uint32_t *list)
+{
+	struct lister *l = arg;
+	uint32_t at = 0;
+
+	memset(list, 0, NVIO_NS_LIST_LEN * sizeof(*list));
+	if (++l->fetches == l->fail_at)
+		return -EIO;
+	for (uint32_t i = 0; i < l->nr && at < NVIO_NS_LIST_LEN; i++) {
+		if (l->first + i * l->step > nsid)
+			list[at++] = l->first + i * l->step;
+	}
+	return 0;
+}
+
+static void check_list(uint32_t nr, uint32_t first, uint32_t step, int fetches)
+{
+	struct lister l = { .nr = nr, .first = first, .step = step };
+	struct nvio_ns_slot *slots;
+	int64_t got = nvio_ns_list_read(fetch, &l, &slots);
+	int wrong = 0;
+
+	CU_ASSERT_EQUAL(got, nr);
+	CU_ASSERT_EQUAL(l.fetches, fetches);
+	for (uint32_t i = 0; i < got; i++)
+		wrong += slots[i].nsid != first + i * step || slots[i].ns;
+	CU_ASSERT_EQUAL(wrong, 0);
+	free(slots);
+}
+
+static void lists_of_any_length(void)
+{
+	check_list(0, 1, 1, 1);
+	check_list(1, 1, 1, 1);
+	check_list(1023, 1, 1, 1);
+	check_list(1024, 1, 1, 2);
+	check_list(1025, 1, 1, 2);
+	check_list(5000, 3, 7, 5);
+	/* Up to the largest identifier: behind it nothing can be asked for. */
+	check_list(1024, 0xfffffffe - 1023, 1, 1);
+}
+
+static int fetch_descending(void *arg, uint32_t nsid, uint32_t *list)
+{
+	(void)arg;
+	(void)nsid;
+	memset(list, 0, NVIO_NS_LIST_LEN * sizeof(*list));
+	list[0] = 2;
+	list[1] = 1;
+	return 0;
+}
+
+/* The same full list for ever. */
+static int fetch_repeating(void *arg, uint32_t nsid, uint32_t *list)
+{
+	(void)arg;
+	(void)nsid;
+	for (uint32_t i = 0; i < NVIO_NS_LIST_LEN; i++)
+		list[i] = i + 1;
+	return 0;
+}
+
+static int fetch_broadcast(void *arg, uint32_t nsid, uint32_t *list)
+{
+	(void)arg;
+	(void)nsid;
+	memset(list, 0, NVIO_NS_LIST_LEN * sizeof(*list));
+	list[0] = 0xffffffff;
+	return 0;
+}
+
+static void lists_that_lie(void)
+{
+	struct lister l = { .nr = 3000, .first = 1, .step = 1, .fail_at = 2 };
+	struct nvio_ns_slot *slots;
+
+	CU_ASSERT_EQUAL(nvio_ns_list_read(fetch_descending, NULL, &slots), -EPROTO);
+	CU_ASSERT_PTR_NULL(slots);
+	CU_ASSERT_EQUAL(nvio_ns_list_read(fetch_repeating, NULL, &slots), -EPROTO);
+	CU_ASSERT_EQUAL(nvio_ns_list_read(fetch_broadcast, NULL, &slots), -EPROTO);
+	CU_ASSERT_EQUAL(nvio_ns_list_read(fetch, &l, &slots), -EIO);
+	CU_ASSERT_PTR_NULL(slots);
+}
+
+static void namespaces(void)
+{
+	static struct nvme_id_ns id;
+	struct nvio_ns ns;
+
+	memset(&id, 0, sizeof(id));
+	id.nsze = 1000000;
+	id.ncap = 900000;
+	id.nuse = 5;
+	id.nlbaf = 3;
+	id.flbas = 2;
+	id.lbaf[2].ds = 12;
+	id.nguid[15] = 0xaa;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 128 * 1024), 0);
+	CU_ASSERT_EQUAL(ns.info.nsid, 9);
+	CU_ASSERT_EQUAL(ns.info.block_len, 4096);
+	CU_ASSERT_EQUAL(ns.info.nr_blocks, 1000000);
+	CU_ASSERT_EQUAL(ns.info.capacity, 900000);
+	CU_ASSERT_EQUAL(ns.info.used, 5);
+	CU_ASSERT_EQUAL(ns.info.nguid[15], 0xaa);
+	CU_ASSERT_EQUAL(ns.max_blocks, 32);
+	CU_ASSERT_EQUAL(ns.block_shift, 12);
+	/* Blocks of a command are counted in 16 bits. */
+	id.lbaf[2].ds = 9;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 1u << 30), 0);
+	CU_ASSERT_EQUAL(ns.max_blocks, 65536);
+	/* Metadata: known, and not transferred. */
+	id.lbaf[2].ms = 8;
+	id.flbas |= 1 << 4;
+	id.dps = 1;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
+	CU_ASSERT_EQUAL(ns.info.metadata_len, 8);
+	CU_ASSERT_TRUE(ns.info.metadata_extended);
+	CU_ASSERT_EQUAL(ns.info.protection, 1);
+	CU_ASSERT_EQUAL(ns.max_blocks, 0);
+	/* Bits 6:5 of FLBAS count where there are more than 16 formats. */
+	id.nlbaf = 20;
+	id.flbas = 1 << 5 | 2;
+	id.lbaf[18].ds = 14;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
+	CU_ASSERT_EQUAL(ns.info.block_len, 16384);
+}
+
+static void namespaces_that_make_no_sense(void)
+{
+	static struct nvme_id_ns id;
+	struct nvio_ns ns;
+
+	memset(&id, 0, sizeof(id));
+	id.nsze = 1000;
+	id.lbaf[0].ds = 8;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), -EPROTO);
+	id.lbaf[0].ds = 64;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), -EPROTO);
+	id.lbaf[0].ds = 12;
+	id.nsze = 0;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), -EPROTO);
+	id.nsze = UINT64_MAX;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), -EPROTO);
+	memset(&id, 0xff, sizeof(id));
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), -EPROTO);
+}
+
+static void splits_names(void)
+{
+	char device[32];
+	uint32_t nsid = 99;
+
+	CU_ASSERT_EQUAL(nvio_name_split("0000:01:00.0", device, sizeof(device), &nsid), 0);
+	CU_ASSERT_STRING_EQUAL(device, "0000:01:00.0");
+	CU_ASSERT_EQUAL(nsid, 0);
+	CU_ASSERT_EQUAL(nvio_name_split("0000.01.00.0/17", device, sizeof(device), &nsid), 0);
+	CU_ASSERT_STRING_EQUAL(device, "0000:01:00.0");
+	CU_ASSERT_EQUAL(nsid, 17);
+	CU_ASSERT_EQUAL(nvio_name_split("1:0.0/4294967294", device, sizeof(device), &nsid), 0);
+	CU_ASSERT_EQUAL(nsid, 0xfffffffe);
+	CU_ASSERT_EQUAL(nvio_name_split("a/4294967295", device, sizeof(device), &nsid), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_name_split("a/0", device, sizeof(device), &nsid), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_name_split("a/", device, sizeof(device), &nsid), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_name_split("a/-1", device, sizeof(device), &nsid), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_name_split("a/1x", device, sizeof(device), &nsid), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_name_split("nothing/1", device, sizeof(device), &nsid), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_name_split("", device, sizeof(device), &nsid), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_name_split("/1", device, sizeof(device), &nsid), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_name_split("0000:01:00.0/1", device, 5, &nsid), -ENAMETOOLONG);
+}
+
+static void statuses_in_words(void)
+{
+	CU_ASSERT_STRING_EQUAL(nvio_status_text(0x080), "LBA out of range");
+	/* Do Not Retry and More are no part of the code. */
+	CU_ASSERT_STRING_EQUAL(nvio_status_text(0x4281), "unrecovered read error");
+	CU_ASSERT_STRING_EQUAL(nvio_status_text(0x0ff), "unknown generic status");
+	CU_ASSERT_STRING_EQUAL(nvio_status_text(0x7ff), "vendor specific status");
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "namespace lists of any length", lists_of_any_length },
+		{ "namespace lists that lie", lists_that_lie },
+		{ "namespaces", namespaces },
+		{ "namespaces that make no sense", namespaces_that_make_no_sense },
+		{ "splits names", splits_names },
+		{ "statuses in words", statuses_in_words },
+	};
+
+	return tap_run("identify", tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A queue pair over plain memory, with the test as its controller: ring wrap at every offset, full
+ * rings, batches, requests that are refused, and completions that lie.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "nvme/ctrl.h"
+#include "fake_iommu.h"
+#include "tap.h"
+
+struct bench {
+	struct fake_iommu fake;
+	struct nvio_iommu *iommu;
+	struct nvio_qpair qpair;
+	struct nvio_ns ns;
+	uint32_t sq_doorbell;
+	uint32_t cq_doorbell;
+	uint16_t fetched; /* the controller's place in either ring */
+	uint16_t posted;
+	uint16_t phase;
+	char *buf;
+};
+
+#define DOORBELL_UNTOUCHED 0xdeadu
+
+static void setup(struct bench *b, uint16_t depth)
+{
+	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
+
+	memset(b, 0, sizeof(*b));
+	b->iommu = fake_iommu_new(&b->fake);
+	opts.page_len = NVIO_HEAP_NO_HUGE;
+	CU_ASSERT_EQUAL_FATAL(nvio_heap_open(b->iommu, &opts), 0);
+	CU_ASSERT_EQUAL_FATAL(nvio_qpair_init(&b->qpair, b->iommu, depth, 4096, 1u << 20), 0);
+	b->qpair.sq_doorbell = &b->sq_doorbell;
+	b->qpair.cq_doorbell = &b->cq_doorbell;
+	b->phase = 1;
+	b->ns = (struct nvio_ns){
+		.nr_blocks = 1000,
+		.max_blocks = 256,
+		.nsid = 7,
+		.block_shift = 12,
+		.info = { .block_len = 4096 },
+	};
+	b->buf = nvio_alloc(b->iommu, 2u << 20, 4096);
+}
+
+static void teardown(struct bench *b)
+{
+	nvio_qpair_fini(&b->qpair, b->iommu);
+	nvio_iommu_close(b->iommu);
+}
+
+/* The controller's side: the next command that the doorbell covers, NULL when there is none. */
+static const struct nvio_sqe *fetch(struct bench *b)
+{
+	const struct nvio_sqe *sqe = &b->qpair.sq[b->fetched];
+
+	if (b->fetched == b->sq_doorbell)
+		return NULL;
+	b->fetched = (uint16_t)((b->fetched + 1) % b->qpair.entries);
+	return sqe;
+}
+
+static void complete(struct bench *b, uint16_t cid, uint16_t status, uint32_t result)
+{
+	struct nvio_cqe *cqe = &b->qpair.cq[b->posted];
+
+	cqe->cid = cid;
+	cqe->result = result;
+	cqe->status = (uint16_t)(status << 1 | b->phase);
+	if (++b->posted == b->qpair.entries) {
+		b->posted = 0;
+		b->phase ^= 1;
+	}
+}
+
+static void builds_commands(void)
+{
+	struct bench b;
+	const struct nvio_sqe *sqe;
+	struct nvio_completion done[4];
+	uint64_t iova;
+
+	setup(&b, 4);
+	nvio_mem_iova(b.iommu, b.buf, 1, NVIO_DMA_RW, &iova);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf + 512, 0x123, 1, 0, 11), 0);
+	CU_ASSERT_EQUAL(nvio_write(&b.qpair, &b.ns, b.buf, 744, 256, NVIO_IO_FUA, 12), 0);
+	CU_ASSERT_EQUAL(nvio_flush(&b.qpair, &b.ns, 13), 0);
+	CU_ASSERT_PTR_NULL(fetch(&b));
+	CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 3);
+	CU_ASSERT_EQUAL(b.sq_doorbell, 3);
+	sqe = fetch(&b);
+	CU_ASSERT_EQUAL(sqe->opcode, NVIO_NVM_READ);
+	CU_ASSERT_EQUAL(sqe->nsid, 7);
+	CU_ASSERT_EQUAL(sqe->prp1, iova + 512);
+	CU_ASSERT_EQUAL(sqe->prp2, (iova + 4096));
+	CU_ASSERT_EQUAL(sqe->cdw10, 0x123);
+	CU_ASSERT_EQUAL(sqe->cdw12, 0);
+	complete(&b, sqe->cid, 0, 99);
+	sqe = fetch(&b);
+	CU_ASSERT_EQUAL(sqe->opcode, NVIO_NVM_WRITE);
+	CU_ASSERT_EQUAL(sqe->prp1, iova);
+	CU_ASSERT_EQUAL(sqe->prp2, b.qpair.lists_iova + (uint64_t)sqe->cid * b.qpair.list_len);
+	CU_ASSERT_EQUAL(sqe->cdw10, 744);
+	CU_ASSERT_EQUAL(sqe->cdw12, 255 | 1u << 30);
+	complete(&b, sqe->cid, 0x4281, 0);
+	sqe = fetch(&b);
+	CU_ASSERT_EQUAL(sqe->opcode, NVIO_NVM_FLUSH);
+	CU_ASSERT_EQUAL(sqe->prp1, 0);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 3);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 4), 2);
+	CU_ASSERT_EQUAL(done[0].user_data, 11);
+	CU_ASSERT_EQUAL(done[0].result, 99);
+	CU_ASSERT_EQUAL(done[0].status, 0);
+	CU_ASSERT_EQUAL(done[1].user_data, 12);
+	CU_ASSERT_EQUAL(done[1].status, 0x4281);
+	CU_ASSERT_EQUAL(b.cq_doorbell, 2);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 1);
+	teardown(&b);
+}
+
+static void refuses_bad_requests(void)
+{
+	struct bench b;
+	char *outside =
+		mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	setup(&b, 4);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 0, 0, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 257, 0, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 1000, 1, 0, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 999, 2, 0, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, UINT64_MAX, 1, 0, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, UINT64_MAX, 2, 0, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf + 2, 0, 1, 0, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, outside, 0, 1, 0, 1), -EFAULT);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, NULL, 0, 1, 0, 1), -EFAULT);
+	/* Read-only to the device: it may be written from, not read into. */
+	CU_ASSERT_EQUAL(nvio_mem_register(b.iommu, outside, 4096, NVIO_DMA_READ), 0);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, outside, 0, 1, 0, 1), -EFAULT);
+	CU_ASSERT_EQUAL(nvio_write(&b.qpair, &b.ns, outside, 0, 1, 0, 1), 0);
+	/* The second page is not registered. */
+	CU_ASSERT_EQUAL(nvio_write(&b.qpair, &b.ns, outside, 0, 2, 0, 1), -EFAULT);
+	CU_ASSERT_EQUAL(nvio_write(&b.qpair, &b.ns, outside + 4, 0, 1, 0, 1), -EFAULT);
+	b.ns.max_blocks = 0;
+	b.ns.info.metadata_len = 8;
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1), -ENOTSUP);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 1);
+	CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 1);
+	teardown(&b);
+	munmap(outside, 8192);
+}
+
+static void never_overfills(void)
+{
+	struct bench b;
+	struct nvio_completion done[8];
+
+	setup(&b, 3);
+	for (uint64_t i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, i), 0);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 3), -EAGAIN);
+	CU_ASSERT_EQUAL(nvio_flush(&b.qpair, &b.ns, 3), -EAGAIN);
+	CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 3);
+	complete(&b, fetch(&b)->cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 1);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 3), 0);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 4), -EAGAIN);
+	teardown(&b);
+}
+
+static void rings_once_per_batch(void)
+{
+	struct bench b;
+	struct nvio_completion done[8];
+
+	setup(&b, 8);
+	b.sq_doorbell = b.cq_doorbell = DOORBELL_UNTOUCHED;
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 0);
+	CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 0);
+	CU_ASSERT_EQUAL(b.sq_doorbell, DOORBELL_UNTOUCHED);
+	CU_ASSERT_EQUAL(b.cq_doorbell, DOORBELL_UNTOUCHED);
+	for (uint64_t i = 0; i < 5; i++)
+		nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, i);
+	CU_ASSERT_EQUAL(b.sq_doorbell, DOORBELL_UNTOUCHED);
+	/* Polling submits what is pending. */
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 0);
+	CU_ASSERT_EQUAL(b.sq_doorbell, 5);
+	CU_ASSERT_EQUAL(b.cq_doorbell, DOORBELL_UNTOUCHED);
+	for (int i = 0; i < 5; i++)
+		complete(&b, fetch(&b)->cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 2), 2);
+	CU_ASSERT_EQUAL(b.cq_doorbell, 2);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 3);
+	CU_ASSERT_EQUAL(b.cq_doorbell, 5);
+	teardown(&b);
+}
+
+/* One round: @nr commands in, completed in random order, all out again. Returns what is wrong. */
+static int one_round(struct bench *b, int nr, uint64_t *next)
+{
+	struct nvio_completion done[64];
+	uint16_t cids[64];
+	uint64_t sum = 0;
+	int wrong = 0, got = 0;
+
+	for (int i = 0; i < nr; i++) {
+		sum += *next;
+		wrong += nvio_read(&b->qpair, &b->ns, b->buf, 5, 1, 0, (*next)++) != 0;
+	}
+	wrong += nvio_submit(&b->qpair) != nr;
+	for (int i = 0; i < nr; i++) {
+		const struct nvio_sqe *sqe = fetch(b);
+
+		wrong += !sqe || sqe->cdw10 != 5;
+		cids[i] = sqe ? sqe->cid : 0;
+	}
+	wrong += fetch(b) != NULL;
+	for (int i = nr; i > 0; i--) {
+		int pick = rand() % i;
+
+		complete(b, cids[pick], 0, 0);
+		cids[pick] = cids[i - 1];
+	}
+	while (got < nr) {
+		int n = nvio_poll(&b->qpair, done, 1 + rand() % 64);
+
+		if (n <= 0)
+			return wrong + 1;
+		for (int i = 0; i < n; i++)
+			sum -= done[i].user_data;
+		got += n;
+	}
+	return wrong + (sum != 0) + (got != nr) + (nvio_qpair_outstanding(&b->qpair) != 0);
+}
+
+/* Every depth up to 40 with every batch size: each offset of the rings is a place where they wrap.
+ */
+static void wraps_at_every_offset(void)
+{
+	int wrong = 0;
+
+	srand(3);
+	for (uint16_t depth = 1; depth <= 40; depth++) {
+		struct bench b;
+		uint64_t next = 1;
+
+		setup(&b, depth);
+		for (int nr = 1; nr <= depth; nr++) {
+			for (int i = 0; i < 2 * b.qpair.entries; i++)
+				wrong += one_round(&b, nr, &next);
+		}
+		teardown(&b);
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+}
+
+/* Sends two commands and answers with an identifier that is not outstanding. */
+static void answer_wrongly(uint16_t cid, bool good_one_first)
+{
+	struct bench b;
+	struct nvio_completion done[8];
+	uint16_t first;
+
+	setup(&b, 4);
+	nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1);
+	nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 2);
+	nvio_submit(&b.qpair);
+	first = fetch(&b)->cid;
+	if (good_one_first) {
+		complete(&b, first, 0, 0);
+		complete(&b, first, 0, 0);
+		CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 1);
+		CU_ASSERT_EQUAL(done[0].user_data, 1);
+	} else {
+		complete(&b, cid, 0, 0);
+	}
+	memset(done, 0x55, sizeof(done));
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), -EIO);
+	CU_ASSERT_EQUAL(done[0].user_data, 0x5555555555555555ull);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), -EIO);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 3), -EIO);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), good_one_first ? 1 : 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "failed"));
+	teardown(&b);
+}
+
+static void fails_on_a_lie(void)
+{
+	answer_wrongly(2, false); /* free */
+	answer_wrongly(4, false); /* just beyond */
+	answer_wrongly(0xffff, false); /* far beyond */
+	answer_wrongly(0, true); /* twice */
+}
+
+static void knows_what_memory_it_uses(void)
+{
+	struct bench b;
+	struct nvio_completion done[2];
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct nvio_ctrl ctrl = { 0 };
+
+	setup(&b, 4);
+	ctrl.iommu = b.iommu;
+	b.qpair.ctrl = &ctrl;
+	nvio_qpair_watch_memory(&b.qpair);
+	CU_ASSERT_EQUAL(nvio_mem_register(b.iommu, p, 4096, NVIO_DMA_RW), 0);
+	CU_ASSERT_EQUAL(nvio_mem_register(b.iommu, p + 4096, 4096, NVIO_DMA_RW), 0);
+	nvio_read(&b.qpair, &b.ns, p, 0, 1, 0, 1);
+	CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p, 4096), -EBUSY);
+	CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p + 4096, 4096), 0);
+	nvio_submit(&b.qpair);
+	complete(&b, fetch(&b)->cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p, 4096), -EBUSY);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 2), 1);
+	CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p, 4096), 0);
+	nvio_mem_user_remove(nvio_memory_of(b.iommu), &b.qpair.user);
+	teardown(&b);
+	munmap(p, 8192);
+}
+
+static void waits_with_a_deadline(void)
+{
+	struct bench b;
+	struct nvio_completion done[4];
+
+	setup(&b, 4);
+	CU_ASSERT_EQUAL(nvio_wait(&b.qpair, done, 1, 4, 1000), 0);
+	CU_ASSERT_EQUAL(nvio_wait(&b.qpair, done, 5, 4, 1000), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_wait(&b.qpair, done, 0, 4, 1000), -EINVAL);
+	nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1);
+	nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 2);
+	CU_ASSERT_EQUAL(nvio_wait(&b.qpair, done, 1, 4, 100000), -ETIMEDOUT);
+	complete(&b, fetch(&b)->cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_wait(&b.qpair, done, 2, 4, 100000), 1);
+	complete(&b, fetch(&b)->cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_wait(&b.qpair, done, 4, 4, -1), 1);
+	CU_ASSERT_EQUAL(done[0].user_data, 2);
+	teardown(&b);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "builds commands", builds_commands },
+		{ "refuses bad requests", refuses_bad_requests },
+		{ "never overfills", never_overfills },
+		{ "rings once per batch", rings_once_per_batch },
+		{ "wraps at every offset", wraps_at_every_offset },
+		{ "fails on a lie", fails_on_a_lie },
+		{ "knows what memory it uses", knows_what_memory_it_uses },
+		{ "waits with a deadline", waits_with_a_deadline },
+	};
+
+	return tap_run("qpair", tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The command line of nvme_perf. Letters mean what they mean to spdk_nvme_perf.
+ *
+ * It owns names, defaults, bounds and the help text; devices are somebody else's.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <nvio/base.h>
+#include <nvio/mem.h>
+#include "perf/opts.h"
+#include "perf/parse.h"
+
+#define IO_LEN_MAX (UINT64_C(1) << 30)
+
+enum { OPT_JSON = 256, OPT_HUGEPAGE, OPT_SEED };
+
+/* In read_percent until -M is seen. */
+#define NO_MIX UINT64_MAX
+
+struct parsing {
+	struct perf_opts *opts;
+	struct perf_msg *msg;
+};
+
+static const struct argp_option options[] = {
+	{ "device", 'r', "DEVICE[/NSID]", 0,
+	  "Namespace to run on, such as 0000:01:00.0/1; without NSID all that are active. Repeat it for "
+	  "more",
+	  1 },
+	{ "depth", 'q', "N", 0, "I/Os outstanding in each queue pair (default 32)", 2 },
+	{ "io-size", 'o', "BYTES", 0,
+	  "Size of an I/O; k and m stand for 1024 and 1024^2 (default 4k)", 2 },
+	{ "workload", 'w', "NAME", 0,
+	  "read, write, randread, randwrite, rw or randrw (default randread)", 2 },
+	{ "read-percent", 'M', "N", 0, "Share of reads in rw and randrw (default 50)", 2 },
+	{ "time", 't', "SECONDS", 0, "How long to measure (default 5)", 2 },
+	{ "warmup", 'a', "SECONDS", 0, "How long to run before that, uncounted (default 0)", 2 },
+	{ "number-ios", 'n', "N", 0, "End a queue pair early, after N counted I/Os", 2 },
+	{ "qpairs", 'P', "N", 0, "Queue pairs for each namespace of a worker (default 1)", 3 },
+	{ "cores", 'c', "LIST|MASK", 0,
+	  "Cores with a worker each: 0,2-3 or 0x5 (default: the first that is allowed)", 3 },
+	{ "hugepage", OPT_HUGEPAGE, "2M|1G|none", 0,
+	  "Page size of DMA memory (default: the machine's hugepage)", 3 },
+	{ "seed", OPT_SEED, "N", 0, "Start of the random numbers (default 1: runs repeat)", 3 },
+	{ "latency", 'L', NULL, 0, "Print latency percentiles too", 4 },
+	{ "json", OPT_JSON, "FILE", 0,
+	  "Write the figures as JSON; - is standard output, and the table goes to standard error",
+	  4 },
+	{ "verbose", 'v', NULL, 0, "Print what the library logs, not only its warnings", 4 },
+	{ 0 },
+};
+
+/* Options whose value is a number, and where it goes. */
+static const struct number {
+	int key;
+	const char *name;
+	size_t offset;
+	uint64_t min, max;
+} numbers[] = {
+	{ 'q', "-q", offsetof(struct perf_opts, depth), 1, UINT16_MAX },
+	{ 'M', "-M", offsetof(struct perf_opts, read_percent), 0, 100 },
+	{ 't', "-t", offsetof(struct perf_opts, seconds), 1, UINT32_MAX },
+	{ 'a', "-a", offsetof(struct perf_opts, warmup), 0, UINT32_MAX },
+	{ 'n', "-n", offsetof(struct perf_opts, nr_ios), 1, INT64_MAX },
+	{ 'P', "-P", offsetof(struct perf_opts, nr_qpairs), 1, UINT16_MAX },
+	{ OPT_SEED, "--seed", offsetof(struct perf_opts, seed), 0, UINT64_MAX },
+};
+
+static const struct number *find_number(int key)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i].key == key)
+			return &numbers[i];
+	return NULL;
+}
+
+static int set_number(const struct parsing *p, const struct number *number, const char *arg)
+{
+	uint64_t *field = (uint64_t *)((char *)p->opts + number->offset);
+
+	if (parse_u64(arg, number->min, number->max, field))
+		return perf_fail(p->msg, "%s '%s': not a whole number from %" PRIu64 " to %" PRIu64,
+				 number->name, arg, number->min, number->max);
+	return 0;
+}
+
+static int add_name(const struct parsing *p, const char *arg)
+{
+	struct perf_opts *opts = p->opts;
+	const char **names = reallocarray(opts->names, opts->nr_names + 1, sizeof(*names));
+
+	if (!names) {
+		perf_fail(p->msg, "out of memory");
+		return -ENOMEM;
+	}
+	opts->names = names;
+	opts->names[opts->nr_names++] = arg;
+	return 0;
+}
+
+static int set_io_len(const struct parsing *p, const char *arg)
+{
+	if (parse_size(arg, IO_LEN_MAX, &p->opts->io_len))
+		return perf_fail(p->msg,
+				 "-o '%s': not a size from 1 to 1024m, such as 512, 4k or 1m", arg);
+	return 0;
+}
+
+static int set_workload(const struct parsing *p, const char *arg)
+{
+	static const char *const names[] = { "read",      "write", "randread",
+					     "randwrite", "rw",    "randrw" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(arg, names[i])) {
+			p->opts->workload = names[i];
+			return 0;
+		}
+	return perf_fail(p->msg, "-w '%s': not one of read, write, randread, randwrite, rw, randrw",
+			 arg);
+}
+
+static int set_cores(const struct parsing *p, const char *arg)
+{
+	if (cores_parse(arg, &p->opts->cores))
+		return perf_fail(
+			p->msg,
+			"-c '%s': not a list such as 0,2-3 or a mask such as 0x5 of cores 0 to %d",
+			arg, CORES_MAX - 1);
+	return 0;
+}
+
+static int set_hugepage(const struct parsing *p, const char *arg)
+{
+	if (!strcmp(arg, "2M"))
+		p->opts->page_len = 2UL << 20;
+	else if (!strcmp(arg, "1G"))
+		p->opts->page_len = 1UL << 30;
+	else if (!strcmp(arg, "none"))
+		p->opts->page_len = NVIO_HEAP_NO_HUGE;
+	else
+		return perf_fail(p->msg, "--hugepage '%s': not one of 2M, 1G, none", arg);
+	p->opts->hugepage = arg;
+	return 0;
+}
+
+static int set_json(const struct parsing *p, const char *arg)
+{
+	if (!*arg)
+		return perf_fail(p->msg, "--json '': not the name of a file");
+	p->opts->json = arg;
+	return 0;
+}
+
+/* What only all options together tell. */
+static int settle(const struct parsing *p)
+{
+	struct perf_opts *opts = p->opts;
+	bool mixed = strstr(opts->workload, "rw") != NULL;
+
+	if (!opts->nr_names)
+		return perf_fail(p->msg, "no device: name one with -r, such as -r 0000:01:00.0");
+	if (!mixed && opts->read_percent != NO_MIX)
+		return perf_fail(p->msg, "-M is for rw and randrw only, not for %s",
+				 opts->workload);
+	opts->random = !strncmp(opts->workload, "rand", 4);
+	if (mixed)
+		opts->read_percent = opts->read_percent == NO_MIX ? 50 : opts->read_percent;
+	else
+		opts->read_percent = strstr(opts->workload, "read") ? 100 : 0;
+	return 0;
+}
+
+/* Options that are no plain number. */
+static int set_other(int key, char *arg, const struct parsing *p)
+{
+	switch (key) {
+	case 'r':
+		return add_name(p, arg);
+	case 'o':
+		return set_io_len(p, arg);
+	case 'w':
+		return set_workload(p, arg);
+	case 'c':
+		return set_cores(p, arg);
+	case 'L':
+		p->opts->latency = true;
+		return 0;
+	case 'v':
+		p->opts->verbose = true;
+		return 0;
+	case OPT_HUGEPAGE:
+		return set_hugepage(p, arg);
+	case OPT_JSON:
+		return set_json(p, arg);
+	case ARGP_KEY_ARG:
+		return perf_fail(p->msg, "'%s' is no option; devices are named with -r", arg);
+	case ARGP_KEY_END:
+		return settle(p);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* argp wants positive errnos, but for ARGP_ERR_UNKNOWN, which is none of them. */
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	const struct parsing *p = state->input;
+	const struct number *number = find_number(key);
+	int err;
+
+	if (key == ARGP_KEY_INIT) {
+		/* getopt says in one line what is wrong; argp's "Try --help" would be a second. */
+		state->err_stream = NULL;
+		return 0;
+	}
+	err = number ? set_number(p, number, arg) : set_other(key, arg, p);
+	return err < 0 ? -err : err;
+}
+
+static void print_version(FILE *out, struct argp_state *state)
+{
+	(void)state;
+	fprintf(out, "nvme_perf (nvio) %s\n", nvio_version());
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.doc = "Measures NVMe namespaces through nvio: IOPS, throughput and latency, by queue pair."
+	       "\v"
+	       "The devices must be bound to vfio-pci. Write workloads destroy what is on the namespace.",
+};
+
+int perf_opts_parse(int argc, char **argv, struct perf_opts *opts, struct perf_msg *msg)
+{
+	struct parsing p = { opts, msg };
+	static char name[] = "nvme_perf";
+	int err;
+
+	*opts = (struct perf_opts){
+		.depth = 32,
+		.io_len = 4096,
+		.workload = "randread",
+		.read_percent = NO_MIX,
+		.seconds = 5,
+		.nr_qpairs = 1,
+		.seed = 1,
+	};
+	msg->text[0] = '\0';
+	/* getopt begins its lines with argv[0], path and all. */
+	if (argc)
+		argv[0] = name;
+	argp_program_version_hook = print_version;
+	err = argp_parse(&argp, argc, argv, 0, NULL, &p);
+	if (err)
+		perf_opts_free(opts);
+	return err < 0 ? err : -err;
+}
+
+void perf_opts_free(struct perf_opts *opts)
+{
+	free(opts->names);
+	opts->names = NULL;
+	opts->nr_names = 0;
+}

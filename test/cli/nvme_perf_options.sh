@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The command line of nvme_perf, without a device: what --help names, and that each mistake gets one
+# line on standard error, exit status 1 and nothing on standard output.
+#
+# Exit status: 0 all as it should be, 1 not, 77 skipped. NVIO_BUILD says where the build is.
+
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+perf=${NVIO_BUILD:-build/release}/nvme_perf
+if [ ! -x "$perf" ]; then
+	echo "not built: $perf"
+	exit 1
+fi
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+failed=0
+
+fail() {
+	printf 'FAIL: %s\n' "$*"
+	failed=1
+}
+
+# Runs nvme_perf; leaves $status, $dir/out and $dir/err.
+run() {
+	timeout 60 "$perf" "$@" > "$dir/out" 2> "$dir/err" < /dev/null
+	status=$?
+}
+
+# Checks a mistake: a pattern for the line it must give, then the arguments.
+refuses() {
+	local want=$1
+	shift
+	run "$@"
+	[ "$status" = 1 ] || fail "[$*]: exit status $status, not 1"
+	[ ! -s "$dir/out" ] || fail "[$*]: prints to standard output: $(head -n 1 "$dir/out")"
+	[ "$(wc -l < "$dir/err")" = 1 ] || fail "[$*]: not one line: $(cat "$dir/err")"
+	grep -q "^nvme_perf: .*$want" "$dir/err" || fail "[$*]: not '$want': $(cat "$dir/err")"
+}
+
+# Checks what succeeds: prints to standard output only.
+prints() {
+	run "$@"
+	[ "$status" = 0 ] || fail "[$*]: exit status $status, not 0"
+	[ -s "$dir/out" ] || fail "[$*]: prints nothing"
+	[ ! -s "$dir/err" ] || fail "[$*]: prints to standard error: $(cat "$dir/err")"
+}
+
+prints --help
+for option in -r -q -o -w -M -t -a -n -P -c -L -v -V --device= --depth= --io-size= --workload= \
+	--read-percent= --time= --warmup= --number-ios= --qpairs= --cores= --hugepage= --seed= \
+	--latency --json= --verbose --help --version; do
+	grep -Eq -e "^ +(-., )?${option}[, =]?" "$dir/out" || fail "--help does not name $option"
+done
+prints --version
+grep -Eqx 'nvme_perf \(nvio\) [0-9]+\.[0-9]+\.[0-9]+' "$dir/out" || fail "--version: $(cat "$dir/out")"
+prints --usage
+
+# What getopt finds.
+refuses "unrecognized option '--bogus'" --bogus
+refuses "invalid option -- 'Z'" -Z
+refuses "option requires an argument -- 'q'" -r x -q
+refuses "option '--json' requires an argument" -r x --json
+refuses "option '--latency' doesn't allow an argument" -r x --latency=1
+refuses "ambiguous" -r x --de 1
+
+# Numbers.
+refuses 'no device' -q 1
+for option in -q -t -n -P; do
+	for value in 0 -1 +1 1x x '' ' 1' 1.5 0x10 99999999999999999999; do
+		refuses "$option '$value': not a whole number" -r x "$option" "$value"
+	done
+done
+for option in -a -M --seed; do
+	for value in -1 1x x '' 99999999999999999999; do
+		refuses "$option '$value': not a whole number" -r x -w rw "$option" "$value"
+	done
+done
+refuses "-q '65536': not a whole number from 1 to 65535" -r x -q 65536
+refuses "-M '101': not a whole number from 0 to 100" -r x -w rw -M 101
+for value in 0 '' k 4q 4kk -4k 1025m 18446744073709551616; do
+	refuses "-o '$value': not a size" -r x -o "$value"
+done
+
+# Words, and what does not go together.
+refuses "-w 'trim': not one of" -r x -w trim
+refuses "-w '': not one of" -r x -w ''
+refuses '-M is for rw and randrw only, not for randread' -r x -M 50
+refuses '-M is for rw and randrw only, not for write' -r x -w write -M 50
+refuses "--hugepage '4M': not one of 2M, 1G, none" -r x --hugepage 4M
+refuses "--json ''" -r x --json ''
+refuses "'stray' is no option" -r x stray
+refuses "-w 'a?b': not one of" -r x -w $'a\nb'
+
+# Cores.
+for value in '' ',' '1,' 1- 3-1 a 0x 0x0 0xg 4096; do
+	refuses "-c '$value': not a list" -r x -c "$value"
+done
+refuses 'core 4095 does not exist' -r x -c 4095
+allowed=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')
+if [ "$(getconf _NPROCESSORS_CONF)" -gt 1 ]; then
+	other=$((allowed == 0 ? 1 : 0))
+	run_perf=$perf
+	cat > "$dir/pinned" <<-END
+		#!/bin/sh
+		exec taskset -c $allowed "$run_perf" "\$@"
+	END
+	chmod +x "$dir/pinned"
+	perf=$dir/pinned
+	refuses "may not run on core $other, only on $allowed" -r x -c "$other"
+	perf=$run_perf
+fi
+
+# Devices; the library's sentence.
+refuses '.' -r ''
+refuses '.' -r 0000:01:00.0/x
+refuses '.' -r 0000:01:00.0/0
+refuses '.' -r 'no such name'
+refuses '.' -r 0000:ff:1f.7
+
+[ "$failed" = 0 ] && echo 'nvme_perf options: all as they should be'
+exit "$failed"

@@ -4,6 +4,7 @@
 #   WERROR=1 V=1                             warnings are errors; show the commands
 #   CFLAGS LDFLAGS                           added last
 #   PREFIX LIBDIR DESTDIR                    for install
+silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -31,7 +32,7 @@ B ?= build/$(flavour)
 
 sanitize := $(if $(ASAN),-fsanitize=address) $(if $(UBSAN),-fsanitize=undefined -fno-sanitize-recover=all)
 sanitize += $(if $(TSAN),-fsanitize=thread)
-warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla $(if $(WERROR),-Werror)
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 base_cflags := -std=gnu11 -D_GNU_SOURCE $(if $(DEBUG),-O0,-O2) -g -fPIC -pthread -fvisibility=hidden \
 	-fno-strict-aliasing $(warnings) $(sanitize) -Iinclude -DNVIO_VERSION='"$(VERSION)"'
 all_ldflags := -pthread $(sanitize) -Wl,--as-needed $(LDFLAGS)
@@ -53,7 +54,7 @@ static_lib := $(B)/libnvio.a
 shared_lib := $(B)/libnvio.so.$(VERSION)
 
 Q := $(if $(V),,@)
-say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@)
+say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
 .PHONY: all lib programs tests deps demo check bench-vm install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
@@ -78,7 +79,7 @@ $(B)/obj/app/%.o: private_inc := -Iapp
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(base_cflags) $(private_inc) -MMD -MP $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(base_cflags) $(private_inc) $(if $(WERROR),-Werror) -MMD -MP $(CFLAGS) -c -o $@ $<
 
 $(static_lib): $(lib_obj)
 	$(call say,AR)
@@ -141,4 +142,4 @@ clean:
 	rm -rf build
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
-.SECONDARY: $(call obj,$(unit_src) $(vm_src))
+.PRECIOUS: $(B)/obj/%.o

@@ -1,0 +1,35 @@
+#!/bin/bash
+# bench.sh RUNS SECONDS: measures both ways in the guest, taking turns, on its second CPU. Prints lines
+# "iops WAY WORKLOAD DEPTH FIGURE", and "dma BYTES".
+. "${0%/*}/lib.sh"
+runs=$1 seconds=$2
+
+kernel_iops() # WORKLOAD DEPTH
+{
+	fio --name=bench --filename="$block" --ioengine=io_uring --direct=1 --bs=4k --rw="$1" --iodepth="$2" \
+		--time_based --runtime="$seconds" --cpus_allowed=1 --norandommap --randrepeat=0 \
+		--output-format=terse --terse-version=3 | awk -F';' -v w="$1" '{ print w == "randread" ? $8 : $49 }'
+}
+
+nvio_iops() # WORKLOAD DEPTH
+{
+	"$BUILD/nvme_perf" -r "$BDF" -q "$2" -o 4k -w "$1" -t "$seconds" -c 1 --json - 2> /dev/null > /run/perf.json
+	tr -d ' \n' < /run/perf.json | grep -o '"total":{.*' | grep -o '"iops":[0-9.]*' | cut -d: -f2
+}
+
+for _ in $(seq "$runs"); do
+	bind "$BDF" nvme
+	block=$(wait_for 10 block_of "$BDF")
+	for workload in randread randwrite; do
+		for depth in 1 8 32 128; do
+			echo "iops kernel $workload $depth $(kernel_iops "$workload" "$depth")"
+		done
+	done
+	bind "$BDF" vfio-pci
+	for workload in randread randwrite; do
+		for depth in 1 8 32 128; do
+			echo "iops nvio $workload $depth $(nvio_iops "$workload" "$depth")"
+		done
+	done
+done
+echo "dma $(tr -d ' \n' < /run/perf.json | grep -o '"dma":{.*' | grep -o '"bytes":[0-9]*' | cut -d: -f2)"

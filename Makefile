@@ -38,7 +38,7 @@ base_cflags := -std=gnu11 -D_GNU_SOURCE $(if $(DEBUG),-O0,-O2) -g -fPIC -pthread
 all_ldflags := -pthread $(sanitize) -Wl,--as-needed $(LDFLAGS)
 libs := -lhugetlbfs
 
-lib_src := $(wildcard lib/*/*.c)
+lib_src := $(wildcard lib/*/*.c emu/*.c)
 perf_src := app/nvme_perf.c $(wildcard app/perf/*.c)
 unit_src := $(wildcard test/unit/test_*.c)
 vm_src := $(wildcard test/vm/*.c)
@@ -74,7 +74,8 @@ FORCE:
 
 # Applications and the tests of the public API see the public headers only; unit tests see the private ones too.
 $(B)/obj/lib/%.o $(B)/obj/test/unit/%.o: private_inc := -Ilib
-$(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest
+$(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest -I.
+$(B)/obj/emu/%.o: private_inc := -Ilib
 $(B)/obj/app/%.o: private_inc := -Iapp
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)

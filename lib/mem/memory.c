@@ -21,9 +21,9 @@ static int feed_iovas(struct nvio_memory *memory)
 	struct nvio_iommu *iommu = memory->iommu;
 	uint64_t page = nvio_iommu_page_len(iommu);
 
-	for (uint32_t i = 0; i < iommu->nr_ranges; i++) {
-		uint64_t start = align_up(max_u64(iommu->ranges[i].start, IOVA_MIN), page);
-		uint64_t end = align_down(min_u64(iommu->ranges[i].last, IOVA_LAST) + 1, page);
+	for (uint32_t i = 0; i < iommu->ranges.nr; i++) {
+		uint64_t start = align_up(max_u64(iommu->ranges.range[i].start, IOVA_MIN), page);
+		uint64_t end = align_down(min_u64(iommu->ranges.range[i].last, IOVA_LAST) + 1, page);
 
 		if (end > start && nvio_space_add(&memory->iovas, start, end - start))
 			return -ENOMEM;
@@ -86,7 +86,7 @@ int nvio_memory_ready(struct nvio_memory *memory)
 	if (memory->has_iovas)
 		return 0;
 	pthread_mutex_lock(&memory->iommu->lock);
-	if (!memory->iommu->ops)
+	if (!memory->iommu->domains)
 		err = nvio_error(ENODEV, "the address space has no device yet: open one first");
 	else if (feed_iovas(memory))
 		err = nvio_error(ENOMEM, "no memory for the address space's IOVAs");

@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "base/error.h"
 #include "vfio/iommu.h"
+#include "vfio/ranges.h"
 
 int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **out)
 {
@@ -45,8 +46,13 @@ void nvio_iommu_put(struct nvio_iommu *iommu)
 		return;
 	if (iommu->owner)
 		iommu->owner_free(iommu->owner);
-	if (iommu->ops)
-		iommu->ops->close(iommu);
+	while (iommu->domains) {
+		struct nvio_domain *domain = iommu->domains;
+
+		iommu->domains = domain->next;
+		domain->ops->close(domain);
+	}
+	free(iommu->maps);
 	pthread_mutex_destroy(&iommu->lock);
 	free(iommu);
 }
@@ -59,11 +65,14 @@ void nvio_iommu_close(struct nvio_iommu *iommu)
 
 int nvio_iommu_get_info(struct nvio_iommu *iommu, struct nvio_iommu_info *info)
 {
+	const struct nvio_domain *first;
+
 	memset(info, 0, sizeof(*info));
 	pthread_mutex_lock(&iommu->lock);
-	info->type = iommu->ops ? iommu->ops->type(iommu) : "none";
+	first = iommu->domains;
+	info->type = first ? first->ops->type(first) : "none";
 	info->page_sizes = iommu->page_sizes;
-	info->nr_ranges = iommu->nr_ranges;
+	info->nr_ranges = iommu->ranges.nr;
 	info->nr_maps = iommu->nr_maps;
 	info->maps_left =
 		iommu->max_maps == UINT32_MAX ? UINT32_MAX : iommu->max_maps - iommu->nr_maps;
@@ -75,11 +84,16 @@ int nvio_iommu_get_info(struct nvio_iommu *iommu, struct nvio_iommu_info *info)
 
 int nvio_iommu_range(struct nvio_iommu *iommu, uint32_t idx, struct nvio_iova_range *range)
 {
-	if (idx >= iommu->nr_ranges)
-		return nvio_error(EINVAL, "the address space has %u ranges, there is no range %u",
-				  iommu->nr_ranges, idx);
-	*range = iommu->ranges[idx];
-	return 0;
+	int err = 0;
+
+	pthread_mutex_lock(&iommu->lock);
+	if (idx < iommu->ranges.nr)
+		*range = iommu->ranges.range[idx];
+	else
+		err = nvio_error(EINVAL, "the address space has %u ranges, there is no range %u",
+				 iommu->ranges.nr, idx);
+	pthread_mutex_unlock(&iommu->lock);
+	return err;
 }
 
 uint64_t nvio_iommu_page_len(const struct nvio_iommu *iommu)
@@ -87,23 +101,89 @@ uint64_t nvio_iommu_page_len(const struct nvio_iommu *iommu)
 	return iommu->page_sizes & -iommu->page_sizes;
 }
 
-static bool in_a_range(const struct nvio_iommu *iommu, uint64_t iova, size_t len)
+struct nvio_domain *nvio_iommu_domain(const struct nvio_iommu *iommu,
+				      const struct nvio_domain_ops *ops)
 {
-	for (uint32_t i = 0; i < iommu->nr_ranges; i++) {
-		const struct nvio_iova_range *r = &iommu->ranges[i];
+	struct nvio_domain *domain = iommu->domains;
 
-		if (iova >= r->start && iova <= r->last && len - 1 <= r->last - iova)
-			return true;
+	while (domain && domain->ops != ops)
+		domain = domain->next;
+	return domain;
+}
+
+/* Undoes a map in the domains from @domain on up to @end. */
+static void unmap_domains(struct nvio_domain *domain, const struct nvio_domain *end,
+			  const struct nvio_map *map)
+{
+	for (; domain != end; domain = domain->next)
+		domain->ops->unmap(domain, map->iova, map->len);
+}
+
+static int replay_maps(struct nvio_iommu *iommu, struct nvio_domain *domain)
+{
+	for (uint32_t i = 0; i < iommu->nr_maps; i++) {
+		int err = domain->ops->map(domain, &iommu->maps[i]);
+
+		if (!err)
+			continue;
+		while (i-- > 0)
+			domain->ops->unmap(domain, iommu->maps[i].iova, iommu->maps[i].len);
+		return err;
 	}
-	return false;
+	return 0;
+}
+
+int nvio_iommu_join(struct nvio_iommu *iommu, struct nvio_domain *domain)
+{
+	bool first = !iommu->page_sizes;
+	struct nvio_ranges ranges = first ? domain->ranges : iommu->ranges;
+	uint64_t page_sizes = first ? domain->page_sizes : domain->page_sizes & iommu->page_sizes;
+	int err;
+
+	nvio_ranges_intersect(&ranges, &domain->ranges);
+	if (!page_sizes || !ranges.nr)
+		return nvio_error(EINVAL,
+				  "a device of type %s and the address space have no page "
+				  "size or no IOVAs in common",
+				  domain->ops->type(domain));
+	for (uint32_t i = 0; i < iommu->nr_maps; i++) {
+		if (!nvio_ranges_hold(&ranges, iommu->maps[i].iova, iommu->maps[i].len))
+			return nvio_error(EINVAL,
+					  "IOVA 0x%" PRIx64
+					  ", which is mapped, lies where a device "
+					  "of type %s cannot reach: open that device first",
+					  iommu->maps[i].iova, domain->ops->type(domain));
+	}
+	err = replay_maps(iommu, domain);
+	if (err)
+		return err;
+	iommu->ranges = ranges;
+	iommu->page_sizes = page_sizes;
+	iommu->max_maps = (uint32_t)min_u64(iommu->max_maps, domain->max_maps);
+	if (first)
+		iommu->numa_node = domain->numa_node;
+	domain->next = iommu->domains;
+	iommu->domains = domain;
+	return 0;
+}
+
+void nvio_iommu_leave(struct nvio_iommu *iommu, struct nvio_domain *domain)
+{
+	struct nvio_domain **at;
+
+	pthread_mutex_lock(&iommu->lock);
+	for (at = &iommu->domains; *at != domain;)
+		at = &(*at)->next;
+	*at = domain->next;
+	pthread_mutex_unlock(&iommu->lock);
 }
 
 static int check_map(const struct nvio_iommu *iommu, const struct nvio_map *map)
 {
 	uint64_t page = nvio_iommu_page_len(iommu);
 
-	if (!iommu->ops)
-		return nvio_error(ENODEV, "the address space has no device yet: open one first");
+	if (!iommu->domains)
+		return nvio_error(ENODEV, "the address space has no device: open one first");
 	if (!map->len || !is_aligned((uintptr_t)map->addr | map->len | map->iova, page))
 		return nvio_error(EINVAL,
 				  "memory %p + %zu at IOVA 0x%" PRIx64
@@ -111,11 +191,53 @@ static int check_map(const struct nvio_iommu *iommu, const struct nvio_map *map)
 				  map->addr, map->len, map->iova, page);
 	if (!map->rights || (map->rights & ~(unsigned int)NVIO_DMA_RW))
 		return nvio_error(EINVAL, "0x%x are no DMA rights", map->rights);
-	if (!in_a_range(iommu, map->iova, map->len))
+	if (!nvio_ranges_hold(&iommu->ranges, map->iova, map->len))
 		return nvio_error(EINVAL,
 				  "IOVA 0x%" PRIx64 " + %zu lies outside the address space's "
 				  "usable ranges",
 				  map->iova, map->len);
+	if (iommu->nr_maps >= iommu->max_maps)
+		return nvio_error(
+			ENOSPC,
+			"all %u DMA mappings that the kernel allows are in use: map fewer, "
+			"larger regions or raise dma_entry_limit of vfio_iommu_type1",
+			iommu->max_maps);
+	return 0;
+}
+
+static int make_room(struct nvio_iommu *iommu)
+{
+	uint32_t room = iommu->maps_room ? iommu->maps_room * 2 : 16;
+	struct nvio_map *larger;
+
+	if (iommu->nr_maps < iommu->maps_room)
+		return 0;
+	larger = realloc(iommu->maps, room * sizeof(*larger));
+	if (!larger)
+		return nvio_error(ENOMEM, "no memory to keep track of a DMA mapping");
+	iommu->maps = larger;
+	iommu->maps_room = room;
+	return 0;
+}
+
+/* The lock is held. */
+static int map_locked(struct nvio_iommu *iommu, const struct nvio_map *map)
+{
+	int err = check_map(iommu, map);
+
+	if (!err)
+		err = make_room(iommu);
+	if (err)
+		return err;
+	for (struct nvio_domain *d = iommu->domains; d; d = d->next) {
+		err = d->ops->map(d, map);
+		if (err) {
+			unmap_domains(iommu->domains, d, map);
+			return err;
+		}
+	}
+	iommu->maps[iommu->nr_maps++] = *map;
+	iommu->mapped_len += map->len;
 	return 0;
 }
 
@@ -124,19 +246,7 @@ int nvio_iommu_map_fd(struct nvio_iommu *iommu, const struct nvio_map *map)
 	int err;
 
 	pthread_mutex_lock(&iommu->lock);
-	err = check_map(iommu, map);
-	if (!err && iommu->nr_maps >= iommu->max_maps)
-		err = nvio_error(
-			ENOSPC,
-			"all %u DMA mappings that the kernel allows are in use: map fewer, "
-			"larger regions or raise dma_entry_limit of vfio_iommu_type1",
-			iommu->max_maps);
-	if (!err)
-		err = iommu->ops->map(iommu, map);
-	if (!err) {
-		iommu->nr_maps++;
-		iommu->mapped_len += map->len;
-	}
+	err = map_locked(iommu, map);
 	pthread_mutex_unlock(&iommu->lock);
 	return err;
 }
@@ -151,19 +261,35 @@ int nvio_iommu_map(struct nvio_iommu *iommu, void *addr, size_t len, uint64_t io
 	return nvio_iommu_map_fd(iommu, &map);
 }
 
+/* The lock is held. A domain that does not unmap keeps its part; the map stays then. */
+static int unmap_locked(struct nvio_iommu *iommu, uint64_t iova, size_t len)
+{
+	uint32_t i = 0;
+	int err = 0;
+
+	while (i < iommu->nr_maps && (iommu->maps[i].iova != iova || iommu->maps[i].len != len))
+		i++;
+	if (i == iommu->nr_maps)
+		return nvio_error(EINVAL, "IOVA 0x%" PRIx64 " + %zu is no whole mapping", iova,
+				  len);
+	for (struct nvio_domain *d = iommu->domains; d; d = d->next) {
+		int ret = d->ops->unmap(d, iova, len);
+
+		err = err ? err : ret;
+	}
+	if (err)
+		return err;
+	iommu->maps[i] = iommu->maps[--iommu->nr_maps];
+	iommu->mapped_len -= len;
+	return 0;
+}
+
 int nvio_iommu_unmap(struct nvio_iommu *iommu, uint64_t iova, size_t len)
 {
 	int err;
 
 	pthread_mutex_lock(&iommu->lock);
-	if (!iommu->ops)
-		err = nvio_error(ENODEV, "the address space has no device yet: nothing is mapped");
-	else
-		err = iommu->ops->unmap(iommu, iova, len);
-	if (!err) {
-		iommu->nr_maps--;
-		iommu->mapped_len -= len;
-	}
+	err = unmap_locked(iommu, iova, len);
 	pthread_mutex_unlock(&iommu->lock);
 	return err;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The I/O address space: what every backend shares (references, ranges, the count of maps).
+ * The I/O address space: one view of memory that every device in it shares, whichever way it is
+ * reached.
  *
- * A backend brings struct nvio_iommu_ops and its own state. The space is empty until the first
- * device gives it a backend. lib/mem hangs its state on the space through the owner slot; nothing
- * here knows what that is.
+ * A domain is one way: a VFIO container, the server behind a socket. Each map goes to every domain,
+ * and one that joins later gets the maps that are there. What may be used is what all of them
+ * allow. lib/mem hangs its state on the space through the owner slot; nothing here knows what that
+ * is.
  */
 #ifndef NVIO_LIB_VFIO_IOMMU_H
 #define NVIO_LIB_VFIO_IOMMU_H
@@ -15,41 +17,59 @@
 
 #define NVIO_IOMMU_RANGES 128
 
-/* Memory to map. A backend that shares memory with another process needs the fd; the kernel's needs
- * the address. */
+/* Memory to map. A domain in another process needs the fd; the kernel's needs the address. */
 struct nvio_map {
 	void *addr;
 	size_t len;
 	uint64_t iova;
 	unsigned int rights;
-	int fd; /* -1 when the memory has none */
+	int fd; /* -1 when the memory has none; stays the caller's, open as long as the map */
 	uint64_t fd_offset;
 };
 
-struct nvio_iommu_ops {
-	const char *(*type)(struct nvio_iommu *iommu);
-	int (*map)(struct nvio_iommu *iommu, const struct nvio_map *map);
-	int (*unmap)(struct nvio_iommu *iommu, uint64_t iova, size_t len);
-	/* Ends the address space; all its devices are gone. */
-	void (*close)(struct nvio_iommu *iommu);
+struct nvio_domain;
+
+struct nvio_domain_ops {
+	const char *(*type)(const struct nvio_domain *domain);
+	int (*map)(struct nvio_domain *domain, const struct nvio_map *map);
+	int (*unmap)(struct nvio_domain *domain, uint64_t iova, size_t len);
+	/* Ends the domain; all its devices are gone. */
+	void (*close)(struct nvio_domain *domain);
+};
+
+/* Usable IOVAs, ascending. */
+struct nvio_ranges {
+	uint32_t nr;
+	struct nvio_iova_range range[NVIO_IOMMU_RANGES];
+};
+
+/* The first member of each backend's state. */
+struct nvio_domain {
+	const struct nvio_domain_ops *ops;
+	struct nvio_domain *next;
+	uint64_t page_sizes;
+	uint32_t max_maps; /* UINT32_MAX when there is no limit */
+	int numa_node;
+	struct nvio_ranges ranges;
 };
 
 struct nvio_iommu {
 	pthread_mutex_t lock; /* over all below */
 	unsigned int refs; /* the user's handle, and one per device */
+	struct nvio_domain *domains; /* NULL before the first device */
 
-	const struct nvio_iommu_ops *ops; /* NULL before the first device */
-	void *backend;
-
+	/* What all domains allow; kept when the last one leaves. */
 	uint64_t page_sizes;
-	uint32_t nr_ranges;
-	struct nvio_iova_range ranges[NVIO_IOMMU_RANGES];
-	uint32_t nr_maps;
-	uint32_t max_maps; /* UINT32_MAX when the backend does not say */
-	uint64_t mapped_len;
+	uint32_t max_maps;
 	int numa_node;
+	struct nvio_ranges ranges;
 
-	/* The owner slot of lib/mem; freed before the backend closes. */
+	struct nvio_map *maps; /* unordered */
+	uint32_t nr_maps;
+	uint32_t maps_room;
+	uint64_t mapped_len;
+
+	/* The owner slot of lib/mem; freed before the domains close. */
 	void *owner;
 	void (*owner_free)(void *owner);
 };
@@ -62,5 +82,18 @@ int nvio_iommu_map_fd(struct nvio_iommu *iommu, const struct nvio_map *map);
 
 /* The smallest page that can be mapped, in bytes; 0 before the first device. */
 uint64_t nvio_iommu_page_len(const struct nvio_iommu *iommu);
+
+/*
+ * Takes a domain in; the caller locks. Returns 0; -EINVAL when it allows too little of what is
+ * mapped or usable; what its map() returned. It is as it was then.
+ */
+int nvio_iommu_join(struct nvio_iommu *iommu, struct nvio_domain *domain);
+
+/* Takes a domain out again, which the caller closes. Locks. */
+void nvio_iommu_leave(struct nvio_iommu *iommu, struct nvio_domain *domain);
+
+/* The domain with these operations; the caller locks. NULL when there is none. */
+struct nvio_domain *nvio_iommu_domain(const struct nvio_iommu *iommu,
+				      const struct nvio_domain_ops *ops);
 
 #endif

@@ -19,11 +19,12 @@
 #include "vfio/caps.h"
 #include "vfio/explain.h"
 #include "vfio/group.h"
+#include "vfio/ranges.h"
 #include "vfio/sysfs.h"
 #include "vfio/type1.h"
-#include "vfio/windows.h"
 
 struct type1 {
+	struct nvio_domain domain;
 	int fd;
 	int type; /* VFIO_TYPE1v2_IOMMU or VFIO_TYPE1_IOMMU */
 	struct nvio_group *groups;
@@ -34,9 +35,9 @@ struct type1 {
 #define MSI_LAST  0xfeefffffull
 #define OLD_LAST  ((1ull << 39) - 1)
 
-static const char *type1_name(struct nvio_iommu *iommu)
+static const char *type1_name(const struct nvio_domain *domain)
 {
-	struct type1 *t = iommu->backend;
+	const struct type1 *t = (const struct type1 *)domain;
 
 	return t->type == VFIO_TYPE1v2_IOMMU ? "type1v2" : "type1";
 }
@@ -58,9 +59,9 @@ static int explain_nomem(const struct nvio_map *map)
 			  (locked + map->len + 1023) / 1024);
 }
 
-static int type1_map(struct nvio_iommu *iommu, const struct nvio_map *map)
+static int type1_map(struct nvio_domain *domain, const struct nvio_map *map)
 {
-	struct type1 *t = iommu->backend;
+	struct type1 *t = (struct type1 *)domain;
 	struct vfio_iommu_type1_dma_map request = {
 		.argsz = sizeof(request),
 		.flags = (map->rights & NVIO_DMA_READ ? VFIO_DMA_MAP_FLAG_READ : 0) |
@@ -92,9 +93,9 @@ static int type1_map(struct nvio_iommu *iommu, const struct nvio_map *map)
 	}
 }
 
-static int type1_unmap(struct nvio_iommu *iommu, uint64_t iova, size_t len)
+static int type1_unmap(struct nvio_domain *domain, uint64_t iova, size_t len)
 {
-	struct type1 *t = iommu->backend;
+	struct type1 *t = (struct type1 *)domain;
 	struct vfio_iommu_type1_dma_unmap request = { .argsz = sizeof(request),
 						      .iova = iova,
 						      .size = len };
@@ -109,23 +110,23 @@ static int type1_unmap(struct nvio_iommu *iommu, uint64_t iova, size_t len)
 	return 0;
 }
 
-static void type1_close(struct nvio_iommu *iommu)
+static void type1_close(struct nvio_domain *domain)
 {
-	struct type1 *t = iommu->backend;
+	struct type1 *t = (struct type1 *)domain;
 
 	nvio_groups_close(t->groups);
 	close(t->fd);
 	free(t);
 }
 
-static const struct nvio_iommu_ops type1_ops = {
+static const struct nvio_domain_ops type1_ops = {
 	.type = type1_name,
 	.map = type1_map,
 	.unmap = type1_unmap,
 	.close = type1_close,
 };
 
-static int take_ranges(struct nvio_iommu *iommu, const void *cap, size_t len)
+static int take_ranges(struct nvio_domain *domain, const void *cap, size_t len)
 {
 	struct vfio_iommu_type1_info_cap_iova_range head;
 	const char *ranges = (const char *)cap + sizeof(head);
@@ -137,15 +138,15 @@ static int take_ranges(struct nvio_iommu *iommu, const void *cap, size_t len)
 		return nvio_error(EPROTO,
 				  "the IOVA range capability promises %u ranges and holds fewer",
 				  head.nr_iovas);
-	iommu->nr_ranges = 0;
+	domain->ranges.nr = 0;
 	for (uint32_t i = 0; i < head.nr_iovas && i < NVIO_IOMMU_RANGES; i++) {
 		struct vfio_iova_range range;
-		uint64_t least = i ? iommu->ranges[i - 1].last + 1 : 0;
+		uint64_t least = i ? domain->ranges.range[i - 1].last + 1 : 0;
 
 		memcpy(&range, ranges + i * sizeof(range), sizeof(range));
 		if (range.start > range.end || range.start < least)
 			return nvio_error(EPROTO, "IOVA range %u makes no sense", i);
-		iommu->ranges[iommu->nr_ranges++] =
+		domain->ranges.range[domain->ranges.nr++] =
 			(struct nvio_iova_range){ range.start, range.end };
 	}
 	return 0;
@@ -153,40 +154,40 @@ static int take_ranges(struct nvio_iommu *iommu, const void *cap, size_t len)
 
 static int take_cap(void *arg, uint16_t id, uint16_t version, const void *cap, size_t len)
 {
-	struct nvio_iommu *iommu = arg;
+	struct nvio_domain *domain = arg;
 	struct vfio_iommu_type1_info_dma_avail avail;
 
 	(void)version;
 	if (id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE)
-		return take_ranges(iommu, cap, len);
+		return take_ranges(domain, cap, len);
 	if (id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL) {
 		if (len < sizeof(avail))
 			return nvio_error(EPROTO, "the DMA mapping capability is cut off");
 		memcpy(&avail, cap, sizeof(avail));
-		iommu->max_maps = avail.avail;
+		domain->max_maps = avail.avail;
 	}
 	return 0;
 }
 
-int nvio_type1_parse_info(struct nvio_iommu *iommu, const void *answer, size_t len)
+int nvio_type1_parse_info(struct nvio_domain *domain, const void *answer, size_t len)
 {
 	struct vfio_iommu_type1_info info;
 
 	memcpy(&info, answer, sizeof(info));
-	iommu->page_sizes =
+	domain->page_sizes =
 		info.flags & VFIO_IOMMU_INFO_PGSIZES ? info.iova_pgsizes : (uint64_t)getpagesize();
-	if (!iommu->page_sizes)
+	if (!domain->page_sizes)
 		return nvio_error(EPROTO, "the IOMMU names no page size");
-	iommu->ranges[0] = (struct nvio_iova_range){ 0, MSI_START - 1 };
-	iommu->ranges[1] = (struct nvio_iova_range){ MSI_LAST + 1, OLD_LAST };
-	iommu->nr_ranges = 2;
-	iommu->max_maps = UINT32_MAX;
+	domain->ranges.range[0] = (struct nvio_iova_range){ 0, MSI_START - 1 };
+	domain->ranges.range[1] = (struct nvio_iova_range){ MSI_LAST + 1, OLD_LAST };
+	domain->ranges.nr = 2;
+	domain->max_maps = UINT32_MAX;
 	if (!(info.flags & VFIO_IOMMU_INFO_CAPS))
 		return 0;
-	return nvio_caps_walk(answer, len, sizeof(info), info.cap_offset, take_cap, iommu);
+	return nvio_caps_walk(answer, len, sizeof(info), info.cap_offset, take_cap, domain);
 }
 
-static int read_info(struct nvio_iommu *iommu, int fd)
+static int read_info(struct nvio_domain *domain, int fd)
 {
 	struct vfio_iommu_type1_info request = { 0 };
 	size_t len;
@@ -196,7 +197,7 @@ static int read_info(struct nvio_iommu *iommu, int fd)
 	answer = nvio_caps_ioctl(fd, VFIO_IOMMU_GET_INFO, &request, sizeof(request), &len, &err);
 	if (!answer)
 		return nvio_error(-err, "the IOMMU does not tell its limits: %s", strerror(-err));
-	err = nvio_type1_parse_info(iommu, answer, len);
+	err = nvio_type1_parse_info(domain, answer, len);
 	free(answer);
 	return err;
 }
@@ -246,13 +247,16 @@ static int set_type(struct type1 *t, const struct nvio_pci *pci)
 	return nvio_group_attach_error(err, pci);
 }
 
-static int make_backend(struct nvio_iommu *iommu, const struct nvio_pci *pci)
+static int make_domain(struct nvio_iommu *iommu, const struct nvio_pci *pci, struct type1 **out)
 {
 	struct type1 *t = calloc(1, sizeof(*t));
+	struct nvio_ranges *ranges;
 	int err;
 
 	if (!t)
 		return nvio_error(ENOMEM, "no memory for a VFIO container");
+	t->domain.ops = &type1_ops;
+	t->domain.numa_node = pci->numa_node;
 	t->fd = open_container();
 	if (t->fd < 0) {
 		err = t->fd;
@@ -263,17 +267,19 @@ static int make_backend(struct nvio_iommu *iommu, const struct nvio_pci *pci)
 		goto close_fd;
 	err = set_type(t, pci);
 	if (!err)
-		err = read_info(iommu, t->fd);
+		err = read_info(&t->domain, t->fd);
 	if (err)
 		goto close_groups;
-	nvio_iommu_cut_pci_windows(iommu);
-	iommu->backend = t;
-	iommu->numa_node = pci->numa_node;
-	iommu->ops = &type1_ops;
+	ranges = &t->domain.ranges;
+	nvio_ranges_cut_pci_windows(ranges);
+	err = nvio_iommu_join(iommu, &t->domain);
+	if (err)
+		goto close_groups;
 	nvio_log(NVIO_LOG_INFO,
 		 "%s: group %d in a VFIO container of type %s, %u IOVA ranges, up to 0x%" PRIx64,
-		 pci->name, pci->group, type1_name(iommu), iommu->nr_ranges,
-		 iommu->nr_ranges ? iommu->ranges[iommu->nr_ranges - 1].last : 0);
+		 pci->name, pci->group, type1_name(&t->domain), ranges->nr,
+		 ranges->range[ranges->nr - 1].last);
+	*out = t;
 	return 0;
 
 close_groups:
@@ -291,20 +297,10 @@ int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci)
 	int ret;
 
 	pthread_mutex_lock(&iommu->lock);
-	if (!iommu->ops)
-		ret = make_backend(iommu, pci);
-	else if (iommu->ops != &type1_ops)
-		ret = nvio_error(EINVAL,
-				 "%s: the address space is of type %s, a PCI device needs one of "
-				 "its own",
-				 pci->name, iommu->ops->type(iommu));
-	else
-		ret = nvio_group_join(&((struct type1 *)iommu->backend)->groups,
-				      ((struct type1 *)iommu->backend)->fd, pci);
-	if (!ret) {
-		t = iommu->backend;
+	t = (struct type1 *)nvio_iommu_domain(iommu, &type1_ops);
+	ret = t ? nvio_group_join(&t->groups, t->fd, pci) : make_domain(iommu, pci, &t);
+	if (!ret)
 		ret = nvio_group_open_device(t->groups, pci);
-	}
 	pthread_mutex_unlock(&iommu->lock);
 	return ret;
 }

@@ -20,6 +20,6 @@ int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci)
 
 /* Reads ranges, page sizes and the number of maps from the answer of VFIO_IOMMU_GET_INFO. Returns 0
  * or -EPROTO. */
-int nvio_type1_parse_info(struct nvio_iommu *iommu, const void *info, size_t len);
+int nvio_type1_parse_info(struct nvio_domain *domain, const void *info, size_t len);
 
 #endif

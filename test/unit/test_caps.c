@@ -187,22 +187,21 @@ static void put_type1(uint32_t nr_ranges)
 static void type1_limits(void)
 {
 	struct fake_iommu fake;
-	struct nvio_iommu *iommu = fake_iommu_new(&fake);
+	struct nvio_domain *domain = &fake.domain;
 
+	fake_domain_init(&fake);
 	put_type1(2);
-	CU_ASSERT_EQUAL(nvio_type1_parse_info(iommu, info.bytes, sizeof(info.bytes)), 0);
-	CU_ASSERT_EQUAL(iommu->page_sizes, 0x40201000);
-	CU_ASSERT_EQUAL(nvio_iommu_page_len(iommu), 4096);
-	CU_ASSERT_EQUAL(iommu->nr_ranges, 2);
-	CU_ASSERT_EQUAL(iommu->ranges[1].start, 0xfef00000);
-	CU_ASSERT_EQUAL(iommu->max_maps, 1234);
+	CU_ASSERT_EQUAL(nvio_type1_parse_info(domain, info.bytes, sizeof(info.bytes)), 0);
+	CU_ASSERT_EQUAL(domain->page_sizes, 0x40201000);
+	CU_ASSERT_EQUAL(domain->ranges.nr, 2);
+	CU_ASSERT_EQUAL(domain->ranges.range[1].start, 0xfef00000);
+	CU_ASSERT_EQUAL(domain->max_maps, 1234);
 	put_type1(1000);
-	CU_ASSERT_EQUAL(nvio_type1_parse_info(iommu, info.bytes, sizeof(info.bytes)), -EPROTO);
+	CU_ASSERT_EQUAL(nvio_type1_parse_info(domain, info.bytes, sizeof(info.bytes)), -EPROTO);
 	/* A range that ends before it begins. */
 	put_type1(1);
 	memset(info.bytes + 48, 0xff, 8);
-	CU_ASSERT_EQUAL(nvio_type1_parse_info(iommu, info.bytes, sizeof(info.bytes)), -EPROTO);
-	nvio_iommu_close(iommu);
+	CU_ASSERT_EQUAL(nvio_type1_parse_info(domain, info.bytes, sizeof(info.bytes)), -EPROTO);
 }
 
 int main(void)

@@ -211,6 +211,71 @@ static void table_agrees_with_a_model(void)
 	munmap(p, NR_PAGES * PAGE);
 }
 
+/* The options of a heap wait for the first device. */
+static void options_wait(void)
+{
+	struct fake_iommu fake;
+	struct nvio_iommu *iommu;
+	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
+	struct nvio_heap_info info;
+
+	fake_domain_init(&fake);
+	CU_ASSERT_EQUAL_FATAL(nvio_iommu_open(NULL, &iommu), 0);
+	opts.page_len = NVIO_HEAP_NO_HUGE;
+	opts.first_len = 4u << 20;
+	opts.max_len = 64u << 20;
+	CU_ASSERT_EQUAL(nvio_heap_open(iommu, &opts), 0);
+	CU_ASSERT_PTR_NULL(nvio_alloc(iommu, 64, 0));
+	CU_ASSERT_EQUAL(nvio_iommu_join(iommu, &fake.domain), 0);
+	CU_ASSERT_PTR_NOT_NULL(nvio_alloc(iommu, 64, 0));
+	nvio_heap_get_info(iommu, &info);
+	CU_ASSERT_EQUAL(info.len, 4u << 20);
+	CU_ASSERT_EQUAL(info.max_len, 64u << 20);
+	CU_ASSERT_EQUAL(nvio_heap_open(iommu, &opts), -EEXIST);
+	nvio_iommu_close(iommu);
+}
+
+/* A second way to devices sees what the first one sees, or is refused and changes nothing. */
+static void domains_share_maps(void)
+{
+	struct fake_iommu fake, second, third;
+	struct nvio_iommu *iommu = fake_iommu_new(&fake);
+	struct nvio_iommu_info info;
+	char *a = nvio_alloc(iommu, PAGE, PAGE), *p = user_pages(PAGE);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(a);
+	fake_domain_init(&second);
+	CU_ASSERT_EQUAL(nvio_iommu_join(iommu, &second.domain), 0);
+	CU_ASSERT_EQUAL(second.nr_maps, 1);
+	CU_ASSERT_EQUAL(second.maps[0].iova, fake.maps[0].iova);
+	CU_ASSERT_EQUAL(second.maps[0].fd, fake.maps[0].fd);
+	CU_ASSERT_EQUAL(nvio_mem_register(iommu, p, PAGE, NVIO_DMA_RW), 0);
+	CU_ASSERT_EQUAL(second.nr_maps, 2);
+	CU_ASSERT_EQUAL(nvio_mem_unregister(iommu, p, PAGE), 0);
+	/* One domain refuses: neither has it. */
+	fake.map_error = -EFAULT;
+	CU_ASSERT_EQUAL(nvio_mem_register(iommu, p, PAGE, NVIO_DMA_RW), -EFAULT);
+	CU_ASSERT_EQUAL(second.nr_maps, 1);
+	CU_ASSERT_EQUAL(fake.nr_maps, 1);
+	/* A domain that cannot reach what is mapped, and one that refuses it. */
+	fake_domain_init(&third);
+	third.domain.ranges = (struct nvio_ranges){ 1, { { 0, 0xffff } } };
+	CU_ASSERT_EQUAL(nvio_iommu_join(iommu, &third.domain), -EINVAL);
+	fake_domain_init(&third);
+	third.domain.page_sizes = 1u << 21;
+	CU_ASSERT_EQUAL(nvio_iommu_join(iommu, &third.domain), -EINVAL);
+	fake_domain_init(&third);
+	third.map_error = -ENOMEM;
+	CU_ASSERT_EQUAL(nvio_iommu_join(iommu, &third.domain), -ENOMEM);
+	nvio_iommu_get_info(iommu, &info);
+	CU_ASSERT_EQUAL(info.nr_maps, 1);
+	nvio_iommu_leave(iommu, &second.domain);
+	nvio_free(iommu, a);
+	nvio_iommu_close(iommu);
+	CU_ASSERT_EQUAL(fake.nr_maps, 0);
+	munmap(p, PAGE);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -220,6 +285,8 @@ int main(void)
 		{ "refuses to register", refuses_to_register },
 		{ "keeps what is in use", keeps_what_is_in_use },
 		{ "the table agrees with a model", table_agrees_with_a_model },
+		{ "heap options wait for a device", options_wait },
+		{ "domains share maps", domains_share_maps },
 	};
 
 	return tap_run("memory", tests, sizeof(tests) / sizeof(tests[0]));

@@ -287,10 +287,11 @@ NVIO_API int nvio_submit(struct nvio_qpair *qpair);
  * @done: receives them, in the order in which they finished
  * @max:  entries at @done
  *
- * Never waits. A completion that names no outstanding command fails the queue pair: this and every
- * later call on it returns -EIO, and no memory was touched. What was outstanding then never
- * completes, nvio_qpair_outstanding() goes on counting it, and its buffers are the caller's again
- * once nvio_qpair_free() returns.
+ * Never waits. The completion doorbell is rung once for one or more polls that found something,
+ * never for one that found nothing. A completion that names no outstanding command fails the queue
+ * pair: this and every later call on it returns -EIO, and no memory was touched. What was
+ * outstanding then never completes, nvio_qpair_outstanding() goes on counting it, and its buffers
+ * are the caller's again once nvio_qpair_free() returns.
  *
  * Thread: the queue pair's.
  *

@@ -13,14 +13,17 @@
 
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl)
 {
-	uint16_t depth = (uint16_t)min_u64(NVIO_ADMIN_DEPTH, ctrl->info.max_depth);
+	struct nvio_qpair_shape shape = {
+		.depth = (uint16_t)min_u64(NVIO_ADMIN_DEPTH, ctrl->info.max_depth),
+		.page_len = ctrl->info.page_len,
+	};
 	struct nvio_qpair *admin = aligned_alloc(CACHE_LINE, sizeof(*admin));
 	int err;
 
 	if (!admin)
 		return nvio_error(ENOMEM, "no memory for the admin queue");
 	/* Its commands come one at a time and bring a PRP list of their own. */
-	err = nvio_qpair_init(admin, ctrl->iommu, depth, ctrl->info.page_len, 0);
+	err = nvio_qpair_init(admin, ctrl->iommu, &shape);
 	if (err) {
 		free(admin);
 		return err;

@@ -147,7 +147,7 @@ static int check_disabled(struct nvio_ctrl *ctrl, uint32_t csts)
 
 static int enable(struct nvio_ctrl *ctrl)
 {
-	uint32_t entries = ctrl->admin->entries - 1u;
+	uint32_t entries = ctrl->admin->sq_entries - 1u;
 	uint32_t mps = (uint32_t)__builtin_ctz(ctrl->info.page_len) - 12;
 	int err = nvio_device_bus_master(ctrl->device, true);
 

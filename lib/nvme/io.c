@@ -66,7 +66,7 @@ static inline void commit(struct nvio_qpair *qpair, struct nvio_sqe *sqe, uintpt
 	__atomic_store_n(&t->len, len, __ATOMIC_RELAXED);
 	/* Behind the two above, for the thread that looks whether memory is in use. */
 	__atomic_store_n(&t->busy, 1, __ATOMIC_RELEASE);
-	qpair->sq_tail = tail == qpair->entries ? 0 : tail;
+	qpair->sq_tail = tail == qpair->sq_entries ? 0 : tail;
 }
 
 int nvio_qpair_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint64_t user_data)
@@ -189,7 +189,7 @@ int nvio_submit(struct nvio_qpair *qpair)
 	nvio_dma_wmb();
 	ring(qpair, qpair->sq_doorbell, false, tail);
 	qpair->sq_rung = tail;
-	return tail > rung ? tail - rung : tail + qpair->entries - rung;
+	return tail > rung ? tail - rung : tail + qpair->sq_entries - rung;
 }
 
 /* The controller named a command that is not outstanding: nothing that it says can be believed any
@@ -236,7 +236,7 @@ int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
 		done[n].reserved = 0;
 		__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
 		qpair->free_cids[qpair->nr_free++] = cid;
-		if (++head == qpair->entries) {
+		if (++head == qpair->cq_entries) {
 			head = 0;
 			phase ^= NVIO_CQE_PHASE;
 		}
@@ -244,7 +244,11 @@ int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
 	if (n) {
 		qpair->cq_head = head;
 		qpair->phase = phase;
-		ring(qpair, qpair->cq_doorbell, true, head);
+		qpair->cq_unrung = (uint16_t)(qpair->cq_unrung + n);
+		if (qpair->cq_unrung > qpair->cq_lag) {
+			ring(qpair, qpair->cq_doorbell, true, head);
+			qpair->cq_unrung = 0;
+		}
 		return n;
 	}
 	return unlikely(qpair->failed) ? no_slot(qpair) : 0;

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -15,6 +14,7 @@
 #include "nvme/prp.h"
 
 #define DEPTH_DEFAULT 128
+#define CQ_LAG_MIN    31
 
 static uint64_t iova_of(const struct nvio_qpair *qpair, const void *addr)
 {
@@ -34,8 +34,8 @@ uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair)
 
 static int alloc_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint32_t max_transfer)
 {
-	size_t sq_len = qpair->entries * sizeof(struct nvio_sqe);
-	size_t cq_len = qpair->entries * sizeof(struct nvio_cqe);
+	size_t sq_len = qpair->sq_entries * sizeof(struct nvio_sqe);
+	size_t cq_len = qpair->cq_entries * sizeof(struct nvio_cqe);
 
 	qpair->list_len =
 		max_transfer ? (uint32_t)nvio_prp_list_len(max_transfer, qpair->page_len) : 0;
@@ -52,16 +52,19 @@ static int alloc_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint3
 	return qpair->lists ? 0 : -ENOMEM;
 }
 
-int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint16_t depth,
-		    uint32_t page_len, uint32_t max_transfer)
+int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
+		    const struct nvio_qpair_shape *shape)
 {
+	uint16_t depth = shape->depth;
 	int err;
 
 	memset(qpair, 0, sizeof(*qpair));
 	qpair->fd = -1;
 	qpair->depth = depth;
-	qpair->entries = (uint16_t)(depth + 1);
-	qpair->page_len = page_len;
+	qpair->sq_entries = (uint16_t)(depth + 1);
+	qpair->cq_lag = shape->cq_lag;
+	qpair->cq_entries = (uint16_t)(depth + 1 + shape->cq_lag);
+	qpair->page_len = shape->page_len;
 	qpair->phase = NVIO_CQE_PHASE;
 	qpair->trackers = calloc(depth, sizeof(*qpair->trackers));
 	qpair->free_cids = malloc(depth * sizeof(*qpair->free_cids));
@@ -74,7 +77,7 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint16_t
 		qpair->free_cids[qpair->nr_free] = (uint16_t)(depth - 1 - qpair->nr_free);
 		qpair->nr_free++;
 	}
-	err = alloc_rings(qpair, iommu, max_transfer);
+	err = alloc_rings(qpair, iommu, shape->max_transfer);
 	if (err)
 		goto fini;
 	qpair->memory = nvio_memory_of(iommu);
@@ -118,58 +121,6 @@ static bool uses_memory(struct nvio_mem_user *user, uintptr_t addr, size_t len)
 	return false;
 }
 
-static bool vector_in_use(const struct nvio_ctrl *ctrl, uint16_t vector)
-{
-	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
-		if (q->vector == vector)
-			return true;
-	}
-	return false;
-}
-
-/* Vectors for every queue pair there can be, at the first one that wants one: most kernels cannot
- * add any later. */
-static int enable_vectors(struct nvio_ctrl *ctrl)
-{
-	struct nvio_irq_info irq;
-	uint32_t nr;
-	int err = nvio_device_irq(ctrl->device, NVIO_IRQ_MSIX, &irq);
-
-	if (err || ctrl->nr_vectors)
-		return err;
-	if (irq.nr_vectors < 2)
-		return nvio_error(ENOTSUP,
-				  "%s has %u MSI-X vectors: queue pairs can only be polled",
-				  ctrl->info.name, irq.nr_vectors);
-	/* Vector 0 is the admin queue's. */
-	nr = (uint32_t)min_u64(irq.nr_vectors, ctrl->info.nr_qpairs + 1u);
-	err = nvio_device_irq_enable(ctrl->device, NVIO_IRQ_MSIX, nr);
-	if (!err)
-		ctrl->nr_vectors = nr;
-	return err;
-}
-
-static int give_vector(struct nvio_ctrl *ctrl, struct nvio_qpair *qpair)
-{
-	uint16_t vector = 1;
-	int err = enable_vectors(ctrl);
-
-	if (err)
-		return err;
-	while (vector < ctrl->nr_vectors && vector_in_use(ctrl, vector))
-		vector++;
-	if (vector == ctrl->nr_vectors)
-		return nvio_error(ENOSPC, "%s: all %u MSI-X vectors are in use", ctrl->info.name,
-				  ctrl->nr_vectors);
-	qpair->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (qpair->fd < 0)
-		return nvio_error(errno, "no eventfd for a queue pair: %s", strerror(errno));
-	err = nvio_device_irq_set(ctrl->device, NVIO_IRQ_MSIX, vector, qpair->fd);
-	if (!err)
-		qpair->vector = vector;
-	return err;
-}
-
 static int create_queue(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, const char *what,
 			bool *made)
 {
@@ -185,7 +136,7 @@ static int create_cq(struct nvio_qpair *qpair)
 	struct nvio_sqe sqe = {
 		.opcode = NVIO_ADMIN_CREATE_CQ,
 		.prp1 = nvio_qpair_cq_iova(qpair),
-		.cdw10 = (uint32_t)(qpair->entries - 1) << 16 | qpair->qid,
+		.cdw10 = (uint32_t)(qpair->cq_entries - 1) << 16 | qpair->qid,
 		.cdw11 = (uint32_t)qpair->vector << 16 |
 			 (qpair->vector ? NVIO_QUEUE_INTERRUPTS : 0) | NVIO_QUEUE_CONTIGUOUS,
 	};
@@ -198,7 +149,7 @@ static int create_sq(struct nvio_qpair *qpair)
 	struct nvio_sqe sqe = {
 		.opcode = NVIO_ADMIN_CREATE_SQ,
 		.prp1 = nvio_qpair_sq_iova(qpair),
-		.cdw10 = (uint32_t)(qpair->entries - 1) << 16 | qpair->qid,
+		.cdw10 = (uint32_t)(qpair->sq_entries - 1) << 16 | qpair->qid,
 		.cdw11 = (uint32_t)qpair->qid << 16 | NVIO_QUEUE_CONTIGUOUS,
 	};
 
@@ -227,10 +178,8 @@ int nvio_qpair_delete(struct nvio_qpair *qpair)
 	if (!err)
 		err = delete_queue(qpair, NVIO_ADMIN_DELETE_CQ, "Delete I/O Completion Queue",
 				   &qpair->cq_made);
-	if (!err && qpair->vector) {
-		nvio_device_irq_set(qpair->ctrl->device, NVIO_IRQ_MSIX, qpair->vector, -1);
-		qpair->vector = 0;
-	}
+	if (!err)
+		nvio_qpair_drop_vector(qpair);
 	return err;
 }
 
@@ -260,6 +209,25 @@ static uint16_t choose_depth(const struct nvio_ctrl *ctrl, uint16_t wanted)
 	return ctrl->info.max_depth;
 }
 
+/*
+ * The completion queue is larger than needed, so that its doorbell can be rung once for many polls:
+ * ringing costs as much as submitting does. With interrupts each poll rings, because a controller
+ * may hold the next one back until it did.
+ */
+static struct nvio_qpair_shape choose_shape(const struct nvio_ctrl *ctrl,
+					    const struct nvio_qpair_opts *opts)
+{
+	uint16_t depth = choose_depth(ctrl, opts->depth);
+	uint64_t lag = min_u64(max_u64(depth, CQ_LAG_MIN), ctrl->info.max_depth - depth);
+
+	return (struct nvio_qpair_shape){
+		.depth = depth,
+		.cq_lag = opts->interrupts ? 0 : (uint16_t)lag,
+		.page_len = ctrl->info.page_len,
+		.max_transfer = ctrl->info.max_transfer,
+	};
+}
+
 static int create(struct nvio_qpair *qpair, bool interrupts)
 {
 	struct nvio_ctrl *ctrl = qpair->ctrl;
@@ -271,7 +239,7 @@ static int create(struct nvio_qpair *qpair, bool interrupts)
 				  ctrl->info.name, ctrl->info.nr_qpairs);
 	qpair->sq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, false);
 	qpair->cq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, true);
-	err = interrupts ? give_vector(ctrl, qpair) : 0;
+	err = interrupts ? nvio_qpair_take_vector(qpair) : 0;
 	if (!err)
 		err = create_cq(qpair);
 	if (!err)
@@ -296,6 +264,7 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 		      struct nvio_qpair **out)
 {
 	struct nvio_qpair_opts opts = { 0 };
+	struct nvio_qpair_shape shape;
 	struct nvio_qpair *qpair;
 	bool keep;
 	int err;
@@ -305,8 +274,8 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	qpair = aligned_alloc(CACHE_LINE, align_up(sizeof(*qpair), CACHE_LINE));
 	if (!qpair)
 		return nvio_error(ENOMEM, "no memory for a queue pair");
-	err = nvio_qpair_init(qpair, ctrl->iommu, choose_depth(ctrl, opts.depth),
-			      ctrl->info.page_len, ctrl->info.max_transfer);
+	shape = choose_shape(ctrl, &opts);
+	err = nvio_qpair_init(qpair, ctrl->iommu, &shape);
 	if (err) {
 		free(qpair);
 		return err;

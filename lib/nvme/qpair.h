@@ -32,7 +32,7 @@ struct nvio_qpair {
 	uint16_t nr_free;
 	uint16_t sq_tail;
 	uint16_t sq_rung; /* the tail that the controller was told last */
-	uint16_t entries; /* of either ring: depth + 1, because a full ring looks empty */
+	uint16_t sq_entries; /* depth + 1, because a full ring looks empty */
 	uint32_t page_len;
 	uint32_t list_len; /* bytes of PRP list per identifier */
 	uint64_t *lists;
@@ -43,6 +43,9 @@ struct nvio_qpair {
 	uint32_t *sq_doorbell; /* NULL where doorbells cannot be mapped */
 	uint32_t *cq_doorbell;
 	uint16_t cq_head;
+	uint16_t cq_entries;
+	uint16_t cq_unrung; /* entries taken that the controller was not told of */
+	uint16_t cq_lag; /* how many of them it need not be told of: the ring is larger by this */
 	uint16_t phase;
 	uint16_t depth;
 	uint16_t lost; /* outstanding when it failed */
@@ -59,12 +62,19 @@ struct nvio_qpair {
 	bool sq_made;
 };
 
+struct nvio_qpair_shape {
+	uint16_t depth;
+	uint16_t cq_lag; /* completions that the controller need not be told of at once */
+	uint32_t page_len;
+	uint32_t max_transfer; /* 0: commands bring their PRP lists along */
+};
+
 /*
- * Allocates rings, trackers and PRP lists for commands of up to @max_transfer bytes; the doorbells
+ * Allocates rings, trackers and PRP lists; the doorbells
  * are left NULL. Returns 0 or -ENOMEM; then nothing is kept.
  */
-int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint16_t depth,
-		    uint32_t page_len, uint32_t max_transfer);
+int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
+		    const struct nvio_qpair_shape *shape);
 
 /* Frees them: only once no device can reach them. */
 void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu);
@@ -84,6 +94,10 @@ uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair);
 /* Deletes a queue pair at the controller. Returns 0, or -errno: then the controller may still use
  * its memory. */
 int nvio_qpair_delete(struct nvio_qpair *qpair);
+
+/* vectors.c: gives the queue pair a vector and an eventfd. Returns 0 or -errno. */
+int nvio_qpair_take_vector(struct nvio_qpair *qpair);
+void nvio_qpair_drop_vector(struct nvio_qpair *qpair);
 
 /* Rings a doorbell that is not mapped. */
 void nvio_qpair_ring_by_call(const struct nvio_qpair *qpair, bool cq, uint16_t value);

@@ -27,15 +27,18 @@ struct bench {
 
 #define DOORBELL_UNTOUCHED 0xdeadu
 
-static void setup(struct bench *b, uint16_t depth)
+static void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag)
 {
 	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
+	struct nvio_qpair_shape shape = {
+		.depth = depth, .cq_lag = cq_lag, .page_len = 4096, .max_transfer = 1u << 20
+	};
 
 	memset(b, 0, sizeof(*b));
 	b->iommu = fake_iommu_new(&b->fake);
 	opts.page_len = NVIO_HEAP_NO_HUGE;
 	CU_ASSERT_EQUAL_FATAL(nvio_heap_open(b->iommu, &opts), 0);
-	CU_ASSERT_EQUAL_FATAL(nvio_qpair_init(&b->qpair, b->iommu, depth, 4096, 1u << 20), 0);
+	CU_ASSERT_EQUAL_FATAL(nvio_qpair_init(&b->qpair, b->iommu, &shape), 0);
 	b->qpair.sq_doorbell = &b->sq_doorbell;
 	b->qpair.cq_doorbell = &b->cq_doorbell;
 	b->phase = 1;
@@ -47,6 +50,11 @@ static void setup(struct bench *b, uint16_t depth)
 		.info = { .block_len = 4096 },
 	};
 	b->buf = nvio_alloc(b->iommu, 2u << 20, 4096);
+}
+
+static void setup(struct bench *b, uint16_t depth)
+{
+	setup_lagging(b, depth, 0);
 }
 
 static void teardown(struct bench *b)
@@ -62,7 +70,7 @@ static const struct nvio_sqe *fetch(struct bench *b)
 
 	if (b->fetched == b->sq_doorbell)
 		return NULL;
-	b->fetched = (uint16_t)((b->fetched + 1) % b->qpair.entries);
+	b->fetched = (uint16_t)((b->fetched + 1) % b->qpair.sq_entries);
 	return sqe;
 }
 
@@ -73,7 +81,7 @@ static void complete(struct bench *b, uint16_t cid, uint16_t status, uint32_t re
 	cqe->cid = cid;
 	cqe->result = result;
 	cqe->status = (uint16_t)(status << 1 | b->phase);
-	if (++b->posted == b->qpair.entries) {
+	if (++b->posted == b->qpair.cq_entries) {
 		b->posted = 0;
 		b->phase ^= 1;
 	}
@@ -201,6 +209,37 @@ static void rings_once_per_batch(void)
 	teardown(&b);
 }
 
+/* The completion doorbell may wait for some polls, and the ring never fills over it. */
+static void rings_late(void)
+{
+	struct bench b;
+	struct nvio_completion done[4];
+	int wrong = 0, rung = 0;
+
+	setup_lagging(&b, 2, 5);
+	CU_ASSERT_EQUAL(b.qpair.cq_entries, 8);
+	for (int i = 0; i < 100; i++) {
+		uint16_t unseen;
+
+		b.cq_doorbell = DOORBELL_UNTOUCHED;
+		nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1);
+		nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 2);
+		nvio_submit(&b.qpair);
+		complete(&b, fetch(&b)->cid, 0, 0);
+		complete(&b, fetch(&b)->cid, 0, 0);
+		wrong += nvio_poll(&b.qpair, done, 4) != 2;
+		unseen = b.qpair.cq_unrung;
+		wrong += unseen > 5;
+		if (b.cq_doorbell != DOORBELL_UNTOUCHED) {
+			rung++;
+			wrong += b.cq_doorbell != b.posted || unseen;
+		}
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_EQUAL(rung, 33);
+	teardown(&b);
+}
+
 /* One round: @nr commands in, completed in random order, all out again. Returns what is wrong. */
 static int one_round(struct bench *b, int nr, uint64_t *next)
 {
@@ -250,9 +289,9 @@ static void wraps_at_every_offset(void)
 		struct bench b;
 		uint64_t next = 1;
 
-		setup(&b, depth);
+		setup_lagging(&b, depth, depth % 3);
 		for (int nr = 1; nr <= depth; nr++) {
-			for (int i = 0; i < 2 * b.qpair.entries; i++)
+			for (int i = 0; i < 2 * b.qpair.cq_entries; i++)
 				wrong += one_round(&b, nr, &next);
 		}
 		teardown(&b);
@@ -351,6 +390,7 @@ int main(void)
 		{ "refuses bad requests", refuses_bad_requests },
 		{ "never overfills", never_overfills },
 		{ "rings once per batch", rings_once_per_batch },
+		{ "rings the completion doorbell late", rings_late },
 		{ "wraps at every offset", wraps_at_every_offset },
 		{ "fails on a lie", fails_on_a_lie },
 		{ "knows what memory it uses", knows_what_memory_it_uses },

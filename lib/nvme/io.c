@@ -12,12 +12,18 @@
 #include "base/mmio.h"
 #include "nvme/ctrl.h"
 #include "nvme/prp.h"
+#include "vfio/device.h"
+
+/* Polls in a row that find nothing until the device is looked after: a millisecond or less. */
+#define IDLE_POLLS 65536u
 
 /* No identifier is free: the queue pair is full, or it failed. */
 static __attribute__((cold, noinline)) int no_slot(const struct nvio_qpair *qpair)
 {
 	if (!qpair->failed)
 		return -EAGAIN;
+	if (qpair->gone)
+		return nvio_error(ENODEV, "the device of queue pair %u is gone", qpair->qid);
 	return nvio_error(EIO, "queue pair %u failed and takes no more commands", qpair->qid);
 }
 
@@ -192,17 +198,60 @@ int nvio_submit(struct nvio_qpair *qpair)
 	return tail > rung ? tail - rung : tail + qpair->sq_entries - rung;
 }
 
-/* The controller named a command that is not outstanding: nothing that it says can be believed any
- * more. */
-static __attribute__((cold, noinline)) void fail(struct nvio_qpair *qpair, uint16_t cid)
+/* Takes no command any more. */
+static void stop(struct nvio_qpair *qpair)
 {
 	qpair->failed = true;
 	qpair->lost = (uint16_t)(qpair->depth - qpair->nr_free);
 	qpair->nr_free = 0;
+}
+
+/* The controller named a command that is not outstanding: nothing that it says can be believed. */
+static __attribute__((cold, noinline)) void fail(struct nvio_qpair *qpair, uint16_t cid)
+{
+	stop(qpair);
 	nvio_log(NVIO_LOG_ERROR,
 		 "queue pair %u failed: its controller completed command %u, which is not "
 		 "outstanding",
 		 qpair->qid, cid);
+}
+
+void nvio_qpair_gone(struct nvio_qpair *qpair)
+{
+	if (qpair->gone)
+		return;
+	if (!qpair->failed)
+		stop(qpair);
+	qpair->gone = true;
+	nvio_log(NVIO_LOG_ERROR,
+		 "the device of queue pair %u is gone; %u commands end with an error", qpair->qid,
+		 qpair->lost);
+}
+
+void nvio_qpair_check_alive(struct nvio_qpair *qpair)
+{
+	qpair->idle_polls = 0;
+	if (qpair->ctrl && !nvio_device_alive(qpair->ctrl->device))
+		nvio_qpair_gone(qpair);
+}
+
+/* Completes what the device left behind. Returns how many, or why there are none. */
+static __attribute__((cold, noinline)) int poll_failed(struct nvio_qpair *qpair,
+						       struct nvio_completion *done, int max)
+{
+	int n = 0;
+
+	for (uint16_t cid = 0; qpair->gone && cid < qpair->depth && n < max; cid++) {
+		struct nvio_tracker *t = &qpair->trackers[cid];
+
+		if (!t->busy)
+			continue;
+		done[n++] = (struct nvio_completion){ .user_data = t->user_data,
+						      .status = NVIO_STATUS_HOST_ABORTED };
+		__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
+		qpair->lost--;
+	}
+	return n ? n : no_slot(qpair);
 }
 
 int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
@@ -210,6 +259,8 @@ int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
 	uint16_t head = qpair->cq_head, phase = qpair->phase;
 	int n;
 
+	if (unlikely(qpair->failed))
+		return poll_failed(qpair, done, max);
 	if (qpair->sq_tail != qpair->sq_rung)
 		nvio_submit(qpair);
 	for (n = 0; n < max; n++) {
@@ -223,8 +274,6 @@ int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
 		/* The phase, which the controller writes last, before the rest of its entry. */
 		nvio_dma_rmb();
 		cid = nvio_dma_load16(&cqe->cid);
-		if (unlikely(qpair->failed))
-			break;
 		if (unlikely(cid >= qpair->depth || !qpair->trackers[cid].busy)) {
 			fail(qpair, cid);
 			break;
@@ -244,6 +293,7 @@ int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
 	if (n) {
 		qpair->cq_head = head;
 		qpair->phase = phase;
+		qpair->idle_polls = 0;
 		qpair->cq_unrung = (uint16_t)(qpair->cq_unrung + n);
 		if (qpair->cq_unrung > qpair->cq_lag) {
 			ring(qpair, qpair->cq_doorbell, true, head);
@@ -251,5 +301,9 @@ int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
 		}
 		return n;
 	}
-	return unlikely(qpair->failed) ? no_slot(qpair) : 0;
+	if (unlikely(qpair->failed))
+		return no_slot(qpair);
+	if (unlikely(++qpair->idle_polls == IDLE_POLLS))
+		nvio_qpair_check_alive(qpair);
+	return 0;
 }

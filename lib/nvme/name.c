@@ -5,16 +5,38 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "nvme/wire.h"
 #include "vfio/pci.h"
+#include "vfio/user.h"
+
+/*
+ * Where the namespace begins: behind the last slash, if that is no part of a socket's path. A path
+ * that is a socket as it stands is taken whole, and so is one that does not end in a number.
+ */
+static const char *find_slash(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	const char *path = name + strlen(NVIO_USER_PREFIX);
+	struct stat st;
+
+	if (!slash || strncmp(name, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)))
+		return slash;
+	if (slash[1 + strspn(slash + 1, "0123456789")] || !slash[1])
+		return NULL;
+	return !stat(path, &st) && S_ISSOCK(st.st_mode) ? NULL : slash;
+}
 
 static int canonical(char *device, size_t len)
 {
 	char name[NVIO_PCI_NAME_LEN];
-	int err = nvio_pci_name(device, name);
+	int err;
 
+	if (!strncmp(device, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)))
+		return 0;
+	err = nvio_pci_name(device, name);
 	if (err)
 		return err;
 	if (strlen(name) >= len)
@@ -25,7 +47,7 @@ static int canonical(char *device, size_t len)
 
 int nvio_name_split(const char *name, char *device, size_t len, uint32_t *nsid)
 {
-	const char *slash = strrchr(name, '/');
+	const char *slash = find_slash(name);
 	size_t device_len = slash ? (size_t)(slash - name) : strlen(name);
 	unsigned long long value = 0;
 	char *end;

@@ -48,8 +48,10 @@ struct nvio_qpair {
 	uint16_t cq_lag; /* how many of them it need not be told of: the ring is larger by this */
 	uint16_t phase;
 	uint16_t depth;
-	uint16_t lost; /* outstanding when it failed */
+	uint16_t lost; /* outstanding when it failed or the device went */
 	bool failed;
+	bool gone; /* failed because the device went: what was outstanding completes in error */
+	uint32_t idle_polls; /* in a row */
 
 	/* The rest is cold. */
 	struct nvio_mem_user user;
@@ -90,6 +92,13 @@ int nvio_qpair_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint64
 /* Where the rings are for the device. */
 uint64_t nvio_qpair_sq_iova(const struct nvio_qpair *qpair);
 uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair);
+
+/* The device went: every outstanding command comes out of nvio_poll() with an error, then -ENODEV.
+ */
+void nvio_qpair_gone(struct nvio_qpair *qpair);
+
+/* Looks whether the device is still there, and calls nvio_qpair_gone() when it is not. */
+void nvio_qpair_check_alive(struct nvio_qpair *qpair);
 
 /* Deletes a queue pair at the controller. Returns 0, or -errno: then the controller may still use
  * its memory. */

@@ -59,20 +59,22 @@ uint32_t *nvio_reg_doorbell(struct nvio_ctrl *ctrl, uint16_t qid, bool cq)
 }
 
 /* Maps a part of BAR 0; NULL where VFIO does not allow it. */
-static int map_part(struct nvio_ctrl *ctrl, const char *what, uint64_t offset, size_t len,
-		    char **part)
+static int map_part(struct nvio_ctrl *ctrl, uint64_t offset, size_t len, char **part)
 {
 	void *addr = NULL;
 	int err = nvio_device_region_map(ctrl->device, NVIO_REGION_BAR0, offset, len, &addr);
 
 	*part = addr;
-	if (err != -ENOTSUP)
-		return err;
-	nvio_log(NVIO_LOG_WARN,
-		 "%s: the %s cannot be mapped and go by system call, which is slow (a kernel with "
-		 "pages of 4 KiB maps them)",
-		 ctrl->info.name, what);
-	return 0;
+	return err == -ENOTSUP ? 0 : err;
+}
+
+static void tell_slow(const struct nvio_ctrl *ctrl)
+{
+	nvio_log(
+		NVIO_LOG_WARN,
+		"%s: the doorbells cannot be mapped and go by system call, which is slow (a kernel "
+		"with pages of 4 KiB maps them)",
+		ctrl->info.name);
 }
 
 int nvio_reg_init(struct nvio_ctrl *ctrl)
@@ -86,7 +88,7 @@ int nvio_reg_init(struct nvio_ctrl *ctrl)
 	if (bar.len < NVIO_REG_DOORBELLS)
 		return nvio_error(ENOTSUP, "%s: BAR 0 of %llu bytes is too small for the registers",
 				  ctrl->info.name, (unsigned long long)bar.len);
-	err = map_part(ctrl, "registers", 0, NVIO_REG_DOORBELLS, &ctrl->regs);
+	err = map_part(ctrl, 0, NVIO_REG_DOORBELLS, &ctrl->regs);
 	if (err)
 		return err;
 	ctrl->cap = nvio_reg_read64(ctrl, NVIO_REG_CAP);
@@ -101,6 +103,9 @@ int nvio_reg_init(struct nvio_ctrl *ctrl)
 	most = (uint32_t)min_u64((bar.len - NVIO_REG_DOORBELLS) / ctrl->doorbell_stride / 2, 65535);
 	if (ctrl->opts.nr_qpairs > most - 1)
 		ctrl->opts.nr_qpairs = (uint16_t)(most - 1);
-	return map_part(ctrl, "doorbells", NVIO_REG_DOORBELLS,
-			2u * (ctrl->opts.nr_qpairs + 1u) * ctrl->doorbell_stride, &ctrl->doorbells);
+	err = map_part(ctrl, NVIO_REG_DOORBELLS,
+		       2u * (ctrl->opts.nr_qpairs + 1u) * ctrl->doorbell_stride, &ctrl->doorbells);
+	if (!err && !ctrl->doorbells)
+		tell_slow(ctrl);
+	return err;
 }

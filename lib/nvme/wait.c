@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/mmio.h"
 #include "nvme/ctrl.h"
+#include "vfio/device.h"
 
 /* Roughly what falling asleep and waking up costs. */
 #define SPIN_NS 20000u
@@ -20,9 +21,12 @@
  * Sleeps until the interrupt or the deadline. None is lost: the caller polled after the eventfd was
  * last read, and a completion since then has signalled it.
  */
-static int sleep_until(const struct nvio_qpair *qpair, uint64_t now, uint64_t deadline)
+static int sleep_until(struct nvio_qpair *qpair, uint64_t now, uint64_t deadline)
 {
-	struct pollfd fd = { .fd = qpair->fd, .events = POLLIN };
+	struct pollfd fds[] = {
+		{ .fd = qpair->fd, .events = POLLIN },
+		{ .fd = nvio_device_hangup_fd(qpair->ctrl->device), .events = POLLRDHUP },
+	};
 	struct timespec ts, *timeout = NULL;
 	uint64_t count;
 
@@ -31,17 +35,19 @@ static int sleep_until(const struct nvio_qpair *qpair, uint64_t now, uint64_t de
 		ts.tv_nsec = (long)((deadline - now) % 1000000000u);
 		timeout = &ts;
 	}
-	if (ppoll(&fd, 1, timeout, NULL) < 0 && errno != EINTR)
+	if (ppoll(fds, 2, timeout, NULL) < 0 && errno != EINTR)
 		return nvio_error(errno, "waiting for queue pair %u: %s", qpair->qid,
 				  strerror(errno));
 	if (read(qpair->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return nvio_error(errno, "reading the eventfd of queue pair %u: %s", qpair->qid,
 				  strerror(errno));
+	if (fds[1].revents)
+		nvio_qpair_check_alive(qpair);
 	return 0;
 }
 
 /* Passes time after a poll that found nothing. Returns 0, -ETIMEDOUT or -errno. */
-static int idle(const struct nvio_qpair *qpair, uint64_t spin_until, uint64_t deadline)
+static int idle(struct nvio_qpair *qpair, uint64_t spin_until, uint64_t deadline)
 {
 	uint64_t now = nvio_now();
 

@@ -32,6 +32,9 @@ _Static_assert(offsetof(struct nvio_cqe, cid) == 12, "figure 90");
 
 #define NVIO_CQE_PHASE 1u
 
+/* Path related, "command aborted by host": we gave it up. */
+#define NVIO_STATUS_HOST_ABORTED 0x371u
+
 /* log2 of the entry sizes, for CC */
 #define NVIO_SQE_SHIFT 6
 #define NVIO_CQE_SHIFT 4

@@ -9,12 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "base/error.h"
 #include "vfio/device.h"
 #include "vfio/explain.h"
 #include "vfio/iommu.h"
 #include "vfio/sysfs.h"
 #include "vfio/type1.h"
+#include "vfio/user.h"
+#include "vfio/user_conn.h"
 
 static int check_driver(const struct nvio_pci *pci)
 {
@@ -43,54 +46,88 @@ static int check_driver(const struct nvio_pci *pci)
 			  pci->name, pci->name, pci->name);
 }
 
-static int check_pci(const struct nvio_pci *pci, const struct nvio_device_opts *opts)
+static int check_class(const struct nvio_device *device, const struct nvio_device_opts *opts)
 {
-	if (opts && opts->class_code && pci->class_code != opts->class_code)
-		return nvio_error(EINVAL, "%s is of PCI class 0x%06x, not 0x%06x%s", pci->name,
-				  pci->class_code, opts->class_code,
-				  opts->class_code == NVIO_PCI_CLASS_NVME ? " (NVMe)" : "");
-	if (pci->group < 0)
-		return nvio_error(ENOTSUP,
-				  "%s has no IOMMU: enable VT-d or AMD-Vi in the firmware and boot "
-				  "with intel_iommu=on (Intel) or without amd_iommu=off (AMD)",
-				  pci->name);
-	return check_driver(pci);
+	if (!opts || !opts->class_code || device->pci.class_code == opts->class_code)
+		return 0;
+	return nvio_error(EINVAL, "%s is of PCI class 0x%06x, not 0x%06x%s", device->name,
+			  device->pci.class_code, opts->class_code,
+			  opts->class_code == NVIO_PCI_CLASS_NVME ? " (NVMe)" : "");
 }
 
-int nvio_device_open(struct nvio_iommu *iommu, const char *name,
-		     const struct nvio_device_opts *opts, struct nvio_device **out)
+static int open_kernel(struct nvio_iommu *iommu, const char *name,
+		       const struct nvio_device_opts *opts, struct nvio_device *device)
 {
-	struct nvio_device *device = calloc(1, sizeof(*device));
-	int err;
+	int err = nvio_pci_read(name, &device->pci);
 
-	if (!device)
-		return nvio_error(ENOMEM, "no memory for a device");
-	err = nvio_pci_read(name, &device->pci);
-	if (!err)
-		err = check_pci(&device->pci, opts);
 	if (err)
-		goto free_device;
+		return err;
+	strcpy(device->name, device->pci.name);
+	err = check_class(device, opts);
+	if (!err && device->pci.group < 0)
+		err = nvio_error(ENOTSUP,
+				 "%s has no IOMMU: enable VT-d or AMD-Vi in the firmware and boot "
+				 "with intel_iommu=on (Intel) or without amd_iommu=off (AMD)",
+				 device->name);
+	if (!err)
+		err = check_driver(&device->pci);
+	if (err)
+		return err;
 	device->fd = nvio_type1_open_device(iommu, &device->pci);
-	if (device->fd < 0) {
-		err = device->fd;
-		goto free_device;
-	}
+	if (device->fd < 0)
+		return device->fd;
 	device->ops = &nvio_kernel_ops;
 	err = nvio_kernel_device_info(device);
 	if (!err)
 		err = nvio_device_read_regions(device);
 	if (err)
-		goto close_fd;
-	nvio_iommu_get(iommu);
+		close(device->fd);
+	return err;
+}
+
+static int open_user(struct nvio_iommu *iommu, const char *name,
+		     const struct nvio_device_opts *opts, struct nvio_device *device)
+{
+	int fd, err;
+
+	if (strlen(name) >= sizeof(device->name))
+		return nvio_error(ENAMETOOLONG, "'%s' is too long for a device name", name);
+	strcpy(device->name, name);
+	fd = nvio_user_connect(name + strlen(NVIO_USER_PREFIX));
+	if (fd < 0)
+		return fd;
+	err = nvio_user_open_device(iommu, fd, device);
+	if (err)
+		return err;
+	err = check_class(device, opts);
+	if (err)
+		device->ops->close(device);
+	return err;
+}
+
+int nvio_device_open(struct nvio_iommu *iommu, const char *name,
+		     const struct nvio_device_opts *given, struct nvio_device **out)
+{
+	struct nvio_device_opts opts = NVIO_DEVICE_OPTS;
+	struct nvio_device *device = calloc(1, sizeof(*device));
+	int err;
+
+	if (!device)
+		return nvio_error(ENOMEM, "no memory for a device");
+	if (given)
+		memcpy(&opts, given, min_u64(given->size, sizeof(opts)));
 	device->iommu = iommu;
+	if (!strncmp(name, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)))
+		err = open_user(iommu, name, &opts, device);
+	else
+		err = open_kernel(iommu, name, &opts, device);
+	if (err) {
+		free(device);
+		return err;
+	}
+	nvio_iommu_get(iommu);
 	*out = device;
 	return 0;
-
-close_fd:
-	close(device->fd);
-free_device:
-	free(device);
-	return err;
 }
 
 void nvio_device_close(struct nvio_device *device)
@@ -106,7 +143,7 @@ void nvio_device_close(struct nvio_device *device)
 int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *info)
 {
 	*info = (struct nvio_device_info){
-		.name = device->pci.name,
+		.name = device->name,
 		.flags = device->flags,
 		.nr_regions = device->nr_regions,
 		.nr_irqs = device->nr_irqs,
@@ -122,6 +159,16 @@ int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *in
 int nvio_device_reset(struct nvio_device *device)
 {
 	if (!(device->flags & VFIO_DEVICE_FLAGS_RESET))
-		return nvio_error(ENOTSUP, "%s cannot be reset alone", device->pci.name);
+		return nvio_error(ENOTSUP, "%s cannot be reset alone", device->name);
 	return device->ops->reset(device);
+}
+
+bool nvio_device_alive(struct nvio_device *device)
+{
+	return !device->ops->alive || device->ops->alive(device);
+}
+
+int nvio_device_hangup_fd(struct nvio_device *device)
+{
+	return device->ops->hangup_fd ? device->ops->hangup_fd(device) : -1;
 }

@@ -16,7 +16,9 @@
 
 /* More than any PCI function shows; a bound on what a device may claim. */
 #define NVIO_REGIONS_MAX 64
-#define NVIO_IRQS_MAX    16
+/* A prefix and the longest socket path. */
+#define NVIO_DEVICE_NAME_LEN 128
+#define NVIO_IRQS_MAX        16
 
 struct nvio_region {
 	struct nvio_region_info info;
@@ -37,6 +39,10 @@ struct nvio_device_ops {
 	int (*irq_set)(struct nvio_device *device, uint32_t irq, uint32_t flags, uint32_t start,
 		       uint32_t count, const int *fds);
 	int (*reset)(struct nvio_device *device);
+	/* Whether it is still there, asked now and then while nothing comes. NULL: nobody knows. */
+	bool (*alive)(struct nvio_device *device);
+	/* An fd that polls POLLRDHUP when the device goes; -1 or NULL for none. */
+	int (*hangup_fd)(struct nvio_device *device);
 	void (*close)(struct nvio_device *device);
 };
 
@@ -45,7 +51,9 @@ struct nvio_mapping;
 struct nvio_device {
 	const struct nvio_device_ops *ops;
 	struct nvio_iommu *iommu; /* referenced */
-	int fd;
+	int fd; /* the kernel's way */
+	void *way; /* what another way keeps */
+	char name[NVIO_DEVICE_NAME_LEN];
 	struct nvio_pci pci;
 	uint32_t flags;
 	uint32_t nr_regions;
@@ -54,6 +62,12 @@ struct nvio_device {
 	uint32_t vectors[NVIO_IRQS_MAX]; /* enabled, per kind */
 	struct nvio_mapping *mappings;
 };
+
+/* Whether the device is still there, as far as that can be known; a system call or none. */
+bool nvio_device_alive(struct nvio_device *device);
+
+/* An fd that polls POLLRDHUP when the device goes, or -1. */
+int nvio_device_hangup_fd(struct nvio_device *device);
 
 /* Reads every region's description. Returns 0 or -errno. */
 int nvio_device_read_regions(struct nvio_device *device);

@@ -16,7 +16,7 @@ int nvio_device_irq(struct nvio_device *device, enum nvio_irq irq, struct nvio_i
 {
 	*info = (struct nvio_irq_info){ 0 };
 	if ((uint32_t)irq >= device->nr_irqs)
-		return nvio_error(EINVAL, "%s has no interrupt index %d", device->pci.name, irq);
+		return nvio_error(EINVAL, "%s has no interrupt index %d", device->name, irq);
 	return device->ops->irq(device, irq, info);
 }
 
@@ -29,13 +29,13 @@ static int check_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t 
 		return err;
 	if (!nr || nr > info.nr_vectors)
 		return nvio_error(EINVAL, "%s has %u vectors of interrupt index %d, not %u",
-				  device->pci.name, info.nr_vectors, irq, nr);
+				  device->name, info.nr_vectors, irq, nr);
 	for (int other = NVIO_IRQ_INTX; other <= NVIO_IRQ_MSIX; other++) {
 		if (irq <= NVIO_IRQ_MSIX && device->vectors[other])
 			return nvio_error(EBUSY,
 					  "%s: interrupts of index %d are enabled already; one "
 					  "kind at a time",
-					  device->pci.name, other);
+					  device->name, other);
 	}
 	return 0;
 }
@@ -64,7 +64,7 @@ int nvio_device_irq_set(struct nvio_device *device, enum nvio_irq irq, uint32_t 
 {
 	if ((uint32_t)irq >= NVIO_IRQS_MAX || vector >= device->vectors[irq])
 		return nvio_error(EINVAL, "%s: vector %u of interrupt index %d is not enabled",
-				  device->pci.name, vector, irq);
+				  device->name, vector, irq);
 	return device->ops->irq_set(device, irq,
 				    VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, vector,
 				    1, &fd);

@@ -20,10 +20,10 @@ int nvio_kernel_device_info(struct nvio_device *device)
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 
 	if (ioctl(device->fd, VFIO_DEVICE_GET_INFO, &info))
-		return nvio_error(errno, "%s does not tell what it is: %s", device->pci.name,
+		return nvio_error(errno, "%s does not tell what it is: %s", device->name,
 				  strerror(errno));
 	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI))
-		return nvio_error(ENOTSUP, "%s is no PCI device to VFIO", device->pci.name);
+		return nvio_error(ENOTSUP, "%s is no PCI device to VFIO", device->name);
 	device->flags = info.flags;
 	device->nr_regions = info.num_regions;
 	device->nr_irqs = info.num_irqs;
@@ -43,8 +43,8 @@ static int kernel_region(struct nvio_device *device, uint32_t idx, struct nvio_r
 	if (!answer && err == -EINVAL)
 		return 0;
 	if (!answer)
-		return nvio_error(-err, "%s does not tell what region %u is: %s", device->pci.name,
-				  idx, strerror(-err));
+		return nvio_error(-err, "%s does not tell what region %u is: %s", device->name, idx,
+				  strerror(-err));
 	err = nvio_region_parse(answer, len, region);
 	free(answer);
 	return err;
@@ -80,7 +80,7 @@ static int kernel_irq(struct nvio_device *device, uint32_t irq, struct nvio_irq_
 		/* ERR and REQ are missing on some functions. */
 		if (errno == EINVAL)
 			return 0;
-		return nvio_error(errno, "%s does not tell its interrupts: %s", device->pci.name,
+		return nvio_error(errno, "%s does not tell its interrupts: %s", device->name,
 				  strerror(errno));
 	}
 	info->flags = request.flags;
@@ -105,8 +105,8 @@ static int kernel_irq_set(struct nvio_device *device, uint32_t irq, uint32_t fla
 	if (fds)
 		memcpy(request->data, fds, fds_len);
 	if (ioctl(device->fd, VFIO_DEVICE_SET_IRQS, request))
-		err = nvio_error(errno, "%s: interrupt index %u, vectors %u + %u: %s",
-				 device->pci.name, irq, start, count, strerror(errno));
+		err = nvio_error(errno, "%s: interrupt index %u, vectors %u + %u: %s", device->name,
+				 irq, start, count, strerror(errno));
 	free(request);
 	return err;
 }
@@ -114,7 +114,7 @@ static int kernel_irq_set(struct nvio_device *device, uint32_t irq, uint32_t fla
 static int kernel_reset(struct nvio_device *device)
 {
 	if (ioctl(device->fd, VFIO_DEVICE_RESET))
-		return nvio_error(errno, "%s: reset failed: %s", device->pci.name, strerror(errno));
+		return nvio_error(errno, "%s: reset failed: %s", device->name, strerror(errno));
 	return 0;
 }
 

@@ -100,12 +100,12 @@ int nvio_device_read_regions(struct nvio_device *device)
 {
 	if (device->nr_regions > NVIO_REGIONS_MAX || device->nr_irqs > NVIO_IRQS_MAX)
 		return nvio_error(EPROTO, "%s claims %u regions and %u kinds of interrupts",
-				  device->pci.name, device->nr_regions, device->nr_irqs);
+				  device->name, device->nr_regions, device->nr_irqs);
 	for (uint32_t i = 0; i < device->nr_regions; i++) {
 		int err = device->ops->region(device, i, &device->regions[i]);
 
 		if (err) {
-			nvio_error_prefix("%s: region %u", device->pci.name, i);
+			nvio_error_prefix("%s: region %u", device->name, i);
 			return err;
 		}
 	}
@@ -117,20 +117,20 @@ static int check_region(struct nvio_device *device, uint32_t idx, uint64_t offse
 	uint64_t region_len;
 
 	if (idx >= device->nr_regions)
-		return nvio_error(EINVAL, "%s has no region %u", device->pci.name, idx);
+		return nvio_error(EINVAL, "%s has no region %u", device->name, idx);
 	region_len = device->regions[idx].info.len;
 	if (!len || offset > region_len || len > region_len - offset)
 		return nvio_error(EINVAL,
 				  "%s: offset 0x%" PRIx64
 				  " + %zu lies outside region %u of %" PRIu64 " bytes",
-				  device->pci.name, offset, len, idx, region_len);
+				  device->name, offset, len, idx, region_len);
 	return 0;
 }
 
 int nvio_device_region(struct nvio_device *device, uint32_t idx, struct nvio_region_info *info)
 {
 	if (idx >= device->nr_regions)
-		return nvio_error(EINVAL, "%s has no region %u", device->pci.name, idx);
+		return nvio_error(EINVAL, "%s has no region %u", device->name, idx);
 	*info = device->regions[idx].info;
 	return 0;
 }
@@ -158,7 +158,7 @@ int nvio_device_region_map(struct nvio_device *device, uint32_t idx, uint64_t of
 		return err;
 	if (!may_map(&device->regions[idx].info, offset, len))
 		return nvio_error(ENOTSUP, "%s: region %u cannot be mapped at 0x%" PRIx64 " + %zu",
-				  device->pci.name, idx, offset, len);
+				  device->name, idx, offset, len);
 	mapping = calloc(1, sizeof(*mapping));
 	if (!mapping)
 		return nvio_error(ENOMEM, "no memory for a mapping");
@@ -170,7 +170,7 @@ int nvio_device_region_map(struct nvio_device *device, uint32_t idx, uint64_t of
 	mapping->addr = device->ops->map(device, idx, start, mapping->len);
 	if (mapping->addr == MAP_FAILED) {
 		err = nvio_error(errno, "%s: mapping region %u at 0x%" PRIx64 " + %zu failed: %s",
-				 device->pci.name, idx, offset, len, strerror(errno));
+				 device->name, idx, offset, len, strerror(errno));
 		free(mapping);
 		return err;
 	}
@@ -201,7 +201,7 @@ static int transferred(struct nvio_device *device, const char *verb, uint32_t id
 		return 0;
 	return nvio_error(n < 0 ? (int)-n : EIO,
 			  "%s: %s of %zu bytes at 0x%" PRIx64 " of region %u failed: %s",
-			  device->pci.name, verb, len, offset, idx,
+			  device->name, verb, len, offset, idx,
 			  n < 0 ? strerror((int)-n) : "cut short");
 }
 

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A device behind a vfio-user socket: opening it, and its domain. Each server is a domain of its
+ * own: every map of the address space is sent to it.
+ */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "vfio/iommu.h"
+#include "vfio/user.h"
+
+static const char *user_type(const struct nvio_domain *domain)
+{
+	(void)domain;
+	return "vfio-user";
+}
+
+static int user_map(struct nvio_domain *domain, const struct nvio_map *map)
+{
+	struct nvio_user *u = (struct nvio_user *)domain;
+	struct nvio_user_dma_map request = {
+		.argsz = sizeof(request),
+		.flags = (map->rights & NVIO_DMA_READ ? NVIO_USER_DMA_READ : 0) |
+			 (map->rights & NVIO_DMA_WRITE ? NVIO_USER_DMA_WRITE : 0),
+		.offset = map->fd_offset,
+		.iova = map->iova,
+		.size = map->len,
+	};
+	struct nvio_user_dma_map reply;
+	struct nvio_user_call call = {
+		.command = NVIO_USER_DMA_MAP,
+		.request = &request,
+		.request_len = sizeof(request),
+		.fds = &map->fd,
+		.nr_fds = 1,
+		.reply = &reply,
+		.reply_room = sizeof(reply),
+	};
+	int err;
+
+	if (map->fd < 0)
+		return nvio_error(
+			EINVAL,
+			"memory %p + %zu has no file behind it and cannot be shared with a "
+			"vfio-user server: use nvio_alloc()",
+			map->addr, map->len);
+	err = nvio_user_call(&u->conn, &call);
+	nvio_user_close_fds(&call);
+	return err;
+}
+
+static int user_unmap(struct nvio_domain *domain, uint64_t iova, size_t len)
+{
+	struct nvio_user *u = (struct nvio_user *)domain;
+	struct nvio_user_dma_unmap request = { .argsz = sizeof(request),
+					       .iova = iova,
+					       .size = len };
+	struct nvio_user_dma_unmap reply;
+	struct nvio_user_call call = {
+		.command = NVIO_USER_DMA_UNMAP,
+		.request = &request,
+		.request_len = sizeof(request),
+		.reply = &reply,
+		.reply_room = sizeof(reply),
+	};
+	int err = nvio_user_call(&u->conn, &call);
+
+	nvio_user_close_fds(&call);
+	/* A server that is gone has nothing mapped. */
+	return err && u->conn.dead ? 0 : err;
+}
+
+static void user_free(struct nvio_domain *domain)
+{
+	struct nvio_user *u = (struct nvio_user *)domain;
+
+	for (int i = 0; i < NVIO_REGIONS_MAX; i++) {
+		if (u->region_fds[i] >= 0)
+			close(u->region_fds[i]);
+	}
+	close(u->conn.fd);
+	pthread_mutex_destroy(&u->conn.lock);
+	free(u);
+}
+
+static const struct nvio_domain_ops user_domain_ops = {
+	.type = user_type,
+	.map = user_map,
+	.unmap = user_unmap,
+	.close = user_free,
+};
+
+static int read_device_info(struct nvio_user *u, struct nvio_device *device)
+{
+	struct vfio_device_info request = { .argsz = sizeof(request) }, reply = { 0 };
+	struct nvio_user_call call = {
+		.command = NVIO_USER_DEVICE_INFO,
+		.request = &request,
+		.request_len = sizeof(request),
+		.reply = &reply,
+		.reply_room = sizeof(reply),
+	};
+	int err = nvio_user_call(&u->conn, &call);
+
+	nvio_user_close_fds(&call);
+	if (err)
+		return err;
+	if (!(reply.flags & VFIO_DEVICE_FLAGS_PCI))
+		return nvio_error(EPROTO, "the vfio-user server's device is no PCI device");
+	device->flags = reply.flags;
+	device->nr_regions = reply.num_regions;
+	device->nr_irqs = reply.num_irqs;
+	return 0;
+}
+
+/* Vendor and device id at 0, class code in the upper bytes at 8 (PCI 3.0, 6.1). */
+static int read_identity(struct nvio_device *device)
+{
+	uint32_t id, class_code;
+	int err = nvio_device_region_read(device, NVIO_REGION_CONFIG, 0, &id, sizeof(id));
+
+	if (!err)
+		err = nvio_device_region_read(device, NVIO_REGION_CONFIG, 8, &class_code,
+					      sizeof(class_code));
+	if (err)
+		return err;
+	device->pci.vendor = (uint16_t)id;
+	device->pci.device = (uint16_t)(id >> 16);
+	device->pci.class_code = class_code >> 8;
+	return 0;
+}
+
+static struct nvio_user *new_user(int fd)
+{
+	struct nvio_user *u = calloc(1, sizeof(*u));
+
+	if (!u) {
+		close(fd);
+		return NULL;
+	}
+	u->domain.ops = &user_domain_ops;
+	/* No hardware behind it limits addresses; these are what most IOMMUs allow too. */
+	u->domain.page_sizes = ~0ull << 12;
+	u->domain.max_maps = UINT32_MAX;
+	u->domain.numa_node = -1;
+	u->domain.ranges =
+		(struct nvio_ranges){ 2, { { 0, 0xfedfffff }, { 0xfef00000, (1ull << 39) - 1 } } };
+	pthread_mutex_init(&u->conn.lock, NULL);
+	u->conn.fd = fd;
+	for (int i = 0; i < NVIO_REGIONS_MAX; i++)
+		u->region_fds[i] = -1;
+	return u;
+}
+
+int nvio_user_open_device(struct nvio_iommu *iommu, int fd, struct nvio_device *device)
+{
+	struct nvio_user *u = new_user(fd);
+	int err;
+
+	if (!u)
+		return nvio_error(ENOMEM, "no memory for a vfio-user connection");
+	device->ops = &nvio_user_device_ops;
+	device->way = u;
+	device->pci.numa_node = -1;
+	device->pci.group = -1;
+	err = nvio_user_negotiate(&u->conn);
+	if (!err)
+		err = read_device_info(u, device);
+	if (!err)
+		err = nvio_device_read_regions(device);
+	if (!err)
+		err = read_identity(device);
+	if (!err) {
+		pthread_mutex_lock(&iommu->lock);
+		err = nvio_iommu_join(iommu, &u->domain);
+		pthread_mutex_unlock(&iommu->lock);
+	}
+	if (err)
+		user_free(&u->domain);
+	return err;
+}

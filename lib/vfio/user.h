@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Devices behind a vfio-user socket: another process, or the software controller of this one.
+ */
+#ifndef NVIO_LIB_VFIO_USER_H
+#define NVIO_LIB_VFIO_USER_H
+
+#include "vfio/device.h"
+#include "vfio/iommu.h"
+#include "vfio/user_conn.h"
+
+#define NVIO_USER_PREFIX  "vfio-user:"
+#define NVIO_USER_VECTORS 2048u
+
+struct nvio_user {
+	struct nvio_domain domain;
+	struct nvio_user_conn conn;
+	int region_fds[NVIO_REGIONS_MAX]; /* -1 where there is none */
+	uint8_t signalled[NVIO_IRQS_MAX][NVIO_USER_VECTORS / 8]; /* vectors that have an eventfd */
+};
+
+extern const struct nvio_device_ops nvio_user_device_ops;
+
+/*
+ * Opens the device behind a connected socket, which is owned from here on, and puts its domain into
+ * the address space. Fills in all of @device. Returns 0 or -errno.
+ */
+int nvio_user_open_device(struct nvio_iommu *iommu, int fd, struct nvio_device *device);
+
+#endif

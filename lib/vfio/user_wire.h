@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages of the vfio-user protocol, version 0.1, little-endian. Layouts that it takes over from
+ * <linux/vfio.h> are used from there.
+ */
+#ifndef NVIO_LIB_VFIO_USER_WIRE_H
+#define NVIO_LIB_VFIO_USER_WIRE_H
+
+#include <stdint.h>
+
+enum nvio_user_command {
+	NVIO_USER_VERSION = 1,
+	NVIO_USER_DMA_MAP = 2,
+	NVIO_USER_DMA_UNMAP = 3,
+	NVIO_USER_DEVICE_INFO = 4,
+	NVIO_USER_REGION_INFO = 5,
+	NVIO_USER_IRQ_INFO = 7,
+	NVIO_USER_SET_IRQS = 8,
+	NVIO_USER_REGION_READ = 9,
+	NVIO_USER_REGION_WRITE = 10,
+	NVIO_USER_DEVICE_RESET = 13,
+};
+
+struct nvio_user_header {
+	uint16_t id;
+	uint16_t command;
+	uint32_t size; /* with the header */
+	uint32_t flags;
+	uint32_t error; /* an errno, in a reply with the error flag */
+};
+
+_Static_assert(sizeof(struct nvio_user_header) == 16, "header");
+
+#define NVIO_USER_TYPE_MASK 0xfu
+#define NVIO_USER_REPLY     1u
+#define NVIO_USER_ERROR     (1u << 5)
+
+struct nvio_user_version {
+	uint16_t major;
+	uint16_t minor;
+	char json[]; /* NUL-terminated */
+};
+
+#define NVIO_USER_DMA_READ  1u /* the server may read the memory */
+#define NVIO_USER_DMA_WRITE 2u
+
+struct nvio_user_dma_map {
+	uint32_t argsz;
+	uint32_t flags;
+	uint64_t offset; /* in the file */
+	uint64_t iova;
+	uint64_t size;
+};
+
+_Static_assert(sizeof(struct nvio_user_dma_map) == 32, "DMA_MAP");
+
+struct nvio_user_dma_unmap {
+	uint32_t argsz;
+	uint32_t flags;
+	uint64_t iova;
+	uint64_t size;
+};
+
+_Static_assert(sizeof(struct nvio_user_dma_unmap) == 24, "DMA_UNMAP");
+
+/* Of REGION_READ and REGION_WRITE, in front of the data. */
+struct nvio_user_access {
+	uint64_t offset;
+	uint32_t region;
+	uint32_t count;
+};
+
+_Static_assert(sizeof(struct nvio_user_access) == 16, "REGION_READ");
+
+#endif

@@ -66,7 +66,7 @@ help:
 	@sed -n '2,7s/^# \{0,1\}//p' Makefile
 
 # Everything depends on the flags: another CFLAGS or compiler rebuilds the tree.
-flags := $(CC) $(base_cflags) $(CFLAGS) / $(all_ldflags)
+flags := $(CC) $(base_cflags) $(if $(WERROR),-Werror) $(CFLAGS) / $(all_ldflags) / $(lib_src)
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(flags))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(flags))' > $@
@@ -117,9 +117,9 @@ $(B)/man/%: man/%.pod
 	$(call say,MAN)
 	$(Q)pod2man --section=$(subst .,,$(suffix $*)) --name=$(basename $*) --release='nvio $(VERSION)' --center=nvio $< $@
 
-$(B)/nvio.pc: nvio.pc.in Makefile
+$(B)/nvio.pc: nvio.pc.in Makefile FORCE
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@prefix@|$(PREFIX)|;s|@libdir@|$(LIBDIR)|;s|@includedir@|$(INCLUDEDIR)|;s|@version@|$(VERSION)|' $< > $@
+	@sed -e 's|@prefix@|$(PREFIX)|;s|@libdir@|$(LIBDIR)|;s|@includedir@|$(INCLUDEDIR)|;s|@version@|$(VERSION)|' $< > $@
 
 install: all
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/nvio $(DESTDIR)$(BINDIR)

@@ -32,7 +32,8 @@ static const struct argp_option options[] = {
 	  "Namespace to run on, such as 0000:01:00.0/1; without NSID all that are active. Repeat it for "
 	  "more",
 	  1 },
-	{ "depth", 'q', "N", 0, "I/Os outstanding in each queue pair (default 32)", 2 },
+	{ "depth", 'q', "N", 0,
+	  "I/Os outstanding per core and namespace, shared by its queue pairs (default 32)", 2 },
 	{ "io-size", 'o', "BYTES", 0,
 	  "Size of an I/O; k and m stand for 1024 and 1024^2 (default 4k)", 2 },
 	{ "workload", 'w', "NAME", 0,
@@ -171,6 +172,11 @@ static int settle(const struct parsing *p)
 	if (!mixed && opts->read_percent != NO_MIX)
 		return perf_fail(p->msg, "-M is for rw and randrw only, not for %s",
 				 opts->workload);
+	if (opts->depth < opts->nr_qpairs)
+		return perf_fail(p->msg,
+				 "-q %" PRIu64 " leaves some of the %" PRIu64
+				 " queue pairs of -P without an I/O",
+				 opts->depth, opts->nr_qpairs);
 	opts->random = !strncmp(opts->workload, "rand", 4);
 	if (mixed)
 		opts->read_percent = opts->read_percent == NO_MIX ? 50 : opts->read_percent;

@@ -71,12 +71,20 @@ static int open_qpair(const struct perf_opts *opts, struct nvio_iommu *iommu, st
 	return open_buffers(opts, iommu, q, msg);
 }
 
+/* -q is for all queue pairs of a unit: they share it as evenly as it goes. */
+static unsigned int share_of_depth(const struct perf_opts *opts, uint64_t idx)
+{
+	uint64_t nr = opts->nr_qpairs;
+
+	return (unsigned int)(opts->depth / nr + (idx % nr < opts->depth % nr));
+}
+
 /* The namespace's share of the work: where queue pair @idx of @nr begins, and what it draws from.
  */
 static void set_workload(const struct perf_opts *opts, struct perf_qpair *q, uint64_t idx,
 			 uint64_t nr)
 {
-	q->depth = (unsigned int)opts->depth;
+	q->depth = share_of_depth(opts, idx);
 	q->io_blocks = (uint32_t)(opts->io_len / q->ns->info.block_len);
 	q->nr_places = q->ns->info.nr_blocks / q->io_blocks;
 	q->random = opts->random;

@@ -69,7 +69,7 @@ static int open_ctrl(const struct perf_opts *opts, unsigned int nr_workers, cons
 	target->nr_ctrls++;
 	snprintf(ctrl->asked, sizeof(ctrl->asked), "%s", device);
 	nvio_ctrl_get_info(ctrl->handle, &ctrl->info);
-	if (opts->depth > ctrl->info.max_depth)
+	if ((opts->depth + opts->nr_qpairs - 1) / opts->nr_qpairs > ctrl->info.max_depth)
 		return perf_fail(msg,
 				 "-q %" PRIu64
 				 " is too deep for %s, whose queue pairs hold %u commands",

@@ -57,7 +57,8 @@ enum nvio_log_level {
  * @level: how much it matters
  * @line:  one line, no newline; valid during the call
  *
- * May be called from any thread that is inside a call of nvio, never from the I/O path.
+ * May be called from any thread that is inside a call of nvio, with locks of the library held: it
+ * must not call nvio itself. Never from the path of an I/O that succeeds.
  */
 typedef void (*nvio_log_fn)(void *arg, enum nvio_log_level level, const char *line);
 

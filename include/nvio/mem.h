@@ -102,7 +102,8 @@ NVIO_API int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len,
  * @addr: @len: exactly as registered
  *
  * Return: 0; -EBUSY while a command that uses it is outstanding, and it stays registered; -ENOENT
- * when there is no such registration.
+ * when there is no such registration; -errno of the kernel when it could not be unmapped: it takes
+ * no more commands then, but stays pinned until the address space ends.
  */
 NVIO_API int nvio_mem_unregister(struct nvio_iommu *iommu, void *addr, size_t len);
 

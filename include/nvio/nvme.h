@@ -278,7 +278,8 @@ enum nvio_io_flags {
  *
  * Thread: the queue pair's.
  *
- * Return: how many commands it covered; -EIO when the queue pair failed.
+ * Return: how many commands it covered; -EIO or -ENODEV when there are some and the queue pair
+ * failed.
  */
 NVIO_API int nvio_submit(struct nvio_qpair *qpair);
 
@@ -304,10 +305,11 @@ NVIO_API int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, i
  * @min:        how many to wait for; 1 to @max, clamped to what is outstanding
  * @timeout_ns: nanoseconds; negative waits as long as it takes
  *
- * With interrupts, it sleeps between completions; without, it spins.
+ * With interrupts, it sleeps between completions; without, it spins. While nothing comes, it looks
+ * after the controller twice a second: a dead one ends the wait.
  *
- * Return: how many there are at @done: fewer than @min only when the time ran out; -ETIMEDOUT when
- * it did before the first; -EIO.
+ * Return: how many there are at @done: fewer than @min only when the time ran out or the queue pair
+ * failed; before the first completion -ETIMEDOUT, -EIO or -ENODEV.
  */
 NVIO_API int nvio_wait(struct nvio_qpair *qpair, struct nvio_completion *done, int min, int max,
 		       int64_t timeout_ns);

@@ -172,7 +172,8 @@ NVIO_API int nvio_device_get_info(struct nvio_device *device, struct nvio_device
 /**
  * nvio_device_reset - resets the function (VFIO_DEVICE_RESET).
  *
- * Bus mastering and interrupts have to be set up again after it.
+ * Set interrupts and bus mastering up again after it: whether they survive depends on the way to
+ * the device.
  *
  * Return: 0; -ENOTSUP when the function cannot be reset alone; -errno of the kernel.
  */

@@ -10,9 +10,7 @@
 
 #include "base/error.h"
 
-#define SENTENCE_LEN 1024
-
-static __thread char sentence[SENTENCE_LEN];
+static __thread char sentence[NVIO_SENTENCE_LEN];
 
 static struct {
 	nvio_log_fn fn;
@@ -33,7 +31,7 @@ const char *nvio_last_error(void)
 int nvio_error(int err, const char *fmt, ...)
 {
 	va_list ap;
-	char text[SENTENCE_LEN];
+	char text[NVIO_SENTENCE_LEN];
 
 	/* By way of a copy: an argument may be the old sentence. */
 	va_start(ap, fmt);
@@ -46,12 +44,42 @@ int nvio_error(int err, const char *fmt, ...)
 void nvio_error_prefix(const char *fmt, ...)
 {
 	va_list ap;
-	char prefix[SENTENCE_LEN];
+	char prefix[NVIO_SENTENCE_LEN];
 
 	va_start(ap, fmt);
 	vsnprintf(prefix, sizeof(prefix), fmt, ap);
 	va_end(ap);
 	nvio_error(0, "%s: %s", prefix, sentence);
+}
+
+void nvio_error_save(struct nvio_sentence *kept)
+{
+	memcpy(kept->text, sentence, sizeof(kept->text));
+}
+
+void nvio_error_restore(const struct nvio_sentence *kept)
+{
+	memcpy(sentence, kept->text, sizeof(sentence));
+}
+
+int nvio_take_opts(void *own, size_t len, const void *given, const char *what)
+{
+	const char *bytes = given;
+	size_t size;
+
+	if (!given)
+		return 0;
+	memcpy(&size, given, sizeof(size));
+	if (size < sizeof(size))
+		return nvio_error(EINVAL, "%s: the size of the options is not set", what);
+	for (size_t i = len; i < size; i++) {
+		if (bytes[i])
+			return nvio_error(E2BIG,
+					  "%s: option at byte %zu is not known to this version %s",
+					  what, i, NVIO_VERSION);
+	}
+	memcpy(own, given, size < len ? size : len);
+	return 0;
 }
 
 void nvio_log_set(nvio_log_fn fn, void *arg, enum nvio_log_level level)
@@ -64,7 +92,7 @@ void nvio_log_set(nvio_log_fn fn, void *arg, enum nvio_log_level level)
 void nvio_log(enum nvio_log_level level, const char *fmt, ...)
 {
 	va_list ap;
-	char line[SENTENCE_LEN];
+	char line[NVIO_SENTENCE_LEN];
 	int saved = errno;
 
 	if (!receiver.fn || level > receiver.level)

@@ -56,6 +56,21 @@ static inline void nvio_dma_rmb(void)
 #endif
 }
 
+/*
+ * nvio_smp_mb: our stores before it come before our loads behind it, for other threads that do the
+ * reverse. In assembler, because the sanitizer of threads does not know the builtin.
+ */
+static inline void nvio_smp_mb(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("mfence" ::: "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile("dmb ish" ::: "memory");
+#else
+	__sync_synchronize();
+#endif
+}
+
 /* A hint that this thread only waits. */
 static inline void nvio_cpu_relax(void)
 {

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "mem/heap.h"
 #include "vfio/iommu.h"
+#include "vfio/sysfs.h"
 
 #define MIB              (1ull << 20)
 #define GIB              (1ull << 30)
@@ -84,7 +85,7 @@ static int init_window(struct nvio_heap *heap, struct nvio_space *iovas, size_t 
 
 int nvio_heap_check(const struct nvio_heap_opts *opts)
 {
-	size_t page_len = opts ? opts->page_len : 0;
+	size_t page_len = opts->page_len;
 
 	if (!page_len || page_len == NVIO_HEAP_NO_HUGE)
 		return 0;
@@ -148,18 +149,21 @@ void nvio_heap_fini(struct nvio_heap *heap, struct nvio_iommu *iommu)
 
 static void tell_plain(struct nvio_heap *heap, size_t len)
 {
-	char node[32] = "";
+	char dir[NVIO_PATH_LEN / 2];
+	size_t nr;
 
 	if (heap->told_plain || !heap->page_len)
 		return;
 	heap->told_plain = true;
-	if (heap->node >= 0)
-		snprintf(node, sizeof(node), " on node %d", heap->node);
+	nr = len / heap->page_len;
+	nvio_hugepage_dir(dir, sizeof(dir), heap->page_len, heap->node);
+	/* The command keeps what others have: it names the sum. */
 	nvio_log(NVIO_LOG_WARN,
-		 "DMA memory is of ordinary pages: hugepages would need %zu MiB = %zu x %zu MiB%s, "
-		 "%ld are free (`echo %zu > /proc/sys/vm/nr_hugepages` reserves them)",
-		 len >> 20, len / heap->page_len, heap->page_len >> 20, node,
-		 nvio_hugepages_free(heap->page_len, heap->node), len / heap->page_len);
+		 "DMA memory is of ordinary pages: hugepages would need %zu MiB = %zu x %zu MiB, "
+		 "%ld are free (`echo %ld > %s/nr_hugepages` adds them)",
+		 len >> 20, nr, heap->page_len >> 20,
+		 nvio_hugepages("free_hugepages", heap->page_len, heap->node),
+		 nvio_hugepages("nr_hugepages", heap->page_len, heap->node) + (long)nr, dir);
 }
 
 /* Finds memory for @need bytes at the end of what is filled: hugepages, else ordinary pages. */
@@ -178,7 +182,7 @@ static int get_pages(struct nvio_heap *heap, size_t need, struct nvio_pages *pag
 				  "are free",
 				  huge >> 20, heap->page_len ? huge / heap->page_len : 0,
 				  heap->page_len >> 20,
-				  nvio_hugepages_free(heap->page_len, heap->node));
+				  nvio_hugepages("free_hugepages", heap->page_len, heap->node));
 	need = align_up(need, PLAIN_REGION_LEN);
 	if (need > left)
 		return nvio_error(
@@ -228,15 +232,11 @@ static int add_region(struct nvio_heap *heap, struct nvio_iommu *iommu,
 	return 0;
 }
 
-int nvio_heap_grow(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t need)
+static int grow_by(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t len)
 {
-	/* By half of what there is, so that the number of mappings stays small. */
-	size_t generous = max_u64(need, min_u64(heap->len / 2, GROWTH_MAX));
 	struct nvio_pages pages;
-	int err = get_pages(heap, generous, &pages);
+	int err = get_pages(heap, len, &pages);
 
-	if (err && generous > need)
-		err = get_pages(heap, need, &pages);
 	if (err)
 		return err;
 	err = add_region(heap, iommu, &pages);
@@ -246,6 +246,16 @@ int nvio_heap_grow(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t need
 		nvio_log(NVIO_LOG_DEBUG, "DMA heap: %zu bytes more of %s", pages.len,
 			 pages.backing);
 	return err;
+}
+
+int nvio_heap_grow(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t need)
+{
+	/* By half of what there is, so that the number of mappings stays small. */
+	size_t generous = max_u64(need, min_u64(heap->len / 2, GROWTH_MAX));
+	int err = grow_by(heap, iommu, generous);
+
+	/* Too little memory or too low a limit for that may still do for what is needed. */
+	return err && generous > need ? grow_by(heap, iommu, need) : err;
 }
 
 static void *take_from(struct nvio_heap *heap, uint32_t idx, size_t len, size_t align)
@@ -273,6 +283,12 @@ void *nvio_heap_take(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t le
 {
 	void *p;
 
+	if (align > max_u64(heap->page_len, PLAIN_REGION_LEN)) {
+		nvio_error(EINVAL,
+			   "an alignment to %zu bytes is more than the DMA heap's pages have",
+			   align);
+		return NULL;
+	}
 	len = align_up(len, ALIGN_MIN);
 	align = max_u64(align, ALIGN_MIN);
 	/* Newest first: older regions are the fuller ones. */

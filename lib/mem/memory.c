@@ -23,7 +23,8 @@ static int feed_iovas(struct nvio_memory *memory)
 
 	for (uint32_t i = 0; i < iommu->ranges.nr; i++) {
 		uint64_t start = align_up(max_u64(iommu->ranges.range[i].start, IOVA_MIN), page);
-		uint64_t end = align_down(min_u64(iommu->ranges.range[i].last, IOVA_LAST) + 1, page);
+		uint64_t end =
+			align_down(min_u64(iommu->ranges.range[i].last, IOVA_LAST) + 1, page);
 
 		if (end > start && nvio_space_add(&memory->iovas, start, end - start))
 			return -ENOMEM;
@@ -111,22 +112,25 @@ static int open_heap(struct nvio_memory *memory)
 	return 0;
 }
 
-int nvio_heap_open(struct nvio_iommu *iommu, const struct nvio_heap_opts *opts)
+int nvio_heap_open(struct nvio_iommu *iommu, const struct nvio_heap_opts *given)
 {
 	struct nvio_memory *memory = nvio_memory_of(iommu);
+	struct nvio_heap_opts opts = { 0 };
 	int err;
 
 	if (!memory)
 		return -ENOMEM;
+	err = nvio_take_opts(&opts, sizeof(opts), given, "nvio_heap_open");
+	if (!err)
+		err = nvio_heap_check(&opts);
+	if (err)
+		return err;
 	pthread_mutex_lock(&memory->lock);
-	err = memory->heap.open
-		      ? nvio_error(EEXIST, "the address space has a DMA heap already: give its "
-					   "options before the first allocation and controller")
-		      : nvio_heap_check(opts);
-	if (!err) {
-		memset(&memory->heap_opts, 0, sizeof(memory->heap_opts));
-		if (opts)
-			memcpy(&memory->heap_opts, opts, min_u64(opts->size, sizeof(*opts)));
+	if (memory->heap.open) {
+		err = nvio_error(EEXIST, "the address space has a DMA heap already: give its "
+					 "options before the first allocation and controller");
+	} else {
+		memory->heap_opts = opts;
 		/* Before the first device they wait for it. */
 		err = open_heap(memory);
 		if (err == -ENODEV)

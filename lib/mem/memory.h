@@ -30,6 +30,7 @@ struct nvio_registration {
 	uintptr_t addr;
 	size_t len;
 	uint64_t iova;
+	unsigned int rights;
 };
 
 struct nvio_memory {

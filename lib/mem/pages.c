@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <hugetlbfs.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,6 +22,12 @@
 #define MFD_HUGE_SHIFT 26
 #endif
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define SMALL_HUGEPAGE (2ul << 20)
+
 /* libhugetlbfs keeps state of its own without a lock. */
 static pthread_mutex_t hugetlbfs_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -28,6 +35,9 @@ size_t nvio_hugepage_len(void)
 {
 	long len;
 
+	/* Where the default is 1 GiB, a few queues should not take that much. */
+	if (nvio_hugepage_exists(SMALL_HUGEPAGE))
+		return SMALL_HUGEPAGE;
 	pthread_mutex_lock(&hugetlbfs_lock);
 	len = gethugepagesize();
 	pthread_mutex_unlock(&hugetlbfs_lock);
@@ -40,14 +50,22 @@ bool nvio_hugepage_exists(size_t page_len)
 				 page_len / 1024);
 }
 
-long nvio_hugepages_free(size_t page_len, int node)
+void nvio_hugepage_dir(char *buf, size_t len, size_t page_len, int node)
 {
 	if (node >= 0)
-		return nvio_sysfs_number(
-			0, "%s/devices/system/node/node%d/hugepages/hugepages-%zukB/free_hugepages",
-			nvio_roots.sys, node, page_len / 1024);
-	return nvio_sysfs_number(0, "%s/kernel/mm/hugepages/hugepages-%zukB/free_hugepages",
-				 nvio_roots.sys, page_len / 1024);
+		snprintf(buf, len, "%s/devices/system/node/node%d/hugepages/hugepages-%zukB",
+			 nvio_roots.sys, node, page_len / 1024);
+	else
+		snprintf(buf, len, "%s/kernel/mm/hugepages/hugepages-%zukB", nvio_roots.sys,
+			 page_len / 1024);
+}
+
+long nvio_hugepages(const char *counter, size_t page_len, int node)
+{
+	char dir[NVIO_PATH_LEN / 2];
+
+	nvio_hugepage_dir(dir, sizeof(dir), page_len, node);
+	return nvio_sysfs_number(0, "%s/%s", dir, counter);
 }
 
 static int hugetlbfs_fd(size_t page_len)
@@ -85,6 +103,17 @@ static void prefer_node(void *addr, size_t len, int node)
 	syscall(SYS_mbind, addr, len, MPOL_PREFERRED, mask, bits * 16 + 1, 0);
 }
 
+/*
+ * Allocates every page or fails: through the mapping, because the node set for it does not reach
+ * fallocate() on hugetlbfs. Kernels before 5.14 lack this and lose the preference.
+ */
+static int populate(void *addr, size_t len, int fd)
+{
+	if (!madvise(addr, len, MADV_POPULATE_WRITE))
+		return 0;
+	return errno == EINVAL ? fallocate(fd, 0, 0, (off_t)len) : -1;
+}
+
 static void reserve(void *addr, size_t len)
 {
 	mmap(addr, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -103,8 +132,7 @@ static int place(struct nvio_pages *pages, void *addr, size_t len, int node, int
 	if (p == MAP_FAILED)
 		goto restore;
 	prefer_node(addr, len, node);
-	/* Allocates every page under the policy just set, or fails. */
-	if (fallocate(fd, 0, 0, (off_t)len))
+	if (populate(addr, len, fd))
 		goto restore;
 	madvise(addr, len, MADV_DONTFORK);
 	madvise(addr, len, MADV_DONTDUMP);

@@ -19,14 +19,17 @@ struct nvio_pages {
 	const char *backing; /* static */
 };
 
-/* The machine's default hugepage size in bytes, 0 when it has none. */
+/* The hugepage size to take unasked: 2 MiB, else the machine's default; 0 when it has none. */
 size_t nvio_hugepage_len(void);
 
 /* Whether the machine knows hugepages of this size. */
 bool nvio_hugepage_exists(size_t page_len);
 
-/* Hugepages of a size that are free: on @node, or on all when that is -1. */
-long nvio_hugepages_free(size_t page_len, int node);
+/* Where the counters of a hugepage size are: on @node, or for all when that is -1. */
+void nvio_hugepage_dir(char *buf, size_t len, size_t page_len, int node);
+
+/* A counter: "free_hugepages", "nr_hugepages". */
+long nvio_hugepages(const char *counter, size_t page_len, int node);
 
 /*
  * Puts hugepages of @page_len bytes at @addr, over a reservation of address space. @addr and @len

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/mmio.h"
 #include "mem/memory.h"
 #include "vfio/iommu.h"
 
@@ -62,8 +63,14 @@ static int add_registration(struct nvio_memory *memory, uintptr_t addr, size_t l
 
 	if (err)
 		return err;
-	/* Equal offsets in a large page, so that the IOMMU can use them. */
-	if (nvio_space_take(&memory->iovas, len, align, addr, &iova))
+	/*
+	 * Equal offsets in a large page, so that the IOMMU can use them. What a later device made
+	 * unusable is dropped as it turns up.
+	 */
+	do {
+		err = nvio_space_take(&memory->iovas, len, align, addr, &iova);
+	} while (!err && !nvio_iommu_usable(memory->iommu, iova, len));
+	if (err)
 		return nvio_error(ENOSPC,
 				  "no IOVAs are left for %zu bytes; longest free range: %llu", len,
 				  (unsigned long long)nvio_space_longest(&memory->iovas));
@@ -76,7 +83,7 @@ static int add_registration(struct nvio_memory *memory, uintptr_t addr, size_t l
 		goto unmap;
 	}
 	memory->registrations[memory->nr_registrations++] =
-		(struct nvio_registration){ addr, len, iova };
+		(struct nvio_registration){ addr, len, iova, rights };
 	return 0;
 
 unmap:
@@ -131,13 +138,17 @@ static int remove_registration(struct nvio_memory *memory, uintptr_t addr, size_
 
 	if (!r)
 		return nvio_error(ENOENT, "memory %p + %zu is not registered", (void *)addr, len);
-	if (in_use(memory, addr, len))
+	/* Out of reach first, then asked for users: see build_prps() in lib/nvme/io.c. */
+	nvio_table_clear(&memory->table, addr, len);
+	nvio_smp_mb();
+	if (in_use(memory, addr, len)) {
+		nvio_table_set(&memory->table, addr, len, r->iova, r->rights);
 		return nvio_error(EBUSY,
 				  "memory %p + %zu is used by a command that is outstanding: poll "
 				  "its queue pair first",
 				  (void *)addr, len);
+	}
 	iova = r->iova;
-	nvio_table_clear(&memory->table, addr, len);
 	err = nvio_iommu_unmap(memory->iommu, iova, len);
 	/* What could not be unmapped may still be reached by the device: its IOVAs are never used
 	 * again. */
@@ -182,15 +193,16 @@ int64_t nvio_mem_iova(struct nvio_iommu *iommu, const void *addr, size_t len, un
 		      uint64_t *iova)
 {
 	struct nvio_memory *memory = nvio_memory_of(iommu);
-	size_t run;
+	size_t run, offset;
 
 	if (!memory)
 		return -ENOMEM;
 	/* The lock, because the heap may be opened at this moment; a queue pair only exists once it
 	 * is open. */
 	pthread_mutex_lock(&memory->lock);
-	if (len && nvio_memory_in_window(memory, (uintptr_t)addr, len, iova))
-		run = len;
+	offset = (uintptr_t)addr - memory->window;
+	if (len && nvio_memory_in_window(memory, (uintptr_t)addr, 1, iova))
+		run = min_u64(len, memory->window_len - offset);
 	else
 		run = len ? nvio_memory_run(memory, (uintptr_t)addr, len, rights, iova) : 0;
 	pthread_mutex_unlock(&memory->lock);

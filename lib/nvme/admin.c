@@ -55,7 +55,8 @@ static int bounce_alloc(struct nvio_ctrl *ctrl, size_t len, struct bounce *bounc
 	struct nvio_prp_list list;
 	struct nvio_prp_data data = { .len = len, .run = len };
 
-	bounce->data = nvio_alloc(ctrl->iommu, len, page_len);
+	/* Whole pages: the controller decides how much it writes there. */
+	bounce->data = nvio_alloc(ctrl->iommu, align_up(len, page_len), page_len);
 	bounce->list = nvio_alloc(ctrl->iommu, list_len, page_len);
 	if (!bounce->data || !bounce->list) {
 		bounce_free(ctrl, bounce);
@@ -65,6 +66,20 @@ static int bounce_alloc(struct nvio_ctrl *ctrl, size_t len, struct bounce *bounc
 	list.entries = bounce->list;
 	nvio_mem_iova(ctrl->iommu, bounce->list, list_len, NVIO_DMA_READ, &list.iova);
 	return nvio_prp_build(sqe, &list, &data, page_len);
+}
+
+/* Looks whether the controller can still answer. Returns 0 or -errno. */
+static int check_status(struct nvio_ctrl *ctrl)
+{
+	uint32_t csts = nvio_reg_read32(ctrl, NVIO_REG_CSTS);
+
+	if (csts == NVIO_REG_GONE)
+		return nvio_error(ENODEV, "%s is gone: its registers read as all ones",
+				  ctrl->info.name);
+	if (FIELD_GET(CSTS_CFS, csts))
+		return nvio_error(EIO, "%s reports a fatal status (CSTS 0x%x)", ctrl->info.name,
+				  csts);
+	return 0;
 }
 
 static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
@@ -79,10 +94,9 @@ static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
 
 		if (n)
 			return n < 0 ? n : 0;
-		if (nvio_backoff_is_long(&backoff) &&
-		    nvio_reg_read32(ctrl, NVIO_REG_CSTS) == NVIO_REG_GONE)
-			return nvio_error(ENODEV, "%s is gone: its registers read as all ones",
-					  ctrl->info.name);
+		n = nvio_backoff_is_long(&backoff) ? check_status(ctrl) : 0;
+		if (n)
+			return n;
 		if (!in_time)
 			return nvio_error(ETIMEDOUT,
 					  "%s: admin command 0x%02x unanswered after %llu ms",
@@ -120,8 +134,12 @@ int nvio_admin_locked(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *
 				  ctrl->info.name);
 	if (!data != !len || len > NVIO_TRANSFER_MAX ||
 	    (ctrl->info.max_transfer && len > ctrl->info.max_transfer))
-		return nvio_error(EINVAL, "%s: %zu bytes of data at %p with an admin command",
-				  ctrl->info.name, len, data);
+		return nvio_error(
+			EINVAL,
+			"%s: %zu bytes of data at %p with an admin command: it takes up to "
+			"%u, or none and no buffer",
+			ctrl->info.name, len, data,
+			ctrl->info.max_transfer ? ctrl->info.max_transfer : NVIO_TRANSFER_MAX);
 	if (len) {
 		ret = bounce_alloc(ctrl, len, &bounce, &sqe);
 		if (ret)

@@ -13,6 +13,11 @@
 #include "base/error.h"
 #include "nvme/ctrl.h"
 
+/* One less than can be said: sizes of rings are counted in 16 bits. */
+#define DEPTH_MAX 65534u
+
+#define VERSION_1_1 0x00010100u
+
 struct state {
 	const char *name;
 	int (*enter)(struct nvio_ctrl *ctrl);
@@ -102,8 +107,6 @@ static int read_capabilities(struct nvio_ctrl *ctrl)
 {
 	uint32_t to;
 
-	if (ctrl->cap == UINT64_MAX)
-		return gone(ctrl);
 	if (!(FIELD_GET(CAP_CSS, ctrl->cap) & CAP_CSS_NVM))
 		return nvio_error(ENOTSUP, "%s has no NVM command set (CAP 0x%016llx)",
 				  ctrl->info.name, (unsigned long long)ctrl->cap);
@@ -113,9 +116,13 @@ static int read_capabilities(struct nvio_ctrl *ctrl)
 				 : to                        ? to
 							     : 500;
 	ctrl->info.version = nvio_reg_read32(ctrl, NVIO_REG_VS);
+	if (ctrl->info.version < VERSION_1_1)
+		return nvio_error(ENOTSUP,
+				  "%s speaks NVMe 1.0 (VS 0x%x), which cannot list its namespaces",
+				  ctrl->info.name, ctrl->info.version);
 	/* MQES is a ring's largest size minus one, and a ring holds one command less than its size.
 	 */
-	ctrl->info.max_depth = (uint16_t)FIELD_GET(CAP_MQES, ctrl->cap);
+	ctrl->info.max_depth = (uint16_t)min_u64(FIELD_GET(CAP_MQES, ctrl->cap), DEPTH_MAX);
 	if (!ctrl->info.max_depth)
 		return nvio_error(ENOTSUP, "%s: CAP.MQES is 0: its queues hold no command",
 				  ctrl->info.name);

@@ -14,19 +14,20 @@
 #define QPAIRS_DEFAULT 128
 #define QPAIRS_MAX     65534
 
-static void take_opts(struct nvio_ctrl *ctrl, const struct nvio_ctrl_opts *given)
+static int take_opts(struct nvio_ctrl *ctrl, const struct nvio_ctrl_opts *given)
 {
 	struct nvio_ctrl_opts *opts = &ctrl->opts;
+	int err = nvio_take_opts(opts, sizeof(*opts), given, "nvio_ctrl_open");
 
-	/* A program built against an older, shorter struct leaves the rest at its default. */
-	if (given)
-		memcpy(opts, given, min_u64(given->size, sizeof(*opts)));
 	if (!opts->nr_qpairs)
 		opts->nr_qpairs = QPAIRS_DEFAULT;
 	if (opts->nr_qpairs > QPAIRS_MAX)
 		opts->nr_qpairs = QPAIRS_MAX;
 	if (!opts->admin_timeout_ms)
 		opts->admin_timeout_ms = NVIO_ADMIN_TIMEOUT_MS;
+	/* Until the controller says better. */
+	ctrl->shutdown_timeout_ms = NVIO_SHUTDOWN_TIMEOUT_MS;
+	return err;
 }
 
 static int take_iommu(struct nvio_ctrl *ctrl)
@@ -86,13 +87,15 @@ static void release(struct nvio_ctrl *ctrl)
 int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct nvio_ctrl **out)
 {
 	struct nvio_ctrl *ctrl = calloc(1, sizeof(*ctrl));
+	struct nvio_sentence sentence;
 	int err;
 
 	if (!ctrl)
 		return nvio_error(ENOMEM, "no memory for a controller");
 	pthread_mutex_init(&ctrl->lock, NULL);
-	take_opts(ctrl, opts);
-	err = take_iommu(ctrl);
+	err = take_opts(ctrl, opts);
+	if (!err)
+		err = take_iommu(ctrl);
 	if (!err)
 		err = open_device(ctrl, device);
 	if (!err)
@@ -100,7 +103,11 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 	if (!err)
 		err = nvio_ctrl_bring_up(ctrl);
 	if (err) {
+		nvio_error_save(&sentence);
+		if (ctrl->enabled)
+			nvio_ctrl_shut_down(ctrl);
 		release(ctrl);
+		nvio_error_restore(&sentence);
 		return err;
 	}
 	nvio_log(NVIO_LOG_INFO, "%s: %s, firmware %s, %u namespaces, %u I/O queue pairs",

@@ -10,8 +10,9 @@
 #include "nvme/qpair.h"
 #include "nvme/regs.h"
 
-#define NVIO_ADMIN_DEPTH      31
-#define NVIO_ADMIN_TIMEOUT_MS 30000u
+#define NVIO_ADMIN_DEPTH         31
+#define NVIO_ADMIN_TIMEOUT_MS    30000u
+#define NVIO_SHUTDOWN_TIMEOUT_MS 10000u
 /* One command never moves more than this, whatever MDTS allows. */
 #define NVIO_TRANSFER_MAX (4u << 20)
 
@@ -21,6 +22,7 @@ struct nvio_ns {
 	uint32_t max_blocks; /* of one command; 0 when nvio cannot read and write its format */
 	uint32_t nsid;
 	uint32_t block_shift;
+	const struct nvio_ctrl *ctrl;
 
 	struct nvio_ns_info info;
 };

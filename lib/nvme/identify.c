@@ -14,8 +14,6 @@
 #include "base/error.h"
 #include "nvme/ctrl.h"
 
-/* RTD3E of a controller that does not say one, in milliseconds. */
-#define SHUTDOWN_TIMEOUT_MS     10000u
 #define SHUTDOWN_TIMEOUT_MAX_MS 300000u
 
 _Static_assert(sizeof(struct nvme_id_ctrl) == NVIO_IDENTIFY_LEN, "figure 276");
@@ -63,8 +61,8 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 	copy_text(ctrl->info.firmware, id->fr, sizeof(id->fr));
 	ctrl->info.max_transfer = max_transfer(ctrl, id->mdts);
 	rtd3e_ms = le32toh(id->rtd3e) / 1000;
-	ctrl->shutdown_timeout_ms =
-		(uint32_t)min_u64(max_u64(rtd3e_ms, SHUTDOWN_TIMEOUT_MS), SHUTDOWN_TIMEOUT_MAX_MS);
+	ctrl->shutdown_timeout_ms = (uint32_t)min_u64(max_u64(rtd3e_ms, NVIO_SHUTDOWN_TIMEOUT_MS),
+						      SHUTDOWN_TIMEOUT_MAX_MS);
 
 free_id:
 	free(id);

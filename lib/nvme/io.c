@@ -14,6 +14,8 @@
 #include "nvme/prp.h"
 #include "vfio/device.h"
 
+#define IO_FLAGS ((unsigned int)(NVIO_IO_FUA | NVIO_IO_LIMITED_RETRY))
+
 /* Polls in a row that find nothing until the device is looked after: a millisecond or less. */
 #define IDLE_POLLS 65536u
 
@@ -27,9 +29,16 @@ static __attribute__((cold, noinline)) int no_slot(const struct nvio_qpair *qpai
 	return nvio_error(EIO, "queue pair %u failed and takes no more commands", qpair->qid);
 }
 
-static __attribute__((cold, noinline)) int bad_range(const struct nvio_ns *ns, uint64_t slba,
-						     uint32_t nr_blocks)
+static __attribute__((cold, noinline)) int bad_request(const struct nvio_qpair *qpair,
+						       const struct nvio_ns *ns, uint64_t slba,
+						       uint32_t nr_blocks, unsigned int flags)
 {
+	if (ns->ctrl != qpair->ctrl)
+		return nvio_error(EINVAL,
+				  "namespace %u is of another controller than queue pair %u",
+				  ns->nsid, qpair->qid);
+	if (flags & ~IO_FLAGS)
+		return nvio_error(EINVAL, "0x%x are no flags of a read or write", flags);
 	if (ns->info.metadata_len)
 		return nvio_error(ENOTSUP,
 				  "namespace %u has %u bytes of metadata with each block, which "
@@ -49,13 +58,21 @@ static __attribute__((cold, noinline)) int bad_buffer(int err, uintptr_t addr, s
 	if (err == -EINVAL)
 		return nvio_error(EINVAL,
 				  "buffer %p + %zu: it must begin at a multiple of 4, and its "
-				  "registrations meet where the controller's pages do",
+				  "registrations must meet where the controller's pages do",
 				  (void *)addr, len);
 	return nvio_error(
 		EFAULT,
 		"buffer %p + %zu is not DMA memory with the rights for this command: take it "
 		"from nvio_alloc() or use nvio_mem_register()",
 		(void *)addr, len);
+}
+
+static inline void track(struct nvio_tracker *t, uintptr_t addr, uint32_t len)
+{
+	__atomic_store_n(&t->addr, addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->len, len, __ATOMIC_RELAXED);
+	/* Behind the two above, for the thread that looks whether memory is in use. */
+	__atomic_store_n(&t->busy, 1, __ATOMIC_RELEASE);
 }
 
 /* Takes an identifier and the next slot for a command that is there now. */
@@ -68,10 +85,7 @@ static inline void commit(struct nvio_qpair *qpair, struct nvio_sqe *sqe, uintpt
 
 	sqe->cid = cid;
 	t->user_data = user_data;
-	__atomic_store_n(&t->addr, addr, __ATOMIC_RELAXED);
-	__atomic_store_n(&t->len, len, __ATOMIC_RELAXED);
-	/* Behind the two above, for the thread that looks whether memory is in use. */
-	__atomic_store_n(&t->busy, 1, __ATOMIC_RELEASE);
+	track(t, addr, len);
 	qpair->sq_tail = tail == qpair->sq_entries ? 0 : tail;
 }
 
@@ -100,12 +114,21 @@ static __attribute__((noinline)) int build_prps(struct nvio_qpair *qpair, struct
 		.memory = qpair->memory, .addr = addr, .len = len, .run = len, .rights = rights
 	};
 
-	if (!nvio_memory_in_window(qpair->memory, addr, len, &data.iova)) {
-		data.run = nvio_memory_run(qpair->memory, addr, len, rights, &data.iova);
-		if (!data.run)
-			return -EFAULT;
-	}
-	return nvio_prp_build(sqe, &list, &data, qpair->page_len);
+	int err;
+
+	if (nvio_memory_in_window(qpair->memory, addr, len, &data.iova))
+		return nvio_prp_build(sqe, &list, &data, qpair->page_len);
+	/*
+	 * Said to be in use before it is looked up: whoever unregisters it clears it first and
+	 * looks for users then, so that one of the two sees the other.
+	 */
+	track(&qpair->trackers[cid], addr, len);
+	nvio_smp_mb();
+	data.run = nvio_memory_run(qpair->memory, addr, len, rights, &data.iova);
+	err = data.run ? nvio_prp_build(sqe, &list, &data, qpair->page_len) : -EFAULT;
+	if (err)
+		__atomic_store_n(&qpair->trackers[cid].busy, 0, __ATOMIC_RELEASE);
+	return err;
 }
 
 static inline int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t opcode,
@@ -120,8 +143,9 @@ static inline int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, ui
 		return no_slot(qpair);
 	/* A count of 0 wraps and is too large. The sum cannot wrap: max_blocks is checked first. */
 	if (unlikely(nr_blocks - 1 >= ns->max_blocks || slba >= ns->nr_blocks ||
-		     nr_blocks > ns->nr_blocks - slba))
-		return bad_range(ns, slba, nr_blocks);
+		     nr_blocks > ns->nr_blocks - slba || (flags & ~IO_FLAGS) ||
+		     ns->ctrl != qpair->ctrl))
+		return bad_request(qpair, ns, slba, nr_blocks, flags);
 	if (unlikely(addr & 3))
 		return bad_buffer(-EINVAL, addr, len);
 	sqe->opcode = opcode;
@@ -143,7 +167,7 @@ static inline int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, ui
 	sqe->cdw10 = (uint32_t)slba;
 	sqe->cdw11 = (uint32_t)(slba >> 32);
 	/* FUA and Limited Retry are neighbours in our flags and in dword 12. */
-	sqe->cdw12 = (nr_blocks - 1) | (flags & (NVIO_IO_FUA | NVIO_IO_LIMITED_RETRY)) << 30;
+	sqe->cdw12 = (nr_blocks - 1) | flags << 30;
 	sqe->cdw13 = 0;
 	sqe->cdw14 = 0;
 	sqe->cdw15 = 0;
@@ -172,6 +196,8 @@ int nvio_flush(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t user_data)
 {
 	struct nvio_sqe sqe = { .opcode = NVIO_NVM_FLUSH, .nsid = ns->nsid };
 
+	if (unlikely(ns->ctrl != qpair->ctrl))
+		return bad_request(qpair, ns, 0, 0, 0);
 	return nvio_qpair_post(qpair, &sqe, user_data);
 }
 

@@ -76,6 +76,7 @@ static int identify_ns(struct nvio_ctrl *ctrl, struct nvio_ns *ns, uint32_t nsid
 			      nvio_admin_locked(ctrl, &sqe, data, NVIO_IDENTIFY_LEN, NULL));
 	if (!err) {
 		err = nvio_ns_parse(ns, nsid, data, ctrl->info.max_transfer);
+		ns->ctrl = ctrl;
 		if (err)
 			nvio_error_prefix("%s", ctrl->info.name);
 	}

@@ -233,6 +233,9 @@ static int create(struct nvio_qpair *qpair, bool interrupts)
 	struct nvio_ctrl *ctrl = qpair->ctrl;
 	int err;
 
+	if (ctrl->dead)
+		return nvio_error(EIO, "%s takes no more commands after an earlier failure",
+				  ctrl->info.name);
 	qpair->qid = free_qid(ctrl);
 	if (!qpair->qid)
 		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",
@@ -265,12 +268,14 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 {
 	struct nvio_qpair_opts opts = { 0 };
 	struct nvio_qpair_shape shape;
+	struct nvio_sentence sentence;
 	struct nvio_qpair *qpair;
 	bool keep;
 	int err;
 
-	if (given)
-		memcpy(&opts, given, min_u64(given->size, sizeof(opts)));
+	err = nvio_take_opts(&opts, sizeof(opts), given, "nvio_qpair_create");
+	if (err)
+		return err;
 	qpair = aligned_alloc(CACHE_LINE, align_up(sizeof(*qpair), CACHE_LINE));
 	if (!qpair)
 		return nvio_error(ENOMEM, "no memory for a queue pair");
@@ -285,7 +290,9 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	err = create(qpair, opts.interrupts);
 	/* A queue pair that is half there and cannot be taken back stays until the device is
 	 * closed. */
+	nvio_error_save(&sentence);
 	keep = !err || nvio_qpair_delete(qpair);
+	nvio_error_restore(&sentence);
 	if (keep)
 		link_qpair(qpair);
 	pthread_mutex_unlock(&ctrl->lock);
@@ -308,8 +315,13 @@ void nvio_qpair_free(struct nvio_qpair *qpair)
 	ctrl = qpair->ctrl;
 	pthread_mutex_lock(&ctrl->lock);
 	if (nvio_qpair_delete(qpair)) {
-		nvio_log(NVIO_LOG_ERROR, "queue pair %u is kept until its controller is closed: %s",
+		/* The caller is about to reuse its buffers: the controller must not write any more.
+		 */
+		nvio_log(NVIO_LOG_ERROR,
+			 "queue pair %u could not be deleted, its controller is stopped: %s",
 			 qpair->qid, nvio_last_error());
+		ctrl->dead = true;
+		nvio_device_bus_master(ctrl->device, false);
 		pthread_mutex_unlock(&ctrl->lock);
 		return;
 	}

@@ -92,6 +92,9 @@ int nvio_reg_init(struct nvio_ctrl *ctrl)
 	if (err)
 		return err;
 	ctrl->cap = nvio_reg_read64(ctrl, NVIO_REG_CAP);
+	if (ctrl->cap == UINT64_MAX)
+		return nvio_error(ENODEV, "%s is gone: its registers read as all ones",
+				  ctrl->info.name);
 	ctrl->doorbell_stride = 4u << FIELD_GET(CAP_DSTRD, ctrl->cap);
 	/* Doorbells for as many I/O queue pairs as we shall ask for, or as BAR 0 has room for. */
 	least = nvio_reg_doorbell_offset(ctrl, 2, false);

@@ -37,7 +37,10 @@ static int enable_vectors(struct nvio_ctrl *ctrl)
 				  ctrl->info.name, irq.nr_vectors);
 	/* Vector 0 is the admin queue's. */
 	nr = (uint32_t)min_u64(irq.nr_vectors, ctrl->info.nr_qpairs + 1u);
-	err = nvio_device_irq_enable(ctrl->device, NVIO_IRQ_MSIX, nr);
+	/* Halved until the host has enough. */
+	do {
+		err = nvio_device_irq_enable(ctrl->device, NVIO_IRQ_MSIX, nr);
+	} while (err == -ENOSPC && (nr /= 2) >= 2);
 	if (!err)
 		ctrl->nr_vectors = nr;
 	return err;

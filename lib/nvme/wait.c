@@ -16,26 +16,26 @@
 
 /* Roughly what falling asleep and waking up costs. */
 #define SPIN_NS 20000u
+/* How long nothing may come before the controller is looked after. */
+#define LOOK_NS 500000000ull
 
 /*
- * Sleeps until the interrupt or the deadline. None is lost: the caller polled after the eventfd was
- * last read, and a completion since then has signalled it.
+ * Sleeps until the interrupt, at most for a time. None is lost: the caller polled after the eventfd
+ * was last read, and a completion since then has signalled it.
  */
-static int sleep_until(struct nvio_qpair *qpair, uint64_t now, uint64_t deadline)
+static int sleep_until(struct nvio_qpair *qpair, uint64_t now, uint64_t until)
 {
 	struct pollfd fds[] = {
 		{ .fd = qpair->fd, .events = POLLIN },
 		{ .fd = nvio_device_hangup_fd(qpair->ctrl->device), .events = POLLRDHUP },
 	};
-	struct timespec ts, *timeout = NULL;
+	struct timespec ts = {
+		.tv_sec = (time_t)((until - now) / 1000000000u),
+		.tv_nsec = (long)((until - now) % 1000000000u),
+	};
 	uint64_t count;
 
-	if (deadline != UINT64_MAX) {
-		ts.tv_sec = (time_t)((deadline - now) / 1000000000u);
-		ts.tv_nsec = (long)((deadline - now) % 1000000000u);
-		timeout = &ts;
-	}
-	if (ppoll(fds, 2, timeout, NULL) < 0 && errno != EINTR)
+	if (ppoll(fds, 2, &ts, NULL) < 0 && errno != EINTR)
 		return nvio_error(errno, "waiting for queue pair %u: %s", qpair->qid,
 				  strerror(errno));
 	if (read(qpair->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
@@ -46,15 +46,48 @@ static int sleep_until(struct nvio_qpair *qpair, uint64_t now, uint64_t deadline
 	return 0;
 }
 
+/*
+ * Looks whether the controller can still complete anything. By call and not through the mapping,
+ * which raises SIGBUS once the device was taken away.
+ */
+static int check_ctrl(struct nvio_qpair *qpair)
+{
+	uint32_t csts;
+
+	if (!qpair->ctrl)
+		return 0;
+	if (nvio_device_region_read(qpair->ctrl->device, NVIO_REGION_BAR0, NVIO_REG_CSTS, &csts,
+				    sizeof(csts)) ||
+	    csts == NVIO_REG_GONE) {
+		/* The next poll says so, and completes what is outstanding. */
+		nvio_qpair_gone(qpair);
+		return 0;
+	}
+	if (FIELD_GET(CSTS_CFS, csts))
+		return nvio_error(EIO, "%s reports a fatal status (CSTS 0x%x)",
+				  qpair->ctrl->info.name, csts);
+	return 0;
+}
+
+struct waiting {
+	uint64_t spin_until;
+	uint64_t look_at; /* when the controller is looked after next */
+	uint64_t deadline;
+};
+
 /* Passes time after a poll that found nothing. Returns 0, -ETIMEDOUT or -errno. */
-static int idle(struct nvio_qpair *qpair, uint64_t spin_until, uint64_t deadline)
+static int idle(struct nvio_qpair *qpair, struct waiting *w)
 {
 	uint64_t now = nvio_now();
 
-	if (now >= deadline)
+	if (now >= w->deadline)
 		return -ETIMEDOUT;
-	if (qpair->fd >= 0 && now >= spin_until)
-		return sleep_until(qpair, now, deadline);
+	if (now >= w->look_at) {
+		w->look_at = now + LOOK_NS;
+		return check_ctrl(qpair);
+	}
+	if (qpair->fd >= 0 && now >= w->spin_until)
+		return sleep_until(qpair, now, min_u64(w->deadline, w->look_at));
 	nvio_cpu_relax();
 	return 0;
 }
@@ -63,7 +96,11 @@ int nvio_wait(struct nvio_qpair *qpair, struct nvio_completion *done, int min, i
 	      int64_t timeout_ns)
 {
 	uint64_t start = nvio_now();
-	uint64_t deadline = timeout_ns < 0 ? UINT64_MAX : start + (uint64_t)timeout_ns;
+	struct waiting w = {
+		.spin_until = start + SPIN_NS,
+		.look_at = start + LOOK_NS,
+		.deadline = timeout_ns < 0 ? UINT64_MAX : start + (uint64_t)timeout_ns,
+	};
 	int outstanding = (int)nvio_qpair_outstanding(qpair);
 	int n = 0;
 
@@ -76,10 +113,9 @@ int nvio_wait(struct nvio_qpair *qpair, struct nvio_completion *done, int min, i
 		int got = nvio_poll(qpair, done + n, max - n);
 
 		if (!got)
-			got = idle(qpair, start + SPIN_NS, deadline);
+			got = idle(qpair, &w);
 		if (got < 0)
 			return n ? n : got;
-		/* idle() returns 0 and nvio_poll() a count: neither is negative here. */
 		n += got;
 	}
 	return n;

@@ -32,13 +32,13 @@ static int check_driver(const struct nvio_pci *pci)
 				  "vfio-pci",
 				  pci->name, pci->driver, use);
 	if (pci->driver[0])
-		return nvio_error(EBUSY,
-				  "%s is bound to %s, not to vfio-pci: `echo vfio-pci > "
-				  "/sys/bus/pci/devices/%s/driver_override; echo %s > "
-				  "/sys/bus/pci/devices/%s/driver/unbind; echo %s > "
-				  "/sys/bus/pci/drivers_probe`",
-				  pci->name, pci->driver, pci->name, pci->name, pci->name,
-				  pci->name);
+		return nvio_error(
+			EBUSY,
+			"%s is bound to %s, not to vfio-pci: `modprobe vfio-pci; echo vfio-pci > "
+			"/sys/bus/pci/devices/%s/driver_override; echo %s > "
+			"/sys/bus/pci/devices/%s/driver/unbind; echo %s > "
+			"/sys/bus/pci/drivers_probe`",
+			pci->name, pci->driver, pci->name, pci->name, pci->name, pci->name);
 	return nvio_error(EBUSY,
 			  "%s is bound to no driver: `modprobe vfio-pci; echo vfio-pci > "
 			  "/sys/bus/pci/devices/%s/driver_override; echo %s > "
@@ -109,13 +109,14 @@ int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 		     const struct nvio_device_opts *given, struct nvio_device **out)
 {
 	struct nvio_device_opts opts = NVIO_DEVICE_OPTS;
-	struct nvio_device *device = calloc(1, sizeof(*device));
-	int err;
+	struct nvio_device *device;
+	int err = nvio_take_opts(&opts, sizeof(opts), given, "nvio_device_open");
 
+	if (err)
+		return err;
+	device = calloc(1, sizeof(*device));
 	if (!device)
 		return nvio_error(ENOMEM, "no memory for a device");
-	if (given)
-		memcpy(&opts, given, min_u64(given->size, sizeof(opts)));
 	device->iommu = iommu;
 	if (!strncmp(name, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)))
 		err = open_user(iommu, name, &opts, device);
@@ -160,6 +161,7 @@ int nvio_device_reset(struct nvio_device *device)
 {
 	if (!(device->flags & VFIO_DEVICE_FLAGS_RESET))
 		return nvio_error(ENOTSUP, "%s cannot be reset alone", device->name);
+	memset(device->vectors, 0, sizeof(device->vectors));
 	return device->ops->reset(device);
 }
 

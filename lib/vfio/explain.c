@@ -3,6 +3,8 @@
  * Why a device cannot be had, in words; see explain.h.
  */
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +111,27 @@ static bool match_holder(void *arg, const char *name)
 	return true;
 }
 
+/*
+ * What has no line in mountinfo under the disk's own number: btrfs, ZFS, a mount in another
+ * namespace. The kernel holds such a disk exclusively.
+ */
+static bool held_exclusively(struct clause *c, const char *name)
+{
+	char path[NVIO_PATH_LEN];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", nvio_roots.dev, name);
+	fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		return false;
+	}
+	if (errno != EBUSY)
+		return false;
+	nvio_append(c->buf, c->len, " is in use by the kernel (a mount or an array)");
+	return true;
+}
+
 /* Whether a disk or partition is in use; then " is mounted on ..." is appended. */
 static bool block_in_use(struct clause *c, const char *name)
 {
@@ -122,7 +145,7 @@ static bool block_in_use(struct clause *c, const char *name)
 		return true;
 	probe.what = name;
 	return each_proc_line("swaps", match_swap, &probe) ||
-	       nvio_sysfs_each(dir, match_holder, &probe);
+	       nvio_sysfs_each(dir, match_holder, &probe) || held_exclusively(&probe, name);
 }
 
 static bool add_use(struct clause *c, const char *name)

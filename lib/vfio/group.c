@@ -38,9 +38,11 @@ static int open_error(int err, const char *path, const struct nvio_pci *pci)
 		nvio_explain_holder(path, why, sizeof(why));
 		return nvio_error(EBUSY, "%s: %s is in use: %s", pci->name, path, why);
 	case ENOENT:
-		return nvio_error(ENODEV,
-				  "%s: %s does not exist though the device is bound to vfio-pci",
-				  pci->name, path);
+		return nvio_error(
+			ENODEV,
+			"%s: %s does not exist though the device is bound to vfio-pci (in "
+			"no-IOMMU mode it is called noiommu-%d, which nvio does not use)",
+			pci->name, path, pci->group);
 	default:
 		return nvio_error(err, "%s: cannot open %s: %s", pci->name, path, strerror(err));
 	}

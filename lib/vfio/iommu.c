@@ -14,9 +14,12 @@
 
 int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **out)
 {
+	struct nvio_iommu_opts own = NVIO_IOMMU_OPTS;
 	struct nvio_iommu *iommu;
+	int err = nvio_take_opts(&own, sizeof(own), opts, "nvio_iommu_open");
 
-	(void)opts;
+	if (err)
+		return err;
 	iommu = calloc(1, sizeof(*iommu));
 	if (!iommu)
 		return nvio_error(ENOMEM, "no memory for an I/O address space");
@@ -109,6 +112,21 @@ struct nvio_domain *nvio_iommu_domain(const struct nvio_iommu *iommu,
 	while (domain && domain->ops != ops)
 		domain = domain->next;
 	return domain;
+}
+
+bool nvio_iommu_usable(struct nvio_iommu *iommu, uint64_t iova, size_t len)
+{
+	bool usable;
+
+	pthread_mutex_lock(&iommu->lock);
+	usable = nvio_ranges_hold(&iommu->ranges, iova, len);
+	pthread_mutex_unlock(&iommu->lock);
+	return usable;
+}
+
+void nvio_iommu_narrow(struct nvio_iommu *iommu, const struct nvio_domain *domain)
+{
+	nvio_ranges_intersect(&iommu->ranges, &domain->ranges);
 }
 
 /* Undoes a map in the domains from @domain on up to @end. */

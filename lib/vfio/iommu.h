@@ -83,6 +83,12 @@ int nvio_iommu_map_fd(struct nvio_iommu *iommu, const struct nvio_map *map);
 /* The smallest page that can be mapped, in bytes; 0 before the first device. */
 uint64_t nvio_iommu_page_len(const struct nvio_iommu *iommu);
 
+/* Whether all devices may use @len addresses from @iova on. Locks. */
+bool nvio_iommu_usable(struct nvio_iommu *iommu, uint64_t iova, size_t len);
+
+/* A domain allows less than it did: so does the address space. The caller locks. */
+void nvio_iommu_narrow(struct nvio_iommu *iommu, const struct nvio_domain *domain);
+
 /*
  * Takes a domain in; the caller locks. Returns 0; -EINVAL when it allows too little of what is
  * mapped or usable; what its map() returned. It is as it was then.

@@ -104,7 +104,12 @@ static int kernel_irq_set(struct nvio_device *device, uint32_t irq, uint32_t fla
 	request->count = count;
 	if (fds)
 		memcpy(request->data, fds, fds_len);
-	if (ioctl(device->fd, VFIO_DEVICE_SET_IRQS, request))
+	err = ioctl(device->fd, VFIO_DEVICE_SET_IRQS, request);
+	if (err > 0)
+		err = nvio_error(ENOSPC,
+				 "%s: the host has %d interrupt vectors left for index %u, not %u",
+				 device->name, err, irq, count);
+	else if (err)
 		err = nvio_error(errno, "%s: interrupt index %u, vectors %u + %u: %s", device->name,
 				 irq, start, count, strerror(errno));
 	free(request);

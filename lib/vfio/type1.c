@@ -54,7 +54,7 @@ static int explain_nomem(const struct nvio_map *map)
 	return nvio_error(ENOMEM,
 			  "mapping %zu bytes for DMA needs RLIMIT_MEMLOCK of %llu bytes (%llu are "
 			  "locked already), it is %llu: raise it with `ulimit -l %llu`, "
-			  "LimitMEMLOCK= or limits.conf",
+			  "LimitMEMLOCK= or limits.conf (a process with CAP_IPC_LOCK has no limit)",
 			  map->len, locked + map->len, locked, (unsigned long long)limit.rlim_cur,
 			  (locked + map->len + 1023) / 1024);
 }
@@ -291,6 +291,23 @@ free_t:
 	return err;
 }
 
+/* A group more may have reserved addresses of its own. */
+static int add_group(struct nvio_iommu *iommu, struct type1 *t, const struct nvio_pci *pci)
+{
+	uint32_t max_maps = t->domain.max_maps;
+	int err = nvio_group_join(&t->groups, t->fd, pci);
+
+	if (!err)
+		err = read_info(&t->domain, t->fd);
+	/* What it says now is what is left. */
+	t->domain.max_maps = max_maps;
+	if (err)
+		return err;
+	nvio_ranges_cut_pci_windows(&t->domain.ranges);
+	nvio_iommu_narrow(iommu, &t->domain);
+	return 0;
+}
+
 int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci)
 {
 	struct type1 *t;
@@ -298,7 +315,7 @@ int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci)
 
 	pthread_mutex_lock(&iommu->lock);
 	t = (struct type1 *)nvio_iommu_domain(iommu, &type1_ops);
-	ret = t ? nvio_group_join(&t->groups, t->fd, pci) : make_domain(iommu, pci, &t);
+	ret = t ? add_group(iommu, t, pci) : make_domain(iommu, pci, &t);
 	if (!ret)
 		ret = nvio_group_open_device(t->groups, pci);
 	pthread_mutex_unlock(&iommu->lock);

@@ -2,6 +2,7 @@
 # `make install` puts everything where it belongs; a program builds against it by pkg-config, shared and
 # static, as C and C++; the shared library exports what the version script names and nothing else.
 set -euo pipefail
+unset MAKEFLAGS MFLAGS MAKELEVEL
 cd "$(dirname "$0")/../.."
 fail() { echo "FAIL: $*"; exit 1; }
 out=$(mktemp -d)

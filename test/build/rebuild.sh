@@ -2,6 +2,7 @@
 # A build is quiet when nothing changed, rebuilds when flags or headers change, and keeps flavours
 # apart. On a copy of the tree, which it may touch.
 set -euo pipefail
+unset MAKEFLAGS MFLAGS MAKELEVEL
 cd "$(dirname "$0")/../.."
 fail() { echo "FAIL: $*"; exit 1; }
 copy=$(mktemp -d)

@@ -68,14 +68,27 @@ static void heap_refuses(void)
 	struct nvio_iommu *iommu = fake_iommu_new(&fake);
 	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
 	struct nvio_heap_info info;
+	struct {
+		struct nvio_heap_opts known;
+		int unknown;
+	} later = { NVIO_HEAP_OPTS, 1 };
 
 	opts.page_len = 12345;
 	CU_ASSERT_EQUAL(nvio_heap_open(iommu, &opts), -EINVAL);
+	/* Options without a size, and from a later version with something set. */
+	opts = (struct nvio_heap_opts){ 0 };
+	CU_ASSERT_EQUAL(nvio_heap_open(iommu, &opts), -EINVAL);
+	later.known.size = sizeof(later);
+	CU_ASSERT_EQUAL(nvio_heap_open(iommu, &later.known), -E2BIG);
+	opts.size = sizeof(opts);
 	opts.page_len = NVIO_HEAP_NO_HUGE;
 	opts.max_len = 16u << 20;
 	CU_ASSERT_EQUAL(nvio_heap_open(iommu, &opts), 0);
 	CU_ASSERT_PTR_NULL(nvio_alloc(iommu, 0, 0));
 	CU_ASSERT_PTR_NULL(nvio_alloc(iommu, 64, 3));
+	/* More alignment than a region has: refused before memory is taken. */
+	CU_ASSERT_PTR_NULL(nvio_alloc(iommu, 64, 4u << 20));
+	CU_ASSERT_EQUAL(fake.nr_maps, 0);
 	CU_ASSERT_PTR_NULL(nvio_alloc(iommu, SIZE_MAX - 10, 0));
 	CU_ASSERT_PTR_NULL(nvio_alloc(iommu, 17u << 20, 0));
 	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "limit of 16777216"));

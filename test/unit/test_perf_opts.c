@@ -107,6 +107,7 @@ static void workloads(void)
 	}
 	check_bad("-w trim", "-w 'trim': not one of read, write, randread, randwrite, rw, randrw");
 	check_bad("-w rand", "-w 'rand': not one of read, write, randread, randwrite, rw, randrw");
+	check_bad("-q 3 -P 4", "-q 3 leaves some of the 4 queue pairs of -P without an I/O");
 	check_bad("-M 50", "-M is for rw and randrw only, not for randread");
 	check_bad("-w write -M 0", "-M is for rw and randrw only, not for write");
 }

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nvme_emu: an NVMe controller in software on a UNIX socket, for vfio-user clients.
+ *
+ * Here are the command line, the listening socket and the signals. What a controller is made of is
+ * emu/options.h's, what clients get to see emu/server.h's.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <nvio/base.h>
+
+#include "emu/server.h"
+
+/* Clients that may wait for the one that is served. */
+#define BACKLOG 16
+
+struct parsing {
+	struct emu_opts *opts;
+	const char *socket;
+};
+
+/* The socket as it was made, so that another's under the same name is not removed. */
+struct listener {
+	const char *path;
+	int fd;
+	struct stat st;
+};
+
+static const struct argp_option options[] = {
+	{ "socket", 's', "PATH", 0, "UNIX socket to listen on. Required", 1 },
+	{ "ns", 'n', "KEY=VALUE,...", 0,
+	  "A namespace: size, lba, md, extended, pi, guard, null, file. Repeat it for more "
+	  "(default one of 1 GiB in memory)",
+	  2 },
+	{ "options", 'o', "KEY=VALUE,...", 0,
+	  "The controller: mdts, queues, entries, mpsmin, mpsmax, dstrd, to, vwc, latency, serial, "
+	  "model, fw",
+	  2 },
+	{ 0 },
+};
+
+static struct emu_server *server;
+
+__attribute__((format(printf, 1, 2))) static int complain(const char *format, ...)
+{
+	va_list args;
+
+	fputs("nvme_emu: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return -EINVAL;
+}
+
+/* argp wants positive errnos. */
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct parsing *p = state->input;
+	struct emu_error error;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		/* getopt says in one line what is wrong; argp's "Try --help" would be a second. */
+		state->err_stream = NULL;
+		return 0;
+	case 's':
+		p->socket = arg;
+		return 0;
+	case 'n':
+		if (nvio_emu_opts_add_ns(p->opts, arg, &error))
+			return -complain("--ns '%s': %s", arg, error.text);
+		return 0;
+	case 'o':
+		if (nvio_emu_opts_parse(p->opts, arg, &error))
+			return -complain("--options '%s': %s", arg, error.text);
+		return 0;
+	case ARGP_KEY_ARG:
+		return -complain("'%s' is no option; namespaces are given with --ns", arg);
+	case ARGP_KEY_END:
+		if (!p->socket)
+			return -complain("no socket: name one with --socket PATH");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void print_version(FILE *out, struct argp_state *state)
+{
+	(void)state;
+	fprintf(out, "nvme_emu (nvio) %s\n", nvio_version());
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.doc = "Serves an NVMe controller in software over vfio-user, to one client after another, "
+	       "until it is told to end by SIGTERM or SIGINT.",
+};
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	nvio_emu_server_stop(server);
+}
+
+/* A client that cuts its memory off hurts itself; anything else of this kind is a bug of ours. */
+static void on_bus_error(int signal, siginfo_t *info, void *context)
+{
+	struct sigaction fatal = { .sa_handler = SIG_DFL };
+
+	(void)context;
+	if (!nvio_emu_dma_rescue(&server->dma, info->si_addr))
+		sigaction(signal, &fatal, NULL);
+}
+
+/* Without SA_RESTART: a system call that a client makes the server wait in is to end. */
+static void catch_signals(void)
+{
+	struct sigaction stop = { .sa_handler = on_signal };
+	struct sigaction bus = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGHUP, &stop, NULL);
+	sigaction(SIGBUS, &bus, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/*
+ * Whether the path is free, after a socket on which nobody listens any more was removed from it.
+ * To be asked with the directory locked.
+ */
+static int make_way(const struct sockaddr_un *address)
+{
+	const char *path = address->sun_path;
+	struct stat st;
+	int fd, err;
+
+	if (lstat(path, &st))
+		return errno == ENOENT ? 0 : complain("%s: %s", path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return complain("%s: exists and is no socket", path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return complain("cannot make a socket: %s", strerror(errno));
+	err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
+	close(fd);
+	/* EAGAIN: somebody does, and so many wait already. */
+	if (!err || err == EAGAIN)
+		return complain("%s: somebody listens on it already", path);
+	if (err != ECONNREFUSED)
+		return complain("%s: %s", path, strerror(err));
+	if (unlink(path) && errno != ENOENT)
+		return complain("cannot remove the old socket %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int bind_and_listen(struct listener *listener, const struct sockaddr_un *address)
+{
+	int err = make_way(address);
+
+	if (err)
+		return err;
+	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener->fd < 0)
+		return complain("cannot make a socket: %s", strerror(errno));
+	if (bind(listener->fd, (const struct sockaddr *)address, sizeof(*address))) {
+		err = complain("cannot bind to %s: %s", listener->path, strerror(errno));
+		goto close_socket;
+	}
+	if (listen(listener->fd, BACKLOG) || lstat(listener->path, &listener->st)) {
+		err = complain("cannot listen on %s: %s", listener->path, strerror(errno));
+		goto remove_socket;
+	}
+	return 0;
+remove_socket:
+	unlink(listener->path);
+close_socket:
+	close(listener->fd);
+	return err;
+}
+
+/* The directory is locked meanwhile: of two that find the same old socket one is to take over. */
+static int start_listening(struct listener *listener, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char copy[sizeof(address.sun_path)];
+	const char *directory;
+	int lock, err;
+
+	if (!*path || strlen(path) >= sizeof(address.sun_path))
+		return complain("--socket '%s': a path of %zu bytes; a socket's has 1 to %zu", path,
+				strlen(path), sizeof(address.sun_path) - 1);
+	strcpy(address.sun_path, path);
+	strcpy(copy, path);
+	directory = dirname(copy);
+	listener->path = path;
+	lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0)
+		return complain("cannot open the directory %s: %s", directory, strerror(errno));
+	if (flock(lock, LOCK_EX))
+		err = complain("cannot lock the directory %s: %s", directory, strerror(errno));
+	else
+		err = bind_and_listen(listener, &address);
+	close(lock);
+	return err;
+}
+
+static void stop_listening(const struct listener *listener)
+{
+	struct stat st;
+
+	if (!lstat(listener->path, &st) && st.st_dev == listener->st.st_dev &&
+	    st.st_ino == listener->st.st_ino)
+		unlink(listener->path);
+	close(listener->fd);
+}
+
+static int serve(const struct parsing *p)
+{
+	struct listener listener;
+	struct emu_error error;
+	int err;
+
+	if (nvio_emu_server_new(p->opts, &server, &error))
+		return complain("%s", error.text);
+	catch_signals();
+	err = start_listening(&listener, p->socket);
+	if (err)
+		goto free_server;
+	printf("listening on %s\n", p->socket);
+	fflush(stdout);
+	err = nvio_emu_server_run(server, listener.fd, -1);
+	if (err)
+		complain("%s: %s", p->socket, strerror(-err));
+	stop_listening(&listener);
+free_server:
+	nvio_emu_server_free(server);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	static struct emu_opts opts;
+	struct parsing p = { .opts = &opts };
+	static char name[] = "nvme_emu";
+
+	/* getopt begins its lines with argv[0], path and all. */
+	if (argc)
+		argv[0] = name;
+	nvio_emu_opts_default(&opts);
+	argp_program_version_hook = print_version;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &p))
+		return EXIT_FAILURE;
+	return serve(&p) ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -91,7 +91,7 @@ static void *unregister_for_ever(void *arg)
 	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
 		if (nvio_mem_unregister(r->b.iommu, r->page, 4096))
 			continue;
-		r->unregistered++;
+		__atomic_fetch_add(&r->unregistered, 1, __ATOMIC_RELAXED);
 		nvio_mem_register(r->b.iommu, r->page, 4096, NVIO_DMA_RW);
 	}
 	return NULL;
@@ -114,7 +114,9 @@ static void unregister_races_with_io(void)
 	r.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CU_ASSERT_EQUAL(nvio_mem_register(r.b.iommu, r.page, 4096, NVIO_DMA_RW), 0);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, unregister_for_ever, &r), 0);
-	for (int i = 0; i < 200000 || (!r.unregistered && i < 20000000); i++) {
+	for (int i = 0;
+	     i < 200000 || (!__atomic_load_n(&r.unregistered, __ATOMIC_RELAXED) && i < 20000000);
+	     i++) {
 		if (nvio_read(&r.b.qpair, &r.b.ns, r.page, 0, 1, 0, 1))
 			continue;
 		queued++;

@@ -59,7 +59,7 @@ say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 .PHONY: all lib programs tests deps demo check bench-vm install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
-programs: $(B)/nvme_perf
+programs: $(B)/nvme_perf $(B)/nvme_emu
 tests: $(unit_bin) $(vm_bin)
 
 help:
@@ -73,10 +73,11 @@ $(B)/flags: FORCE
 FORCE:
 
 # Applications and the tests of the public API see the public headers only; unit tests see the private ones too.
-$(B)/obj/lib/%.o $(B)/obj/test/unit/%.o: private_inc := -Ilib
-$(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest -I.
+$(B)/obj/lib/%.o $(B)/obj/test/unit/%.o: private_inc := -Ilib -I.
+$(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest
 $(B)/obj/emu/%.o: private_inc := -Ilib
 $(B)/obj/app/%.o: private_inc := -Iapp
+$(B)/obj/app/nvme_emu.o: private_inc := -I.
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -94,9 +95,11 @@ $(shared_lib): $(lib_obj) lib/nvio.map
 $(B)/libnvio.so: $(shared_lib)
 	$(Q)ln -sf $(<F) $(B)/libnvio.so.$(SOVERSION) && ln -sf libnvio.so.$(SOVERSION) $@
 
-link = $(call say,LD) $(Q)mkdir -p $(@D) && $(CC) -o $@ $(filter %.o %.a,$^) $(all_ldflags) $(libs)
-
 $(B)/nvme_perf: $(perf_obj) $(static_lib)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
+
+$(B)/nvme_emu: $(B)/obj/app/nvme_emu.o $(static_lib)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
@@ -129,7 +132,7 @@ install: all
 	ln -sf libnvio.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libnvio.so
 	install -m 644 include/nvio/*.h $(DESTDIR)$(INCLUDEDIR)/nvio/
 	install -m 644 $(B)/nvio.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
-	install -m 755 $(B)/nvme_perf $(DESTDIR)$(BINDIR)/
+	install -m 755 $(B)/nvme_perf $(B)/nvme_emu $(DESTDIR)$(BINDIR)/
 	for page in $(man_out); do section=$${page##*.}; \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section/$${page##*/} || exit 1; done
 

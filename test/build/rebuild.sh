@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 fail() { echo "FAIL: $*"; exit 1; }
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-cp -r Makefile include lib app nvio.pc.in "$copy"
+cp -r Makefile include lib emu app nvio.pc.in "$copy"
 cd "$copy"
 
 # says COMMAND...: what make prints, in $said

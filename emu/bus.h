@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What stands between the NVMe controller and the world: memory of the client, interrupts,
+ * doorbells.
+ *
+ * The transport (vfio-user, in server.c and its friends) fills a struct emu_bus in and calls the
+ * controller; the controller calls the bus and knows nothing of sockets. One thread at a time on
+ * either side, so nothing is locked.
+ */
+#ifndef NVIO_EMU_BUS_H
+#define NVIO_EMU_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct emu_bus {
+	/*
+	 * Where the client's memory at @iova is in this process, for @len bytes that lie in one
+	 * page of 4 KiB. NULL when it is not mapped for this (@write: the controller writes it), or
+	 * bus mastering is off.
+	 */
+	void *(*dma)(struct emu_bus *bus, uint64_t iova, size_t len, bool write);
+
+	/* As above for any length: how many bytes from @iova on are in one piece, at most @len,
+	 * with *@addr. 0: none. */
+	size_t (*dma_run)(struct emu_bus *bus, uint64_t iova, size_t len, bool write, void **addr);
+
+	/* Raises the interrupt of a vector (MSI-X vector, or INTx for 0 when MSI-X is off). */
+	void (*raise)(struct emu_bus *bus, unsigned int vector);
+
+	/* INTx alone: the controller has no completion left to tell of. */
+	void (*lower)(struct emu_bus *bus);
+
+	/* Changes whenever a client maps or unmaps memory: pointers kept from dma() are stale then.
+	 */
+	uint64_t generation;
+
+	/*
+	 * The doorbells, shared with the client: at byte 2 * qid * stride the tail of submission
+	 * queue qid, at (2 * qid + 1) * stride the head of its completion queue. Read with atomic
+	 * loads, anything can be in there.
+	 */
+	uint32_t *doorbells;
+	size_t doorbells_len;
+};
+
+#endif

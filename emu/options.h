@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a controller is made of, as key=value,... text: the same keys after `emu:`, and after
+ * nvme_emu's options.
+ */
+#ifndef NVIO_EMU_OPTIONS_H
+#define NVIO_EMU_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define EMU_NS_MAX 64
+
+/* Why something was refused: one sentence, no newline. */
+struct emu_error {
+	char text[512];
+};
+
+struct emu_ns_opts {
+	uint64_t size; /* bytes */
+	uint32_t lba; /* bytes of data in a block: 512 to 65536 */
+	uint16_t md; /* bytes of metadata with each block */
+	bool extended; /* metadata at the end of each block */
+	uint8_t pi; /* protection information type 0 to 3 */
+	uint8_t guard; /* bits of its guard: 16 or 64 */
+	bool null; /* answers without moving data */
+	char file[256]; /* kept here; "" for memory */
+};
+
+struct emu_opts {
+	struct emu_ns_opts ns[EMU_NS_MAX];
+	unsigned int nr_ns;
+	uint8_t mdts; /* log2 of pages; 0: no limit */
+	uint16_t nr_queues; /* I/O queue pairs */
+	uint16_t queue_entries; /* CAP.MQES + 1 */
+	uint8_t mpsmin; /* CAP.MPSMIN, MPSMAX, DSTRD */
+	uint8_t mpsmax;
+	uint8_t dstrd;
+	uint32_t to_ms; /* CAP.TO, rounded up to 500 ms */
+	bool vwc; /* a volatile write cache */
+	uint64_t latency_min_ns;
+	uint64_t latency_max_ns; /* each I/O takes a time between the two */
+	char serial[21];
+	char model[41];
+	char firmware[9];
+};
+
+/* One namespace of 1 GiB in memory with blocks of 512 bytes, 64 queue pairs of 1,024 entries, MDTS
+ * 7 and so on. */
+void nvio_emu_opts_default(struct emu_opts *opts);
+
+/*
+ * Changes @opts by "key=value,key=value": size, lba, md, extended, pi, guard, null, file (of the
+ * first namespace, or of the one begun last with "ns"), and mdts, queues, entries, mpsmin, mpsmax,
+ * dstrd, to, vwc, latency, serial, model, fw.
+ * "" changes nothing. Returns 0, or -EINVAL with a sentence that names the key and the value.
+ */
+int nvio_emu_opts_parse(struct emu_opts *opts, const char *text, struct emu_error *error);
+
+/* Adds a namespace by its keys alone, as nvme_emu's --ns does; the first one replaces the default
+ * namespace. */
+int nvio_emu_opts_add_ns(struct emu_opts *opts, const char *text, struct emu_error *error);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Makes and checks protection information (NVM: 5.2).
+ *
+ * Tags and guards are big-endian in the metadata. The storage tag has no bits here (LBSTM is 0), so
+ * that the reference tag has 32 bits with the 16-bit guard and 48 with the 64-bit one.
+ */
+#include <pthread.h>
+#include <string.h>
+
+#include "pi.h"
+
+/* CRC-16/T10-DIF, highest bit first (NVM: 5.2.1.1); and the 64-bit guard, lowest bit first
+ * (NVM: 5.2.1.3). */
+#define POLY16 0x8bb7u
+#define POLY64 0x9a6c9329ac4bc9b5ull
+
+#define REF_MASK16 0xffffffffull
+#define REF_MASK64 0xffffffffffffull
+
+#define CHECK_REF   1u
+#define CHECK_APP   2u
+#define CHECK_GUARD 4u
+
+static uint16_t table16[256];
+static uint64_t table64[8][256];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void make_tables(void)
+{
+	for (unsigned int i = 0; i < 256; i++) {
+		uint16_t low = (uint16_t)(i << 8);
+		uint64_t high = i;
+
+		for (int bit = 0; bit < 8; bit++) {
+			low = (uint16_t)(low << 1 ^ (low & 0x8000 ? POLY16 : 0));
+			high = high >> 1 ^ (high & 1 ? POLY64 : 0);
+		}
+		table16[i] = low;
+		table64[0][i] = high;
+	}
+	for (unsigned int i = 0; i < 256; i++)
+		for (int k = 1; k < 8; k++)
+			table64[k][i] =
+				table64[k - 1][i] >> 8 ^ table64[0][table64[k - 1][i] & 0xff];
+}
+
+void nvio_emu_pi_init(void)
+{
+	pthread_once(&once, make_tables);
+}
+
+uint16_t nvio_emu_crc16(uint16_t crc, const void *data, size_t len)
+{
+	const uint8_t *at = data;
+
+	while (len--)
+		crc = (uint16_t)(crc << 8 ^ table16[crc >> 8 ^ *at++]);
+	return crc;
+}
+
+uint64_t nvio_emu_crc64(uint64_t crc, const void *data, size_t len)
+{
+	const uint8_t *at = data;
+
+	for (; len >= 8; len -= 8, at += 8) {
+		uint64_t word, next = 0;
+
+		memcpy(&word, at, 8);
+		crc ^= le64toh(word);
+		for (int k = 0; k < 8; k++)
+			next ^= table64[7 - k][crc >> 8 * k & 0xff];
+		crc = next;
+	}
+	while (len--)
+		crc = crc >> 8 ^ table64[0][(crc ^ *at++) & 0xff];
+	return crc;
+}
+
+static uint64_t get_be(const uint8_t *at, size_t len)
+{
+	uint64_t value = 0;
+
+	while (len--)
+		value = value << 8 | *at++;
+	return value;
+}
+
+static void put_be(uint8_t *at, size_t len, uint64_t value)
+{
+	while (len--) {
+		at[len] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
+static bool is_wide(const struct emu_ns *ns)
+{
+	return ns->pi_len == 16;
+}
+
+static uint64_t ref_mask(const struct emu_ns *ns)
+{
+	return is_wide(ns) ? REF_MASK64 : REF_MASK16;
+}
+
+/* Covers the block, and the metadata in front of the tuple (NVM: 5.2.1). */
+static uint64_t guard(const struct emu_ns *ns, const uint8_t *data, const uint8_t *md)
+{
+	size_t len = (size_t)1 << ns->lba_shift, md_len = nvio_emu_pi_at(ns);
+
+	if (is_wide(ns))
+		return nvio_emu_crc64(nvio_emu_crc64(UINT64_MAX, data, len), md, md_len) ^
+		       UINT64_MAX;
+	return nvio_emu_crc16(nvio_emu_crc16(0, data, len), md, md_len);
+}
+
+uint16_t nvio_emu_pi_parse(struct emu_pi *pi, const struct emu_ns *ns, const struct nvio_sqe *cmd,
+			   uint64_t slba)
+{
+	pi->check = cmd->cdw12 >> 26 & 7;
+	pi->act = cmd->cdw12 >> 29 & 1;
+	pi->app = (uint16_t)cmd->cdw15;
+	pi->app_mask = (uint16_t)(cmd->cdw15 >> 16);
+	pi->ref = cmd->cdw14;
+	if (is_wide(ns))
+		pi->ref |= (uint64_t)(cmd->cdw3 & 0xffff) << 32;
+	if (!(pi->check & CHECK_REF))
+		return 0;
+	/* Type 1 ties the tag to the address, type 3 has none to check (NVM: 5.2.2). */
+	if (ns->pi == 3 || (ns->pi == 1 && pi->ref != (slba & ref_mask(ns))))
+		return EMU_SPECIFIC(NVME_SC_INVALID_PI);
+	return 0;
+}
+
+static void next_block(struct emu_pi *pi, const struct emu_ns *ns)
+{
+	if (ns->pi != 3)
+		pi->ref = (pi->ref + 1) & ref_mask(ns);
+}
+
+uint16_t nvio_emu_pi_check(struct emu_pi *pi, const struct emu_ns *ns, const uint8_t *data,
+			   const uint8_t *md)
+{
+	const uint8_t *tuple = md + nvio_emu_pi_at(ns);
+	size_t guard_len = is_wide(ns) ? 8 : 2;
+	uint16_t app = (uint16_t)get_be(tuple + guard_len, 2);
+	uint64_t ref = get_be(tuple + guard_len + 2, is_wide(ns) ? 6 : 4);
+	uint64_t expected = pi->ref;
+
+	next_block(pi, ns);
+	/* The tags that ask for no check (NVM: 5.2.2). */
+	if (app == 0xffff && (ns->pi != 3 || ref == ref_mask(ns)))
+		return 0;
+	if (pi->check & CHECK_GUARD && get_be(tuple, guard_len) != guard(ns, data, md))
+		return EMU_MEDIA(NVME_SC_GUARD_CHECK);
+	if (pi->check & CHECK_APP && (app & pi->app_mask) != (pi->app & pi->app_mask))
+		return EMU_MEDIA(NVME_SC_APPTAG_CHECK);
+	if (pi->check & CHECK_REF && ref != expected)
+		return EMU_MEDIA(NVME_SC_REFTAG_CHECK);
+	return 0;
+}
+
+void nvio_emu_pi_make(struct emu_pi *pi, const struct emu_ns *ns, const uint8_t *data, uint8_t *md)
+{
+	uint8_t *tuple = md + nvio_emu_pi_at(ns);
+	size_t guard_len = is_wide(ns) ? 8 : 2;
+
+	put_be(tuple, guard_len, guard(ns, data, md));
+	put_be(tuple + guard_len, 2, pi->app);
+	put_be(tuple + guard_len + 2, is_wide(ns) ? 6 : 4, pi->ref & ref_mask(ns));
+	next_block(pi, ns);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Submission and completion queues: where they are in the client's memory, their doorbells, posting
+ * and interrupts.
+ *
+ * Knows nothing of what the commands mean. A doorbell is loaded once and checked before it is
+ * believed (3.1.3.18).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault.h"
+#include "state.h"
+
+#define NO_DOORBELL UINT32_MAX /* no bad value seen: doorbells are 16 bits */
+
+#define NR_PAGES(entries, shift) \
+	((((size_t)(entries) << (shift)) + EMU_DMA_PAGE - 1) / EMU_DMA_PAGE)
+
+int nvio_emu_queues_new(struct emu_ctrl *ctrl)
+{
+	size_t nr = ctrl->opts.nr_queues + 1u;
+
+	ctrl->sqs = calloc(nr, sizeof(*ctrl->sqs));
+	ctrl->cqs = calloc(nr, sizeof(*ctrl->cqs));
+	ctrl->active = calloc(nr, sizeof(*ctrl->active));
+	ctrl->active_cqs = calloc(nr, sizeof(*ctrl->active_cqs));
+	ctrl->dirty = calloc(nr, sizeof(*ctrl->dirty));
+	if (!ctrl->sqs || !ctrl->cqs || !ctrl->active || !ctrl->active_cqs || !ctrl->dirty)
+		return -ENOMEM;
+	return 0;
+}
+
+void nvio_emu_queues_free(struct emu_ctrl *ctrl)
+{
+	if (ctrl->sqs && ctrl->cqs)
+		nvio_emu_queues_close(ctrl);
+	free(ctrl->dirty);
+	free(ctrl->active_cqs);
+	free(ctrl->active);
+	free(ctrl->cqs);
+	free(ctrl->sqs);
+}
+
+void nvio_emu_queues_close(struct emu_ctrl *ctrl)
+{
+	for (unsigned int i = 0; i <= ctrl->opts.nr_queues; i++)
+		nvio_emu_sq_close(ctrl, &ctrl->sqs[i]);
+	for (unsigned int i = 0; i <= ctrl->opts.nr_queues; i++)
+		nvio_emu_cq_close(ctrl, &ctrl->cqs[i]);
+	ctrl->nr_delayed = 0;
+	ctrl->nr_dirty = 0;
+}
+
+static uint32_t *shadow_at(struct emu_ctrl *ctrl, uint64_t page, uint32_t offset)
+{
+	if (offset > ctrl->page_len - sizeof(uint32_t))
+		return NULL;
+	return ctrl->bus->dma(ctrl->bus, page + offset, sizeof(uint32_t), true);
+}
+
+/*
+ * Where a doorbell is read: the register, or for I/O queues its shadow in the client's memory
+ * (5.8), with the index that tells the client when to ring (B.5).
+ */
+static uint32_t *find_doorbell(struct emu_ctrl *ctrl, unsigned int number, uint32_t **event)
+{
+	size_t offset = (size_t)number * ctrl->db_stride;
+	uint32_t *shadow;
+
+	*event = NULL;
+	if (ctrl->shadow && number > 1) {
+		shadow = shadow_at(ctrl, ctrl->shadow, (uint32_t)offset);
+		*event = shadow_at(ctrl, ctrl->shadow_events, (uint32_t)offset);
+		if (shadow && *event)
+			return shadow;
+		*event = NULL;
+	}
+	if (offset + sizeof(uint32_t) > ctrl->bus->doorbells_len)
+		return NULL;
+	return (uint32_t *)((uint8_t *)ctrl->bus->doorbells + offset);
+}
+
+static bool find_doorbells(struct emu_ctrl *ctrl)
+{
+	for (unsigned int i = 0; i <= ctrl->opts.nr_queues; i++) {
+		struct emu_sq *sq = &ctrl->sqs[i];
+		struct emu_cq *cq = &ctrl->cqs[i];
+
+		if (sq->entries)
+			sq->db = find_doorbell(ctrl, 2 * i, &sq->event);
+		if (cq->entries)
+			cq->db = find_doorbell(ctrl, 2 * i + 1, &cq->event);
+		if ((sq->entries && !sq->db) || (cq->entries && !cq->db))
+			return false;
+	}
+	return true;
+}
+
+/* Pointers into the client's memory are not to be used any more. */
+void nvio_emu_queues_remap(struct emu_ctrl *ctrl)
+{
+	for (unsigned int i = 0; i <= ctrl->opts.nr_queues; i++) {
+		struct emu_sq *sq = &ctrl->sqs[i];
+		struct emu_cq *cq = &ctrl->cqs[i];
+
+		if (sq->entries)
+			memset(sq->pages, 0,
+			       NR_PAGES(sq->entries, NVIO_SQE_SHIFT) * sizeof(*sq->pages));
+		if (cq->entries)
+			memset(cq->pages, 0,
+			       NR_PAGES(cq->entries, NVIO_CQE_SHIFT) * sizeof(*cq->pages));
+	}
+	ctrl->generation = ctrl->bus->generation;
+	if (!find_doorbells(ctrl))
+		nvio_emu_fatal(ctrl);
+}
+
+/* A stale value of an earlier queue would be taken for a ring. */
+static void clear_doorbell(struct emu_ctrl *ctrl, unsigned int number, uint32_t *db)
+{
+	uint32_t *event;
+	uint64_t shadow = ctrl->shadow;
+
+	__atomic_store_n(db, 0, __ATOMIC_RELAXED);
+	ctrl->shadow = 0;
+	db = find_doorbell(ctrl, number, &event);
+	if (db)
+		__atomic_store_n(db, 0, __ATOMIC_RELAXED);
+	ctrl->shadow = shadow;
+}
+
+bool nvio_emu_cq_open(struct emu_ctrl *ctrl, uint16_t id, uint64_t iova, uint32_t entries)
+{
+	struct emu_cq *cq = &ctrl->cqs[id];
+
+	memset(cq, 0, sizeof(*cq));
+	cq->db = find_doorbell(ctrl, 2u * id + 1, &cq->event);
+	cq->pages = calloc(NR_PAGES(entries, NVIO_CQE_SHIFT), sizeof(*cq->pages));
+	if (!cq->db || !cq->pages) {
+		free(cq->pages);
+		return false;
+	}
+	clear_doorbell(ctrl, 2u * id + 1, cq->db);
+	cq->iova = iova;
+	cq->entries = entries;
+	cq->bad_db = NO_DOORBELL;
+	cq->id = id;
+	cq->phase = NVIO_CQE_PHASE;
+	ctrl->active_cqs[ctrl->nr_cqs++] = cq;
+	return true;
+}
+
+bool nvio_emu_sq_open(struct emu_ctrl *ctrl, uint16_t id, uint16_t cq, uint64_t iova,
+		      uint32_t entries)
+{
+	struct emu_sq *sq = &ctrl->sqs[id];
+
+	memset(sq, 0, sizeof(*sq));
+	sq->db = find_doorbell(ctrl, 2u * id, &sq->event);
+	sq->pages = calloc(NR_PAGES(entries, NVIO_SQE_SHIFT), sizeof(*sq->pages));
+	if (!sq->db || !sq->pages) {
+		free(sq->pages);
+		return false;
+	}
+	clear_doorbell(ctrl, 2u * id, sq->db);
+	sq->cq = &ctrl->cqs[cq];
+	sq->cq->nr_sqs++;
+	sq->iova = iova;
+	sq->entries = entries;
+	sq->bad_db = NO_DOORBELL;
+	sq->id = id;
+	if (id)
+		ctrl->active[ctrl->nr_sqs++] = sq;
+	return true;
+}
+
+void nvio_emu_cq_close(struct emu_ctrl *ctrl, struct emu_cq *cq)
+{
+	unsigned int kept = 0;
+
+	if (!cq->entries)
+		return;
+	for (unsigned int i = 0; i < ctrl->nr_cqs; i++)
+		if (ctrl->active_cqs[i] != cq)
+			ctrl->active_cqs[kept++] = ctrl->active_cqs[i];
+	ctrl->nr_cqs = kept;
+	kept = 0;
+	for (unsigned int i = 0; i < ctrl->nr_dirty; i++)
+		if (ctrl->dirty[i] != cq)
+			ctrl->dirty[kept++] = ctrl->dirty[i];
+	ctrl->nr_dirty = kept;
+	free(cq->pages);
+	memset(cq, 0, sizeof(*cq));
+}
+
+void nvio_emu_sq_close(struct emu_ctrl *ctrl, struct emu_sq *sq)
+{
+	unsigned int kept = 0;
+
+	if (!sq->entries)
+		return;
+	for (unsigned int i = 0; i < ctrl->nr_sqs; i++)
+		if (ctrl->active[i] != sq)
+			ctrl->active[kept++] = ctrl->active[i];
+	ctrl->nr_sqs = kept;
+	ctrl->first_sq = 0;
+	sq->cq->nr_sqs--;
+	free(sq->pages);
+	memset(sq, 0, sizeof(*sq));
+}
+
+/* An entry of a queue; fatal when the client's memory is not there (9.5). */
+void *nvio_emu_queue_entry(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova, uint32_t offset,
+			   bool write)
+{
+	uint32_t page = offset / EMU_DMA_PAGE;
+
+	if (emu_unlikely(!pages[page])) {
+		uint64_t at = iova + (uint64_t)page * EMU_DMA_PAGE;
+
+		pages[page] = ctrl->bus->dma(ctrl->bus, at, EMU_DMA_PAGE, write);
+		if (!pages[page]) {
+			nvio_emu_fatal(ctrl);
+			return NULL;
+		}
+	}
+	return pages[page] + offset % EMU_DMA_PAGE;
+}
+
+/* Takes the client's head over when it lies between ours and the tail. */
+void nvio_emu_cq_check_head(struct emu_ctrl *ctrl, struct emu_cq *cq)
+{
+	uint32_t head = __atomic_load_n(cq->db, __ATOMIC_ACQUIRE);
+	uint32_t used, seen;
+
+	if (emu_likely(head == cq->head))
+		return;
+	used = cq->tail >= cq->head ? cq->tail - cq->head : cq->tail + cq->entries - cq->head;
+	seen = head >= cq->head ? head - cq->head : head + cq->entries - cq->head;
+	if (emu_unlikely(head >= cq->entries || seen > used)) {
+		if (cq->bad_db != head)
+			nvio_emu_event(ctrl, NVME_AER_ERROR, NVME_AER_ERROR_INVALID_DB_VAL,
+				       NVME_LOG_LID_ERROR);
+		cq->bad_db = head;
+		return;
+	}
+	cq->head = head;
+	cq->bad_db = NO_DOORBELL;
+	if (cq->event)
+		__atomic_store_n(cq->event, head, __ATOMIC_RELEASE);
+}
+
+/* The caller made sure of room. */
+void nvio_emu_cq_post(struct emu_ctrl *ctrl, struct emu_cq *cq, const struct emu_done *done)
+{
+	uint64_t *cqe =
+		nvio_emu_queue_entry(ctrl, cq->pages, cq->iova, cq->tail << NVIO_CQE_SHIFT, true);
+	uint16_t status = (uint16_t)(done->status << 1 | cq->phase);
+	struct emu_sq *sq = &ctrl->sqs[done->sq <= ctrl->opts.nr_queues ? done->sq : 0];
+
+	if (emu_unlikely(!cqe))
+		return;
+	cqe[0] = htole64(done->result);
+	/* The half with the phase tag comes last: whoever sees it sees the other one, and the
+	 * data. */
+	__atomic_store_n(&cqe[1],
+			 htole64(sq->head | (uint64_t)done->sq << 16 | (uint64_t)done->cid << 32 |
+				 (uint64_t)status << 48),
+			 __ATOMIC_RELEASE);
+	if (++cq->tail == cq->entries) {
+		cq->tail = 0;
+		cq->phase ^= NVIO_CQE_PHASE;
+	}
+	if (cq->interrupts && !cq->dirty) {
+		cq->dirty = true;
+		ctrl->dirty[ctrl->nr_dirty++] = cq;
+	}
+}
+
+static bool masked(const struct emu_ctrl *ctrl, uint16_t vector)
+{
+	return vector < 32 && ctrl->intms >> vector & 1;
+}
+
+static bool anything_unseen(const struct emu_ctrl *ctrl)
+{
+	for (unsigned int i = 0; i < ctrl->nr_cqs; i++) {
+		const struct emu_cq *cq = ctrl->active_cqs[i];
+
+		if (cq->interrupts && cq->head != cq->tail)
+			return true;
+	}
+	return false;
+}
+
+/* Tells of what was posted, once for each vector and round; lowers INTx when all was seen. */
+void nvio_emu_interrupt(struct emu_ctrl *ctrl)
+{
+	for (unsigned int i = 0; i < ctrl->nr_dirty; i++) {
+		struct emu_cq *cq = ctrl->dirty[i];
+
+		cq->dirty = false;
+		if (masked(ctrl, cq->vector))
+			continue;
+		if (emu_unlikely(ctrl->faults) && nvio_emu_fault_interrupt(ctrl))
+			continue;
+		ctrl->bus->raise(ctrl->bus, cq->vector);
+		ctrl->intx_up = true;
+	}
+	ctrl->nr_dirty = 0;
+	if (ctrl->intx_up && !anything_unseen(ctrl)) {
+		ctrl->bus->lower(ctrl->bus);
+		ctrl->intx_up = false;
+	}
+}
+
+/* INTMS or INTMC was written (3.1.3.3). */
+void nvio_emu_interrupt_masked(struct emu_ctrl *ctrl, uint32_t was)
+{
+	if (ctrl->intx_up && masked(ctrl, 0)) {
+		ctrl->bus->lower(ctrl->bus);
+		ctrl->intx_up = false;
+	}
+	for (unsigned int i = 0; i < ctrl->nr_cqs; i++) {
+		struct emu_cq *cq = ctrl->active_cqs[i];
+
+		if (!cq->interrupts || cq->head == cq->tail || masked(ctrl, cq->vector))
+			continue;
+		if (cq->vector < 32 && was >> cq->vector & 1) {
+			ctrl->bus->raise(ctrl->bus, cq->vector);
+			ctrl->intx_up = true;
+		}
+	}
+}

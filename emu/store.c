@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Blocks in memory that is taken when it is written, or in a mapped file: all data first, the
+ * metadata behind it on a page boundary.
+ *
+ * A file is locked as long as its namespace lives. Which blocks are uncorrectable is kept in memory
+ * only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store.h"
+
+/* From here on, giving pages back is faster than clearing them. */
+#define PUNCH_MIN (64u * 1024)
+
+/* Larger namespaces are likely meant to be sparse, so that huge pages would waste memory. */
+#define HUGE_MAX (4ull << 30)
+
+static uint64_t round_up(uint64_t value)
+{
+	return (value + EMU_DMA_PAGE - 1) & ~(uint64_t)(EMU_DMA_PAGE - 1);
+}
+
+static void unmap(void *addr, size_t len)
+{
+	if (addr)
+		munmap(addr, len);
+}
+
+/* @len bytes at @offset of the file, or of nothing. NULL when @len is 0, too. */
+static void *map(int fd, uint64_t offset, size_t len, bool *failed)
+{
+	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+	void *addr;
+
+	if (!len)
+		return NULL;
+	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
+	if (addr == MAP_FAILED) {
+		*failed = true;
+		return NULL;
+	}
+	if (fd < 0 && len <= HUGE_MAX)
+		madvise(addr, len, MADV_HUGEPAGE);
+	return addr;
+}
+
+static void drop_blocks(struct emu_ns *ns)
+{
+	unmap(ns->data, ns->data_len);
+	unmap(ns->md, ns->md_len_all);
+	unmap(ns->bad, ns->bad_len);
+	ns->data = NULL;
+	ns->md = NULL;
+	ns->bad = NULL;
+	ns->nr_bad = 0;
+}
+
+static int map_blocks(struct emu_ns *ns)
+{
+	bool failed = false;
+
+	ns->data_len = round_up(ns->nr_blocks << ns->lba_shift);
+	ns->md_len_all = round_up(ns->nr_blocks * ns->md_len);
+	if (ns->null)
+		return 0;
+	ns->data = map(ns->fd, 0, ns->data_len, &failed);
+	ns->md = map(ns->fd, ns->data_len, ns->md_len_all, &failed);
+	if (!failed)
+		return 0;
+	drop_blocks(ns);
+	return -ENOMEM;
+}
+
+/* Finds the format among those that Identify offers, or adds it. */
+static int find_format(struct emu_ctrl *ctrl, const struct emu_ns_opts *opts)
+{
+	unsigned int shift = (unsigned int)__builtin_ctz(opts->lba);
+	uint8_t pif = opts->pi && opts->guard == 64 ? 2 : 0;
+	unsigned int i;
+
+	for (i = 0; i < ctrl->nr_lbafs; i++) {
+		const struct emu_lbaf *f = &ctrl->lbafs[i];
+
+		if (f->lba_shift == shift && f->md_len == opts->md && f->pif == pif)
+			return (int)i;
+	}
+	if (i == EMU_LBAF_MAX)
+		return -ENOSPC;
+	ctrl->lbafs[i] = (struct emu_lbaf){ (uint8_t)shift, pif, opts->md };
+	ctrl->nr_lbafs++;
+	return (int)i;
+}
+
+static void default_formats(struct emu_ctrl *ctrl)
+{
+	static const struct emu_lbaf formats[] = {
+		{ 9, 0, 0 },   { 12, 0, 0 }, { 9, 0, 8 },   { 12, 0, 8 },  { 9, 0, 16 },
+		{ 12, 0, 16 }, { 9, 0, 64 }, { 12, 0, 64 }, { 12, 2, 16 }, { 12, 2, 64 },
+	};
+
+	memcpy(ctrl->lbafs, formats, sizeof(formats));
+	ctrl->nr_lbafs = sizeof(formats) / sizeof(formats[0]);
+}
+
+static uint64_t file_need(const struct emu_ns *ns, uint64_t nr_blocks)
+{
+	return round_up(nr_blocks << ns->lba_shift) + nr_blocks * ns->md_len;
+}
+
+static int size_file(struct emu_ns *ns, const struct emu_ns_opts *opts, struct emu_error *error)
+{
+	off_t end = lseek(ns->fd, 0, SEEK_END);
+	uint64_t need;
+
+	if (end < 0)
+		return nvio_emu_fail(error, -errno, "%s has no size: %s", opts->file,
+				     strerror(errno));
+	if (!opts->size) {
+		/* What fits, with the metadata's page boundary. */
+		ns->nr_blocks = (uint64_t)end / ((1u << ns->lba_shift) + ns->md_len);
+		while (ns->nr_blocks && file_need(ns, ns->nr_blocks) > (uint64_t)end)
+			ns->nr_blocks--;
+		if (!ns->nr_blocks)
+			return nvio_emu_fail(error, -EINVAL, "%s is too small: %lld bytes",
+					     opts->file, (long long)end);
+		return 0;
+	}
+	need = file_need(ns, ns->nr_blocks);
+	if (!end) {
+		if (ftruncate(ns->fd, (off_t)round_up(need)))
+			return nvio_emu_fail(error, -errno, "%s cannot grow to %llu bytes: %s",
+					     opts->file, (unsigned long long)need, strerror(errno));
+		return 0;
+	}
+	if ((uint64_t)end < need)
+		return nvio_emu_fail(error, -EINVAL,
+				     "%s is too small: %lld bytes, and %llu are needed", opts->file,
+				     (long long)end, (unsigned long long)need);
+	return 0;
+}
+
+static int open_file(struct emu_ns *ns, const struct emu_ns_opts *opts, struct emu_error *error)
+{
+	int flags = O_RDWR | O_CLOEXEC | (opts->size ? O_CREAT : 0);
+
+	ns->fd = open(opts->file, flags, 0600);
+	if (ns->fd < 0)
+		return nvio_emu_fail(error, -errno, "cannot open %s: %s", opts->file,
+				     strerror(errno));
+	if (flock(ns->fd, LOCK_EX | LOCK_NB))
+		return nvio_emu_fail(error, -EBUSY, "%s is in use by another instance", opts->file);
+	return size_file(ns, opts, error);
+}
+
+static void set_format(const struct emu_ctrl *ctrl, struct emu_ns *ns)
+{
+	const struct emu_lbaf *format = &ctrl->lbafs[ns->lbaf];
+
+	ns->lba_shift = format->lba_shift;
+	ns->md_len = format->md_len;
+	ns->pi_len = !ns->pi ? 0 : format->pif ? 16 : 8;
+}
+
+int nvio_emu_store_open(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct emu_ns_opts *opts,
+			struct emu_error *error)
+{
+	int format, rc = 0;
+
+	if (!ctrl->nr_lbafs)
+		default_formats(ctrl);
+	format = find_format(ctrl, opts);
+	if (format < 0)
+		return nvio_emu_fail(error, -ENOSPC, "more than %u LBA formats", EMU_LBAF_MAX);
+	ns->lbaf = (uint8_t)format;
+	ns->pi = opts->pi;
+	ns->extended = opts->extended && opts->md;
+	ns->null = opts->null;
+	set_format(ctrl, ns);
+	ns->nr_blocks = opts->size >> ns->lba_shift;
+	if (opts->file[0])
+		rc = open_file(ns, opts, error);
+	if (rc)
+		goto close_file;
+	ns->capacity = ns->nr_blocks << ns->lba_shift;
+	rc = map_blocks(ns);
+	if (!rc)
+		return 0;
+	nvio_emu_fail(error, rc, "no address space for a namespace of %llu bytes",
+		      (unsigned long long)ns->capacity);
+close_file:
+	nvio_emu_store_close(ns);
+	return rc;
+}
+
+void nvio_emu_store_close(struct emu_ns *ns)
+{
+	drop_blocks(ns);
+	if (ns->fd >= 0)
+		close(ns->fd);
+	memset(ns, 0, sizeof(*ns));
+	ns->fd = -1;
+}
+
+int nvio_emu_store_format(struct emu_ctrl *ctrl, struct emu_ns *ns)
+{
+	uint64_t need;
+
+	drop_blocks(ns);
+	set_format(ctrl, ns);
+	ns->nr_blocks = ns->capacity >> ns->lba_shift;
+	need = file_need(ns, ns->nr_blocks);
+	if (ns->fd >= 0 && (ftruncate(ns->fd, 0) || ftruncate(ns->fd, (off_t)round_up(need))))
+		return -errno;
+	return map_blocks(ns);
+}
+
+static void zero(const struct emu_ns *ns, uint8_t *base, uint64_t file, uint64_t at, uint64_t len)
+{
+	uint64_t first = round_up(at), end = (at + len) & ~(uint64_t)(EMU_DMA_PAGE - 1);
+
+	if (ns->fd >= 0 && len >= PUNCH_MIN &&
+	    !fallocate(ns->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(file + at),
+		       (off_t)len))
+		return;
+	if (ns->fd >= 0 || len < PUNCH_MIN || madvise(base + first, end - first, MADV_DONTNEED)) {
+		memset(base + at, 0, len);
+		return;
+	}
+	memset(base + at, 0, first - at);
+	memset(base + end, 0, at + len - end);
+}
+
+void nvio_emu_store_zero(struct emu_ns *ns, uint64_t slba, uint64_t nr)
+{
+	if (ns->null || !nr)
+		return;
+	zero(ns, ns->data, 0, slba << ns->lba_shift, nr << ns->lba_shift);
+	if (ns->md_len)
+		zero(ns, ns->md, ns->data_len, slba * ns->md_len, nr * ns->md_len);
+	if (ns->nr_bad)
+		nvio_emu_store_clear_bad(ns, slba, nr);
+}
+
+static int sync_range(uint8_t *base, uint64_t at, uint64_t len)
+{
+	uint64_t first = at & ~(uint64_t)(EMU_DMA_PAGE - 1);
+
+	return msync(base + first, at + len - first, MS_SYNC) ? -errno : 0;
+}
+
+int nvio_emu_store_sync(const struct emu_ns *ns, uint64_t slba, uint64_t nr)
+{
+	int rc;
+
+	if (ns->fd < 0 || !ns->data || !nr)
+		return 0;
+	rc = sync_range(ns->data, slba << ns->lba_shift, nr << ns->lba_shift);
+	if (!rc && ns->md_len)
+		rc = sync_range(ns->md, slba * ns->md_len, nr * ns->md_len);
+	return rc;
+}
+
+int nvio_emu_store_set_bad(struct emu_ns *ns, uint64_t slba, uint64_t nr)
+{
+	bool failed = false;
+
+	if (!ns->bad) {
+		ns->bad_len = round_up(ns->nr_blocks / 8 + 8);
+		ns->bad = map(-1, 0, ns->bad_len, &failed);
+		if (failed)
+			return -ENOMEM;
+	}
+	for (; nr--; slba++) {
+		uint64_t bit = 1ull << slba % 64;
+
+		ns->nr_bad += !(ns->bad[slba / 64] & bit);
+		ns->bad[slba / 64] |= bit;
+	}
+	return 0;
+}
+
+/* Word by word: Dataset Management names ranges as large as the namespace. */
+void nvio_emu_store_clear_bad(struct emu_ns *ns, uint64_t slba, uint64_t nr)
+{
+	while (nr && ns->nr_bad) {
+		uint64_t *word = &ns->bad[slba / 64];
+		uint64_t n = 64 - slba % 64, bits;
+
+		n = n < nr ? n : nr;
+		bits = (n == 64 ? UINT64_MAX : (1ull << n) - 1) << slba % 64;
+		if (*word & bits) {
+			ns->nr_bad -= (uint64_t)__builtin_popcountll(*word & bits);
+			*word &= ~bits;
+		}
+		slba += n;
+		nr -= n;
+	}
+}
+
+bool nvio_emu_store_is_bad(const struct emu_ns *ns, uint64_t slba, uint64_t nr)
+{
+	for (; ns->nr_bad && nr--; slba++)
+		if (ns->bad[slba / 64] >> slba % 64 & 1)
+			return true;
+	return false;
+}

@@ -24,11 +24,33 @@ struct streams {
 	FILE *json;
 };
 
+/*
+ * Warnings of the set-up, kept until it has succeeded: what is not as fast as it could be is of no
+ * interest beside the one line that says why nothing runs at all.
+ */
+static struct {
+	bool on;
+	char lines[4096];
+} held;
+
 static void log_line(void *arg, enum nvio_log_level level, const char *line)
 {
+	size_t used = strlen(held.lines);
+
 	(void)arg;
-	(void)level;
-	perf_say("%s", line);
+	if (held.on && level == NVIO_LOG_WARN)
+		snprintf(held.lines + used, sizeof(held.lines) - used, "%s\n", line);
+	else
+		perf_say("%s", line);
+}
+
+static void release_lines(void)
+{
+	char *rest = held.lines, *line;
+
+	held.on = false;
+	while ((line = strsep(&rest, "\n")) && rest)
+		perf_say("%s", line);
 }
 
 /* Only sets a flag: what a second signal would do is done already. */
@@ -126,6 +148,7 @@ static int run(const struct perf_opts *opts, const struct cores *cores, struct p
 	};
 	int err;
 
+	release_lines();
 	perf_report_plan(&report, streams->text);
 	err = perf_run(opts, cores, qpairs, msg);
 	if (!err)
@@ -181,6 +204,7 @@ int main(int argc, char **argv)
 	err = perf_opts_parse(argc, argv, &opts, &msg);
 	if (!err) {
 		catch_signals();
+		held.on = !opts.verbose;
 		nvio_log_set(log_line, NULL, opts.verbose ? NVIO_LOG_DEBUG : NVIO_LOG_WARN);
 		err = measure(&opts, &msg);
 		perf_opts_free(&opts);

@@ -19,14 +19,13 @@
 static const char *find_slash(const char *name)
 {
 	const char *slash = strrchr(name, '/');
-	const char *path = name + strlen(NVIO_USER_PREFIX);
 	struct stat st;
 
-	if (!slash || strncmp(name, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)))
+	if (!slash || !nvio_user_name(name))
 		return slash;
 	if (slash[1 + strspn(slash + 1, "0123456789")] || !slash[1])
 		return NULL;
-	return !stat(path, &st) && S_ISSOCK(st.st_mode) ? NULL : slash;
+	return !stat(strchr(name, ':') + 1, &st) && S_ISSOCK(st.st_mode) ? NULL : slash;
 }
 
 static int canonical(char *device, size_t len)
@@ -34,7 +33,7 @@ static int canonical(char *device, size_t len)
 	char name[NVIO_PCI_NAME_LEN];
 	int err;
 
-	if (!strncmp(device, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)))
+	if (nvio_user_name(device))
 		return 0;
 	err = nvio_pci_name(device, name);
 	if (err)

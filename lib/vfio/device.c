@@ -18,6 +18,7 @@
 #include "vfio/type1.h"
 #include "vfio/user.h"
 #include "vfio/user_conn.h"
+#include "emu/embed.h"
 
 static int check_driver(const struct nvio_pci *pci)
 {
@@ -85,6 +86,18 @@ static int open_kernel(struct nvio_iommu *iommu, const char *name,
 	return err;
 }
 
+/* Connects to a server, starting one of our own for "emu:". Returns the socket or -errno. */
+static int connect_user(const char *name, struct nvio_device *device)
+{
+	struct emu_error error;
+	int fd, err;
+
+	if (!strncmp(name, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)))
+		return nvio_user_connect(name + strlen(NVIO_USER_PREFIX));
+	err = nvio_emu_start(name + strlen(NVIO_EMU_PREFIX), &device->emu, &fd, &error);
+	return err ? nvio_error(-err, "%s", error.text) : fd;
+}
+
 static int open_user(struct nvio_iommu *iommu, const char *name,
 		     const struct nvio_device_opts *opts, struct nvio_device *device)
 {
@@ -93,15 +106,17 @@ static int open_user(struct nvio_iommu *iommu, const char *name,
 	if (strlen(name) >= sizeof(device->name))
 		return nvio_error(ENAMETOOLONG, "'%s' is too long for a device name", name);
 	strcpy(device->name, name);
-	fd = nvio_user_connect(name + strlen(NVIO_USER_PREFIX));
+	fd = connect_user(name, device);
 	if (fd < 0)
 		return fd;
 	err = nvio_user_open_device(iommu, fd, device);
+	if (!err) {
+		err = check_class(device, opts);
+		if (err)
+			device->ops->close(device);
+	}
 	if (err)
-		return err;
-	err = check_class(device, opts);
-	if (err)
-		device->ops->close(device);
+		nvio_emu_stop(device->emu);
 	return err;
 }
 
@@ -118,7 +133,7 @@ int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 	if (!device)
 		return nvio_error(ENOMEM, "no memory for a device");
 	device->iommu = iommu;
-	if (!strncmp(name, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)))
+	if (nvio_user_name(name))
 		err = open_user(iommu, name, &opts, device);
 	else
 		err = open_kernel(iommu, name, &opts, device);
@@ -137,6 +152,7 @@ void nvio_device_close(struct nvio_device *device)
 		return;
 	nvio_device_unmap_regions(device);
 	device->ops->close(device);
+	nvio_emu_stop(device->emu);
 	nvio_iommu_put(device->iommu);
 	free(device);
 }

@@ -16,8 +16,8 @@
 
 /* More than any PCI function shows; a bound on what a device may claim. */
 #define NVIO_REGIONS_MAX 64
-/* A prefix and the longest socket path. */
-#define NVIO_DEVICE_NAME_LEN 128
+/* A prefix and the longest socket path, or the options of a software controller. */
+#define NVIO_DEVICE_NAME_LEN 256
 #define NVIO_IRQS_MAX        16
 
 struct nvio_region {
@@ -53,6 +53,7 @@ struct nvio_device {
 	struct nvio_iommu *iommu; /* referenced */
 	int fd; /* the kernel's way */
 	void *way; /* what another way keeps */
+	struct emu *emu; /* the software controller that was started for it */
 	char name[NVIO_DEVICE_NAME_LEN];
 	struct nvio_pci pci;
 	uint32_t flags;

@@ -128,7 +128,7 @@ static bool held_exclusively(struct clause *c, const char *name)
 	}
 	if (errno != EBUSY)
 		return false;
-	nvio_append(c->buf, c->len, " is in use by the kernel (a mount or an array)");
+	nvio_append(c->buf, c->len, "%s is in use by the kernel (a mount or an array)", name);
 	return true;
 }
 
@@ -145,7 +145,7 @@ static bool block_in_use(struct clause *c, const char *name)
 		return true;
 	probe.what = name;
 	return each_proc_line("swaps", match_swap, &probe) ||
-	       nvio_sysfs_each(dir, match_holder, &probe) || held_exclusively(&probe, name);
+	       nvio_sysfs_each(dir, match_holder, &probe);
 }
 
 static bool add_use(struct clause *c, const char *name)
@@ -193,7 +193,7 @@ static bool add_disk_use(void *arg, const char *name)
 		return true;
 	inner = (struct clause){ c->buf, c->len, disk };
 	snprintf(dir, sizeof(dir), "%s/class/block/%s", nvio_roots.sys, disk);
-	return nvio_sysfs_each(dir, add_partition_use, &inner);
+	return nvio_sysfs_each(dir, add_partition_use, &inner) || held_exclusively(c, disk);
 }
 
 static bool add_nvme_use(void *arg, const char *name)

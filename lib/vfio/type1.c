@@ -54,7 +54,7 @@ static int explain_nomem(const struct nvio_map *map)
 	return nvio_error(ENOMEM,
 			  "mapping %zu bytes for DMA needs RLIMIT_MEMLOCK of %llu bytes (%llu are "
 			  "locked already), it is %llu: raise it with `ulimit -l %llu`, "
-			  "LimitMEMLOCK= or limits.conf (a process with CAP_IPC_LOCK has no limit)",
+			  "LimitMEMLOCK= or limits.conf",
 			  map->len, locked + map->len, locked, (unsigned long long)limit.rlim_cur,
 			  (locked + map->len + 1023) / 1024);
 }

@@ -134,6 +134,12 @@ static int read_identity(struct nvio_device *device)
 	return 0;
 }
 
+bool nvio_user_name(const char *name)
+{
+	return !strncmp(name, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)) ||
+	       !strncmp(name, NVIO_EMU_PREFIX, strlen(NVIO_EMU_PREFIX));
+}
+
 static struct nvio_user *new_user(int fd)
 {
 	struct nvio_user *u = calloc(1, sizeof(*u));

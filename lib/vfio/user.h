@@ -9,6 +9,7 @@
 #include "vfio/iommu.h"
 #include "vfio/user_conn.h"
 
+#define NVIO_EMU_PREFIX   "emu:"
 #define NVIO_USER_PREFIX  "vfio-user:"
 #define NVIO_USER_VECTORS 2048u
 
@@ -20,6 +21,9 @@ struct nvio_user {
 };
 
 extern const struct nvio_device_ops nvio_user_device_ops;
+
+/* Whether a name begins with one of these prefixes. */
+bool nvio_user_name(const char *name);
 
 /*
  * Opens the device behind a connected socket, which is owned from here on, and puts its domain into

@@ -1,0 +1,71 @@
+#!/bin/bash
+# The software controller from the command line: nvme_perf on emu: and on a socket of nvme_emu, their
+# accounting, and each bad input with one line and exit status 1.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=$PWD/${NVIO_BUILD:-build/release}
+[[ ${NVIO_BUILD:-} != /* ]] || build=$NVIO_BUILD
+fail() { echo "FAIL: $*"; exit 1; }
+tmp=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server" 2> /dev/null || true; rm -rf "$tmp"' EXIT
+
+# bad REGEX COMMAND...: one line that matches, exit status 1, nothing on standard output
+bad()
+{
+	local regex=$1 status=0
+	shift
+	"$@" > "$tmp/out" 2> "$tmp/err" || status=$?
+	[ "$status" = 1 ] || fail "$*: exit status $status"
+	[ ! -s "$tmp/out" ] || fail "$*: prints $(cat "$tmp/out")"
+	[ "$(wc -l < "$tmp/err")" = 1 ] || fail "$*: says $(cat "$tmp/err")"
+	grep -qE "$regex" "$tmp/err" || fail "$*: says $(cat "$tmp/err"), not $regex"
+}
+
+# counted DEVICE ARGS...: a run whose figures add up
+counted()
+{
+	"$build/nvme_perf" -r "$@" -t 1 --json - > "$tmp/json" 2> "$tmp/err" || fail "$*: $(cat "$tmp/err")"
+	python3 - "$tmp/json" <<-'PYTHON' || fail "$*: the figures do not add up"
+		import json, sys
+		total = json.load(open(sys.argv[1]))["total"]
+		sys.exit(not (total["submitted"] == total["completed"] > 100 and total["errors"] == 0))
+	PYTHON
+}
+
+counted emu: -q 1
+counted emu: -q 32 -w randrw -M 70 -P 4 -o 128k
+counted emu:size=64M,lba=4096/1 -q 8 -w write -o 64k
+counted emu:null=on -q 1023 -o 512
+
+"$build/nvme_emu" --socket "$tmp/s" --ns size=128M,lba=4096 --ns size=64M > "$tmp/ready" &
+server=$!
+for _ in $(seq 100); do
+	[ -s "$tmp/ready" ] && break
+	sleep 0.05
+done
+[ "$(cat "$tmp/ready")" = "listening on $tmp/s" ] || fail "not ready: $(cat "$tmp/ready")"
+counted "vfio-user:$tmp/s" -q 16 -w randrw
+counted "vfio-user:$tmp/s/2" -q 16 -w randread -o 512
+bad 'somebody listens on it already' "$build/nvme_emu" --socket "$tmp/s"
+
+# The server is killed in mid-I/O: everything outstanding ends, the program says why and leaves.
+"$build/nvme_perf" -r "vfio-user:$tmp/s" -q 32 -t 20 > "$tmp/out" 2> "$tmp/err" &
+client=$!
+sleep 0.5
+kill -KILL "$server"
+wait "$server" 2> /dev/null || true
+server=
+status=0
+SECONDS=0
+wait "$client" || status=$?
+[ "$status" = 1 ] && [ "$SECONDS" -le 5 ] || fail "server gone: exit status $status after $SECONDS s"
+grep -q 'gone' "$tmp/err" || fail "server gone: $(cat "$tmp/err")"
+
+bad 'no vfio-user server at' "$build/nvme_perf" -r "vfio-user:$tmp/nothing"
+bad "nonsense" "$build/nvme_perf" -r emu:nonsense=1
+bad "lba" "$build/nvme_perf" -r emu:lba=1000
+bad "multiple" "$build/nvme_perf" -r emu:lba=4096 -o 512
+bad "no active namespace 9" "$build/nvme_perf" -r emu:/9
+bad "nonsense" "$build/nvme_emu" --socket "$tmp/t" --ns nonsense=1
+bad 'a path of 2.. bytes' "$build/nvme_emu" --socket "$tmp/$(printf '%0200d' 0)"

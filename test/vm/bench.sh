@@ -1,6 +1,6 @@
 #!/bin/bash
 # bench.sh RUNS SECONDS: measures both ways in the guest, taking turns, on its second CPU. Prints lines
-# "iops WAY WORKLOAD DEPTH FIGURE", and "dma BYTES".
+# "iops WAY DISK WORKLOAD DEPTH FIGURE", and "dma BYTES".
 . "${0%/*}/lib.sh"
 runs=$1 seconds=$2
 
@@ -17,19 +17,25 @@ nvio_iops() # WORKLOAD DEPTH
 	tr -d ' \n' < /run/perf.json | grep -o '"total":{.*' | grep -o '"iops":[0-9.]*' | cut -d: -f2
 }
 
-for _ in $(seq "$runs"); do
-	bind "$BDF" nvme
-	block=$(wait_for 10 block_of "$BDF")
+# measure DISK WAY: every workload and depth once
+measure()
+{
 	for workload in randread randwrite; do
 		for depth in 1 8 32 128; do
-			echo "iops kernel $workload $depth $(kernel_iops "$workload" "$depth")"
+			echo "iops $2 $1 $workload $depth $("$2_iops" "$workload" "$depth")"
 		done
 	done
-	bind "$BDF" vfio-pci
-	for workload in randread randwrite; do
-		for depth in 1 8 32 128; do
-			echo "iops nvio $workload $depth $(nvio_iops "$workload" "$depth")"
-		done
+}
+
+declare -A disks=([file]=$BDF [null]=0000:00:11.0)
+for _ in $(seq "$runs"); do
+	for disk in file null; do
+		BDF=${disks[$disk]}
+		bind "$BDF" nvme
+		block=$(wait_for 10 block_of "$BDF")
+		measure "$disk" kernel
+		bind "$BDF" vfio-pci
+		measure "$disk" nvio
 	done
 done
 echo "dma $(tr -d ' \n' < /run/perf.json | grep -o '"dma":{.*' | grep -o '"bytes":[0-9]*' | cut -d: -f2)"

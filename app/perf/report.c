@@ -66,7 +66,7 @@ void perf_report_plan(const struct perf_report *report, FILE *out)
 
 	print_namespaces(report->target, out);
 	print_workload(report, out);
-	nvio_heap_get_info(report->target->iommu, &heap);
+	nvio_heap_get_info(report->target->iommu, &heap, sizeof(heap));
 	fprintf(out, "DMA memory: %s in pages of %s (%s)\n\n", size_text(heap.len, len),
 		size_text(heap.page_len, page_len), heap.backing);
 	fflush(out);

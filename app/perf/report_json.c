@@ -102,7 +102,7 @@ static void put_dma(struct json *json, struct nvio_iommu *iommu)
 {
 	struct nvio_heap_info heap;
 
-	nvio_heap_get_info(iommu, &heap);
+	nvio_heap_get_info(iommu, &heap, sizeof(heap));
 	json_open(json, "dma", '{');
 	json_str(json, "backing", heap.backing);
 	json_u64(json, "page_bytes", heap.page_len);

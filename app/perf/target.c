@@ -68,7 +68,7 @@ static int open_ctrl(const struct perf_opts *opts, unsigned int nr_workers, cons
 		return library_failed(msg, err);
 	target->nr_ctrls++;
 	snprintf(ctrl->asked, sizeof(ctrl->asked), "%s", device);
-	nvio_ctrl_get_info(ctrl->handle, &ctrl->info);
+	nvio_ctrl_get_info(ctrl->handle, &ctrl->info, sizeof(ctrl->info));
 	if ((opts->depth + opts->nr_qpairs - 1) / opts->nr_qpairs > ctrl->info.max_depth)
 		return perf_fail(msg,
 				 "-q %" PRIu64
@@ -135,7 +135,7 @@ static int add_ns(const struct perf_opts *opts, struct perf_ctrl *ctrl, uint32_t
 	ns->handle = nvio_ctrl_ns(ctrl->handle, nsid);
 	if (!ns->handle)
 		return library_failed(msg, -ENODEV);
-	nvio_ns_get_info(ns->handle, &ns->info);
+	nvio_ns_get_info(ns->handle, &ns->info, sizeof(ns->info));
 	snprintf(ns->name, sizeof(ns->name), "%s/%u", ctrl->info.name, nsid);
 	target->nr_nss++;
 	return check_ns(opts, ns, msg);

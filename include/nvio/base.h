@@ -2,6 +2,9 @@
 /*
  * What every part of nvio shares: the version, the sentence behind the last error, and the log.
  *
+ * Structs can grow in later versions: options begin with their size, and calls that fill a struct
+ * in take its size, so that programs built against an older header go on working.
+ *
  * Functions of nvio return 0 (or a count) when they succeed and a negative errno when they do not.
  * Functions that free or close return nothing and accept NULL. The library prints nothing, reads no
  * environment variable, has no constructor and installs no signal handler.

@@ -58,8 +58,8 @@ struct nvio_heap_info {
  */
 NVIO_API int nvio_heap_open(struct nvio_iommu *iommu, const struct nvio_heap_opts *opts);
 
-/** nvio_heap_get_info - what the heap is made of now. Return: 0. */
-NVIO_API int nvio_heap_get_info(struct nvio_iommu *iommu, struct nvio_heap_info *info);
+/** nvio_heap_get_info - what the heap is made of now. @size: sizeof(*info). Return: 0. */
+NVIO_API int nvio_heap_get_info(struct nvio_iommu *iommu, struct nvio_heap_info *info, size_t size);
 
 /**
  * nvio_alloc - DMA memory from the heap.

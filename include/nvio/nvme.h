@@ -137,8 +137,8 @@ NVIO_API int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opt
  */
 NVIO_API void nvio_ctrl_close(struct nvio_ctrl *ctrl);
 
-/** nvio_ctrl_get_info - facts about a controller. Return: 0. */
-NVIO_API int nvio_ctrl_get_info(struct nvio_ctrl *ctrl, struct nvio_ctrl_info *info);
+/** nvio_ctrl_get_info - facts about a controller. @size: sizeof(*info). Return: 0. */
+NVIO_API int nvio_ctrl_get_info(struct nvio_ctrl *ctrl, struct nvio_ctrl_info *info, size_t size);
 
 /** nvio_ctrl_iommu - the address space, for nvio_alloc(). Return: the handle, which stays the
  * controller's. */
@@ -164,8 +164,8 @@ NVIO_API uint32_t nvio_ctrl_next_nsid(struct nvio_ctrl *ctrl, uint32_t nsid);
  */
 NVIO_API struct nvio_ns *nvio_ctrl_ns(struct nvio_ctrl *ctrl, uint32_t nsid);
 
-/** nvio_ns_get_info - facts about a namespace. Return: 0. */
-NVIO_API int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *info);
+/** nvio_ns_get_info - facts about a namespace. @size: sizeof(*info). Return: 0. */
+NVIO_API int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *info, size_t size);
 
 /**
  * nvio_admin - sends an admin command and waits for it.

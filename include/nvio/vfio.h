@@ -77,10 +77,12 @@ NVIO_API void nvio_iommu_close(struct nvio_iommu *iommu);
 /**
  * nvio_iommu_get_info - what the address space can do and holds now.
  * @info: receives it
+ * @size: sizeof(*info)
  *
  * Return: 0.
  */
-NVIO_API int nvio_iommu_get_info(struct nvio_iommu *iommu, struct nvio_iommu_info *info);
+NVIO_API int nvio_iommu_get_info(struct nvio_iommu *iommu, struct nvio_iommu_info *info,
+				 size_t size);
 
 /**
  * nvio_iommu_range - one of the ranges of IOVAs that may be used; what lies between is reserved
@@ -167,7 +169,9 @@ NVIO_API int nvio_device_open(struct nvio_iommu *iommu, const char *name,
  */
 NVIO_API void nvio_device_close(struct nvio_device *device);
 
-NVIO_API int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *info);
+/** nvio_device_get_info - facts about a device. @size: sizeof(*info). Return: 0. */
+NVIO_API int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *info,
+				  size_t size);
 
 /**
  * nvio_device_reset - resets the function (VFIO_DEVICE_RESET).
@@ -201,12 +205,12 @@ struct nvio_region_info {
 };
 
 /**
- * nvio_device_region - what a region is.
+ * nvio_device_region - what a region is. @size: sizeof(*info).
  *
  * Return: 0; -EINVAL when there is no such index; -EPROTO when the kernel's answer makes no sense.
  */
 NVIO_API int nvio_device_region(struct nvio_device *device, uint32_t idx,
-				struct nvio_region_info *info);
+				struct nvio_region_info *info, size_t size);
 
 /**
  * nvio_device_region_map - maps part of a region into this process.
@@ -266,10 +270,10 @@ struct nvio_irq_info {
 	uint32_t nr_vectors; /* 0 when the function has none of this kind */
 };
 
-/** nvio_device_irq - what interrupts of one kind the function has. Return: 0; -EINVAL for an
- * unknown index. */
+/** nvio_device_irq - what interrupts of one kind the function has. @size: sizeof(*info). Return: 0;
+ * -EINVAL for an unknown index. */
 NVIO_API int nvio_device_irq(struct nvio_device *device, enum nvio_irq irq,
-			     struct nvio_irq_info *info);
+			     struct nvio_irq_info *info, size_t size);
 
 /**
  * nvio_device_irq_enable - allocates interrupt vectors, none of which signals anything yet.

@@ -82,6 +82,13 @@ int nvio_take_opts(void *own, size_t len, const void *given, const char *what)
 	return 0;
 }
 
+int nvio_give_info(void *out, size_t size, const void *own, size_t len)
+{
+	memset(out, 0, size);
+	memcpy(out, own, size < len ? size : len);
+	return 0;
+}
+
 void nvio_log_set(nvio_log_fn fn, void *arg, enum nvio_log_level level)
 {
 	receiver.fn = fn;

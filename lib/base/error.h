@@ -34,6 +34,12 @@ void nvio_error_restore(const struct nvio_sentence *kept);
  */
 int nvio_take_opts(void *own, size_t len, const void *given, const char *what);
 
+/*
+ * Copies an info struct of ours of @len bytes into the user's of @size: as much as it has room for,
+ * zeros in what we do not know. Returns 0.
+ */
+int nvio_give_info(void *out, size_t size, const void *own, size_t len);
+
 __attribute__((format(printf, 2, 3), cold)) void nvio_log(enum nvio_log_level level,
 							  const char *fmt, ...);
 

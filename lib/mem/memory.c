@@ -140,19 +140,8 @@ int nvio_heap_open(struct nvio_iommu *iommu, const struct nvio_heap_opts *given)
 	return err;
 }
 
-int nvio_heap_get_info(struct nvio_iommu *iommu, struct nvio_heap_info *info)
+static void describe_heap(const struct nvio_heap *heap, struct nvio_heap_info *info)
 {
-	struct nvio_memory *memory;
-	const struct nvio_heap *heap;
-
-	*info = (struct nvio_heap_info){ .backing = "none" };
-	pthread_mutex_lock(&iommu->lock);
-	memory = iommu->owner;
-	pthread_mutex_unlock(&iommu->lock);
-	if (!memory)
-		return 0;
-	pthread_mutex_lock(&memory->lock);
-	heap = &memory->heap;
 	if (heap->nr_regions) {
 		info->backing = heap->regions[heap->nr_regions - 1].pages.backing;
 		info->page_len = heap->regions[heap->nr_regions - 1].pages.page_len;
@@ -161,8 +150,22 @@ int nvio_heap_get_info(struct nvio_iommu *iommu, struct nvio_heap_info *info)
 	info->used_len = heap->used_len;
 	info->max_len = heap->max_len;
 	info->nr_regions = heap->nr_regions;
-	pthread_mutex_unlock(&memory->lock);
-	return 0;
+}
+
+int nvio_heap_get_info(struct nvio_iommu *iommu, struct nvio_heap_info *out, size_t size)
+{
+	struct nvio_heap_info info = { .backing = "none" };
+	struct nvio_memory *memory;
+
+	pthread_mutex_lock(&iommu->lock);
+	memory = iommu->owner;
+	pthread_mutex_unlock(&iommu->lock);
+	if (memory) {
+		pthread_mutex_lock(&memory->lock);
+		describe_heap(&memory->heap, &info);
+		pthread_mutex_unlock(&memory->lock);
+	}
+	return nvio_give_info(out, size, &info, sizeof(info));
 }
 
 void *nvio_alloc(struct nvio_iommu *iommu, size_t len, size_t align)

@@ -49,7 +49,7 @@ static int open_device(struct nvio_ctrl *ctrl, const char *name)
 	err = nvio_device_open(ctrl->iommu, name, &opts, &ctrl->device);
 	if (err)
 		return err;
-	nvio_device_get_info(ctrl->device, &info);
+	nvio_device_get_info(ctrl->device, &info, sizeof(info));
 	ctrl->info.name = info.name;
 	ctrl->info.vendor = info.vendor;
 	ctrl->info.device = info.device;
@@ -134,10 +134,9 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 	release(ctrl);
 }
 
-int nvio_ctrl_get_info(struct nvio_ctrl *ctrl, struct nvio_ctrl_info *info)
+int nvio_ctrl_get_info(struct nvio_ctrl *ctrl, struct nvio_ctrl_info *out, size_t size)
 {
-	*info = ctrl->info;
-	return 0;
+	return nvio_give_info(out, size, &ctrl->info, sizeof(ctrl->info));
 }
 
 struct nvio_iommu *nvio_ctrl_iommu(struct nvio_ctrl *ctrl)

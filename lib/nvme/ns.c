@@ -142,10 +142,9 @@ struct nvio_ns *nvio_ctrl_ns(struct nvio_ctrl *ctrl, uint32_t nsid)
 	return ns;
 }
 
-int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *info)
+int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *out, size_t size)
 {
-	*info = ns->info;
-	return 0;
+	return nvio_give_info(out, size, &ns->info, sizeof(ns->info));
 }
 
 void nvio_ns_free_all(struct nvio_ctrl *ctrl)

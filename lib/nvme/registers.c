@@ -81,7 +81,7 @@ int nvio_reg_init(struct nvio_ctrl *ctrl)
 {
 	struct nvio_region_info bar;
 	uint32_t most, least;
-	int err = nvio_device_region(ctrl->device, NVIO_REGION_BAR0, &bar);
+	int err = nvio_device_region(ctrl->device, NVIO_REGION_BAR0, &bar, sizeof(bar));
 
 	if (err)
 		return err;

@@ -27,7 +27,7 @@ static int enable_vectors(struct nvio_ctrl *ctrl)
 {
 	struct nvio_irq_info irq;
 	uint32_t nr;
-	int err = nvio_device_irq(ctrl->device, NVIO_IRQ_MSIX, &irq);
+	int err = nvio_device_irq(ctrl->device, NVIO_IRQ_MSIX, &irq, sizeof(irq));
 
 	if (err || ctrl->nr_vectors)
 		return err;

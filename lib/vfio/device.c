@@ -157,9 +157,9 @@ void nvio_device_close(struct nvio_device *device)
 	free(device);
 }
 
-int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *info)
+int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *out, size_t size)
 {
-	*info = (struct nvio_device_info){
+	struct nvio_device_info info = {
 		.name = device->name,
 		.flags = device->flags,
 		.nr_regions = device->nr_regions,
@@ -170,7 +170,8 @@ int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *in
 		.numa_node = device->pci.numa_node,
 		.can_reset = device->flags & VFIO_DEVICE_FLAGS_RESET,
 	};
-	return 0;
+
+	return nvio_give_info(out, size, &info, sizeof(info));
 }
 
 int nvio_device_reset(struct nvio_device *device)

@@ -66,23 +66,26 @@ void nvio_iommu_close(struct nvio_iommu *iommu)
 		nvio_iommu_put(iommu);
 }
 
-int nvio_iommu_get_info(struct nvio_iommu *iommu, struct nvio_iommu_info *info)
+int nvio_iommu_get_info(struct nvio_iommu *iommu, struct nvio_iommu_info *out, size_t size)
 {
+	struct nvio_iommu_info info;
 	const struct nvio_domain *first;
 
-	memset(info, 0, sizeof(*info));
 	pthread_mutex_lock(&iommu->lock);
 	first = iommu->domains;
-	info->type = first ? first->ops->type(first) : "none";
-	info->page_sizes = iommu->page_sizes;
-	info->nr_ranges = iommu->ranges.nr;
-	info->nr_maps = iommu->nr_maps;
-	info->maps_left =
-		iommu->max_maps == UINT32_MAX ? UINT32_MAX : iommu->max_maps - iommu->nr_maps;
-	info->mapped_len = iommu->mapped_len;
-	info->numa_node = iommu->numa_node;
+	info = (struct nvio_iommu_info){
+		.type = first ? first->ops->type(first) : "none",
+		.page_sizes = iommu->page_sizes,
+		.nr_ranges = iommu->ranges.nr,
+		.nr_maps = iommu->nr_maps,
+		.maps_left = iommu->max_maps,
+		.mapped_len = iommu->mapped_len,
+		.numa_node = iommu->numa_node,
+	};
 	pthread_mutex_unlock(&iommu->lock);
-	return 0;
+	if (info.maps_left != UINT32_MAX)
+		info.maps_left -= info.nr_maps;
+	return nvio_give_info(out, size, &info, sizeof(info));
 }
 
 int nvio_iommu_range(struct nvio_iommu *iommu, uint32_t idx, struct nvio_iova_range *range)

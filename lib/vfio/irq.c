@@ -12,18 +12,22 @@
 #include "base/error.h"
 #include "vfio/device.h"
 
-int nvio_device_irq(struct nvio_device *device, enum nvio_irq irq, struct nvio_irq_info *info)
+int nvio_device_irq(struct nvio_device *device, enum nvio_irq irq, struct nvio_irq_info *out,
+		    size_t size)
 {
-	*info = (struct nvio_irq_info){ 0 };
+	struct nvio_irq_info info = { 0 };
+	int err;
+
 	if ((uint32_t)irq >= device->nr_irqs)
 		return nvio_error(EINVAL, "%s has no interrupt index %d", device->name, irq);
-	return device->ops->irq(device, irq, info);
+	err = device->ops->irq(device, irq, &info);
+	return err ? err : nvio_give_info(out, size, &info, sizeof(info));
 }
 
 static int check_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t nr)
 {
 	struct nvio_irq_info info;
-	int err = nvio_device_irq(device, irq, &info);
+	int err = nvio_device_irq(device, irq, &info, sizeof(info));
 
 	if (err)
 		return err;

@@ -127,12 +127,13 @@ static int check_region(struct nvio_device *device, uint32_t idx, uint64_t offse
 	return 0;
 }
 
-int nvio_device_region(struct nvio_device *device, uint32_t idx, struct nvio_region_info *info)
+int nvio_device_region(struct nvio_device *device, uint32_t idx, struct nvio_region_info *out,
+		       size_t size)
 {
 	if (idx >= device->nr_regions)
 		return nvio_error(EINVAL, "%s has no region %u", device->name, idx);
-	*info = device->regions[idx].info;
-	return 0;
+	return nvio_give_info(out, size, &device->regions[idx].info,
+			      sizeof(device->regions[idx].info));
 }
 
 static bool may_map(const struct nvio_region_info *info, uint64_t offset, size_t len)

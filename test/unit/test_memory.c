@@ -24,6 +24,7 @@ static void heap_is_one_window(void)
 	struct nvio_iommu *iommu = fake_iommu_new(&fake);
 	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
 	struct nvio_heap_info info;
+	uint64_t older[16];
 	char *a, *b;
 	uint64_t iova_a, iova_b;
 
@@ -39,8 +40,15 @@ static void heap_is_one_window(void)
 	CU_ASSERT_EQUAL(nvio_mem_iova(iommu, b, 5u << 20, NVIO_DMA_RW, &iova_b), 5u << 20);
 	CU_ASSERT_EQUAL(iova_b - iova_a, (uint64_t)(b - a));
 	/* Two regions, two maps with an fd each, nothing in the interrupt window. */
-	nvio_heap_get_info(iommu, &info);
+	nvio_heap_get_info(iommu, &info, sizeof(info));
 	CU_ASSERT_STRING_EQUAL(info.backing, "memfd");
+	/* A program built against a shorter struct, and one against a longer. */
+	memset(older, 0x55, sizeof(older));
+	nvio_heap_get_info(iommu, (struct nvio_heap_info *)older, 24);
+	CU_ASSERT_EQUAL(older[2], 8u << 20);
+	CU_ASSERT_EQUAL(older[3], 0x5555555555555555ull);
+	nvio_heap_get_info(iommu, (struct nvio_heap_info *)older, sizeof(older));
+	CU_ASSERT_EQUAL(older[15], 0);
 	CU_ASSERT_EQUAL(info.nr_regions, 2);
 	CU_ASSERT_EQUAL(info.len, 8u << 20);
 	CU_ASSERT_EQUAL(info.used_len, 128 + (5u << 20));
@@ -52,11 +60,11 @@ static void heap_is_one_window(void)
 	nvio_free(iommu, a);
 	nvio_free(iommu, b);
 	nvio_free(iommu, NULL);
-	nvio_heap_get_info(iommu, &info);
+	nvio_heap_get_info(iommu, &info, sizeof(info));
 	CU_ASSERT_EQUAL(info.used_len, 0);
 	/* What was freed is handed out again. */
 	b = nvio_alloc(iommu, 6u << 20, 0);
-	nvio_heap_get_info(iommu, &info);
+	nvio_heap_get_info(iommu, &info, sizeof(info));
 	CU_ASSERT_EQUAL(info.nr_regions, 2);
 	nvio_iommu_close(iommu);
 	CU_ASSERT_EQUAL(fake.nr_maps, 0);
@@ -96,7 +104,7 @@ static void heap_refuses(void)
 	CU_ASSERT_PTR_NULL(nvio_alloc(iommu, 64, 0));
 	fake.map_error = 0;
 	CU_ASSERT_PTR_NOT_NULL(nvio_alloc(iommu, 64, 0));
-	nvio_heap_get_info(iommu, &info);
+	nvio_heap_get_info(iommu, &info, sizeof(info));
 	CU_ASSERT_EQUAL(info.nr_regions, 1);
 	nvio_iommu_close(iommu);
 }
@@ -241,7 +249,7 @@ static void options_wait(void)
 	CU_ASSERT_PTR_NULL(nvio_alloc(iommu, 64, 0));
 	CU_ASSERT_EQUAL(nvio_iommu_join(iommu, &fake.domain), 0);
 	CU_ASSERT_PTR_NOT_NULL(nvio_alloc(iommu, 64, 0));
-	nvio_heap_get_info(iommu, &info);
+	nvio_heap_get_info(iommu, &info, sizeof(info));
 	CU_ASSERT_EQUAL(info.len, 4u << 20);
 	CU_ASSERT_EQUAL(info.max_len, 64u << 20);
 	CU_ASSERT_EQUAL(nvio_heap_open(iommu, &opts), -EEXIST);
@@ -280,7 +288,7 @@ static void domains_share_maps(void)
 	fake_domain_init(&third);
 	third.map_error = -ENOMEM;
 	CU_ASSERT_EQUAL(nvio_iommu_join(iommu, &third.domain), -ENOMEM);
-	nvio_iommu_get_info(iommu, &info);
+	nvio_iommu_get_info(iommu, &info, sizeof(info));
 	CU_ASSERT_EQUAL(info.nr_maps, 1);
 	nvio_iommu_leave(iommu, &second.domain);
 	nvio_free(iommu, a);

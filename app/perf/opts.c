@@ -243,7 +243,8 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.doc = "Measures NVMe namespaces through nvio: IOPS, throughput and latency, by queue pair."
 	       "\v"
-	       "The devices must be bound to vfio-pci. Write workloads destroy what is on the namespace.",
+	       "PCI devices must be bound to vfio-pci; vfio-user:PATH is a device of another process, and emu: a "
+	       "controller in software. Write workloads destroy what is on the namespace.",
 };
 
 int perf_opts_parse(int argc, char **argv, struct perf_opts *opts, struct perf_msg *msg)

@@ -1,0 +1,12 @@
+#!/bin/bash
+# Completions by interrupt: each queue pair's eventfd for itself, a wait that sleeps, 10,000 commands each waited for.
+# The second drive takes 1.5 s for each command: the kernel's driver would take long over it.
+# kernels: small stock
+# vm: --mods vfio
+# vm: --qemu '-drive if=none,id=slow,driver=null-co,size=64M,read-zeroes=on,latency-ns=1500000000'
+# vm: --qemu '-device nvme,serial=slow,addr=0x11,drive=slow'
+. "${0%/*}/../lib.sh"
+
+bind "$BDF" vfio-pci
+bind 0000:00:11.0 vfio-pci
+"$BUILD/test/vm/msix" "$BDF" 0000:00:11.0

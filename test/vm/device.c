@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * device BDF: a controller as a mere PCI device, through vfio.h alone: regions, configuration
+ * space, interrupts, mappings of the caller's own, and a reset that undoes what was written.
+ */
+#include <sys/mman.h>
+
+#include "vmtest.h"
+
+#define REG_CC   0x14u
+#define REG_CSTS 0x1cu
+#define REG_AQA  0x24u
+#define REG_ASQ  0x28u
+#define REG_ACQ  0x30u
+#define PCI_ID   0x00u
+#define COMMAND  0x04u
+#define PAGE     4096u
+
+/* The last error may say why a check failed. */
+#define CHECK(cond) vmt_check(cond, "%s", nvio_last_error())
+
+static uint16_t command(struct nvio_device *device)
+{
+	uint16_t value;
+
+	CHECK(!nvio_device_region_read(device, NVIO_REGION_CONFIG, COMMAND, &value, sizeof(value)));
+	return value;
+}
+
+static void check_regions(struct nvio_device *device)
+{
+	struct nvio_region_info info;
+	uint32_t id, mapped, called;
+	void *regs, *part;
+
+	CHECK(!nvio_device_region(device, NVIO_REGION_BAR0, &info, sizeof(info)));
+	CHECK(info.len >= 0x2000 && info.nr_areas >= 1 && info.areas[0].len >= 0x2000);
+	CHECK(!nvio_device_region_map(device, NVIO_REGION_BAR0, 0, PAGE, &regs));
+	/* Not on a page's border: the address is that of the offset all the same. */
+	CHECK(!nvio_device_region_map(device, NVIO_REGION_BAR0, 8, 4, &part));
+	for (uint32_t offset = 0; offset <= 8; offset += 4) {
+		CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, offset, &called, 4));
+		mapped = *(volatile uint32_t *)((char *)regs + offset);
+		CHECK(mapped == called && mapped != UINT32_MAX);
+	}
+	CHECK(*(volatile uint32_t *)part == called);
+	CHECK(nvio_device_region_map(device, NVIO_REGION_CONFIG, 0, 256, &part) == -ENOTSUP);
+	CHECK(nvio_device_region_map(device, NVIO_REGION_BAR0, info.len, 4, &part) == -EINVAL);
+	CHECK(nvio_device_region_read(device, NVIO_REGION_BAR0, info.len - 2, &called, 4) ==
+	      -EINVAL);
+	CHECK(nvio_device_region_read(device, 99, 0, &called, 4) == -EINVAL);
+	CHECK(!nvio_device_region_read(device, NVIO_REGION_CONFIG, PCI_ID, &id, sizeof(id)));
+	CHECK((id & 0xffff) == 0x1b36);
+}
+
+static void check_command(struct nvio_device *device)
+{
+	CHECK(!(command(device) & 4));
+	CHECK(!nvio_device_bus_master(device, true) && (command(device) & 4));
+	CHECK(!nvio_device_intx(device, false) && (command(device) & 1024));
+	CHECK(!nvio_device_bus_master(device, false) && !(command(device) & 4));
+	CHECK(!nvio_device_intx(device, true) && !(command(device) & 1024));
+}
+
+static void check_irqs(struct nvio_device *device)
+{
+	struct nvio_irq_info info;
+
+	CHECK(!nvio_device_irq(device, NVIO_IRQ_MSIX, &info, sizeof(info)) &&
+	      info.nr_vectors == 65);
+	CHECK(nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 66) == -EINVAL);
+	CHECK(nvio_device_irq_set(device, NVIO_IRQ_MSIX, 0, -1) == -EINVAL);
+	CHECK(!nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 4));
+	CHECK(nvio_device_irq_enable(device, NVIO_IRQ_INTX, 1) == -EBUSY);
+	CHECK(nvio_device_irq_set(device, NVIO_IRQ_MSIX, 4, -1) == -EINVAL);
+	CHECK(!nvio_device_irq_disable(device, NVIO_IRQ_MSIX));
+	CHECK(!nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 65));
+	CHECK(!nvio_device_irq_disable(device, NVIO_IRQ_MSIX));
+	CHECK(nvio_device_irq(device, (enum nvio_irq)99, &info, sizeof(info)) == -EINVAL);
+}
+
+static void check_maps(struct nvio_iommu *iommu)
+{
+	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct nvio_iommu_info before, after;
+	struct nvio_iova_range range;
+	uint64_t iova;
+
+	CHECK(p != MAP_FAILED && !nvio_iommu_range(iommu, 0, &range));
+	iova = (range.start + 0xffffff) & ~0xfffffull;
+	nvio_iommu_get_info(iommu, &before, sizeof(before));
+	CHECK(!nvio_iommu_map(iommu, p, 2 * PAGE, iova, NVIO_DMA_READ));
+	CHECK(nvio_iommu_map(iommu, p, PAGE, iova + PAGE, NVIO_DMA_RW) == -EEXIST);
+	CHECK(nvio_iommu_map(iommu, p + 1, PAGE, iova + 4 * PAGE, NVIO_DMA_RW) == -EINVAL);
+	CHECK(nvio_iommu_map(iommu, p, PAGE, iova + 4 * PAGE, 0) == -EINVAL);
+	CHECK(nvio_iommu_map(iommu, p, PAGE, 0xfee00000, NVIO_DMA_RW) == -EINVAL);
+	CHECK(nvio_iommu_unmap(iommu, iova, PAGE) == -EINVAL);
+	nvio_iommu_get_info(iommu, &after, sizeof(after));
+	CHECK(after.nr_maps == before.nr_maps + 1 && after.maps_left == before.maps_left - 1);
+	CHECK(after.mapped_len == before.mapped_len + 2 * PAGE);
+	CHECK(!nvio_iommu_unmap(iommu, iova, 2 * PAGE));
+	/* Memory that is not there cannot be pinned. */
+	CHECK(!munmap(p + 2 * PAGE, PAGE));
+	CHECK(nvio_iommu_map(iommu, p, 4 * PAGE, iova, NVIO_DMA_RW) == -EFAULT);
+	nvio_iommu_get_info(iommu, &after, sizeof(after));
+	CHECK(after.nr_maps == before.nr_maps && after.mapped_len == before.mapped_len);
+}
+
+static uint32_t read_reg(struct nvio_device *device, uint32_t offset)
+{
+	uint32_t value;
+
+	CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, offset, &value, sizeof(value)));
+	return value;
+}
+
+static void write_reg(struct nvio_device *device, uint32_t offset, uint32_t value)
+{
+	CHECK(!nvio_device_region_write(device, NVIO_REGION_BAR0, offset, &value, sizeof(value)));
+}
+
+/* Enabled by hand, with admin queues that it never gets to use; the reset disables it. */
+static void check_reset(struct nvio_device *device)
+{
+	struct nvio_device_info info;
+
+	nvio_device_get_info(device, &info, sizeof(info));
+	CHECK(info.can_reset && info.class_code == 0x010802);
+	write_reg(device, REG_AQA, 31u << 16 | 31u);
+	write_reg(device, REG_ASQ, 0x1000000);
+	write_reg(device, REG_ASQ + 4, 0);
+	write_reg(device, REG_ACQ, 0x1001000);
+	write_reg(device, REG_ACQ + 4, 0);
+	write_reg(device, REG_CC, 4u << 20 | 6u << 16 | 1);
+	CHECK(read_reg(device, REG_CSTS) == 1);
+	CHECK(!nvio_device_reset(device));
+	CHECK(read_reg(device, REG_CSTS) == 0);
+	CHECK(read_reg(device, REG_CC) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct nvio_iommu *iommu;
+	struct nvio_device *device;
+
+	CHECK(argc == 2);
+	CHECK(!nvio_iommu_open(NULL, &iommu));
+	CHECK(!nvio_device_open(iommu, argv[1], NULL, &device));
+	check_regions(device);
+	check_command(device);
+	check_irqs(device);
+	check_maps(iommu);
+	check_reset(device);
+	/* The device holds the address space. */
+	nvio_iommu_close(iommu);
+	nvio_device_close(device);
+	return 0;
+}

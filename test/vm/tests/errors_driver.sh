@@ -35,6 +35,14 @@ mount "${disk}p2" "$TMPDIR/fs"
 expect_error "^EBUSY: $BDF is bound to nvme and ${name}p2 is mounted on $TMPDIR/fs: stop using it " "$open" "$BDF"
 umount "$TMPDIR/fs"
 
+# Mounted where this process cannot see it: the kernel holds the disk all the same.
+unshare --mount sh -c 'mount "$1" "$2/fs" && touch "$2/mounted" && exec sleep 60' - "${disk}p2" "$TMPDIR" &
+holder=$!
+wait_for 10 test -e "$TMPDIR/mounted"
+expect_error "^EBUSY: $BDF is bound to nvme and $name is in use by the kernel " "$open" "$BDF"
+kill "$holder"
+wait "$holder" || true
+
 shared=$(wait_for 10 block_of $other)
 mkfs.ext4 -q -F "$shared"
 mount "$shared" "$TMPDIR/fs"

@@ -60,16 +60,9 @@ static int user_unmap(struct nvio_domain *domain, uint64_t iova, size_t len)
 					       .iova = iova,
 					       .size = len };
 	struct nvio_user_dma_unmap reply;
-	struct nvio_user_call call = {
-		.command = NVIO_USER_DMA_UNMAP,
-		.request = &request,
-		.request_len = sizeof(request),
-		.reply = &reply,
-		.reply_room = sizeof(reply),
-	};
-	int err = nvio_user_call(&u->conn, &call);
+	int err = nvio_user_ask(&u->conn, NVIO_USER_DMA_UNMAP, &request, sizeof(request), &reply,
+				sizeof(reply));
 
-	nvio_user_close_fds(&call);
 	/* A server that is gone has nothing mapped. */
 	return err && u->conn.dead ? 0 : err;
 }
@@ -97,16 +90,9 @@ static const struct nvio_domain_ops user_domain_ops = {
 static int read_device_info(struct nvio_user *u, struct nvio_device *device)
 {
 	struct vfio_device_info request = { .argsz = sizeof(request) }, reply = { 0 };
-	struct nvio_user_call call = {
-		.command = NVIO_USER_DEVICE_INFO,
-		.request = &request,
-		.request_len = sizeof(request),
-		.reply = &reply,
-		.reply_room = sizeof(reply),
-	};
-	int err = nvio_user_call(&u->conn, &call);
+	int err = nvio_user_ask(&u->conn, NVIO_USER_DEVICE_INFO, &request, sizeof(request), &reply,
+				sizeof(reply));
 
-	nvio_user_close_fds(&call);
 	if (err)
 		return err;
 	if (!(reply.flags & VFIO_DEVICE_FLAGS_PCI))

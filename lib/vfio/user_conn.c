@@ -258,6 +258,22 @@ int nvio_user_call(struct nvio_user_conn *conn, struct nvio_user_call *call)
 	return err;
 }
 
+int nvio_user_ask(struct nvio_user_conn *conn, enum nvio_user_command command, const void *request,
+		  size_t request_len, void *reply, size_t reply_len)
+{
+	struct nvio_user_call call = {
+		.command = command,
+		.request = request,
+		.request_len = request_len,
+		.reply = reply,
+		.reply_room = reply_len,
+	};
+	int err = nvio_user_call(conn, &call);
+
+	nvio_user_close_fds(&call);
+	return err;
+}
+
 /* A number behind a key of the capabilities; the text is NUL-terminated and short. */
 static uint64_t json_number(const char *json, const char *key, uint64_t otherwise)
 {

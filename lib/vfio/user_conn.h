@@ -50,6 +50,10 @@ int nvio_user_connect(const char *path);
  */
 int nvio_user_call(struct nvio_user_conn *conn, struct nvio_user_call *call);
 
+/* The plain case: no fds and no data, a reply of at most @reply_len bytes. Returns as above. */
+int nvio_user_ask(struct nvio_user_conn *conn, enum nvio_user_command command, const void *request,
+		  size_t request_len, void *reply, size_t reply_len);
+
 /* Agrees on the version. Returns 0 or -errno. */
 int nvio_user_negotiate(struct nvio_user_conn *conn);
 

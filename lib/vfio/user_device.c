@@ -139,16 +139,9 @@ static int user_irq(struct nvio_device *device, uint32_t irq, struct nvio_irq_in
 {
 	struct nvio_user *u = device->way;
 	struct vfio_irq_info request = { .argsz = sizeof(request), .index = irq }, reply = { 0 };
-	struct nvio_user_call call = {
-		.command = NVIO_USER_IRQ_INFO,
-		.request = &request,
-		.request_len = sizeof(request),
-		.reply = &reply,
-		.reply_room = sizeof(reply),
-	};
-	int err = nvio_user_call(&u->conn, &call);
+	int err = nvio_user_ask(&u->conn, NVIO_USER_IRQ_INFO, &request, sizeof(request), &reply,
+				sizeof(reply));
 
-	nvio_user_close_fds(&call);
 	if (err)
 		return err;
 	info->flags = reply.flags;
@@ -209,11 +202,8 @@ static int user_irq_set(struct nvio_device *device, uint32_t irq, uint32_t flags
 static int user_reset(struct nvio_device *device)
 {
 	struct nvio_user *u = device->way;
-	struct nvio_user_call call = { .command = NVIO_USER_DEVICE_RESET };
-	int err = nvio_user_call(&u->conn, &call);
 
-	nvio_user_close_fds(&call);
-	return err;
+	return nvio_user_ask(&u->conn, NVIO_USER_DEVICE_RESET, NULL, 0, NULL, 0);
 }
 
 static bool user_alive(struct nvio_device *device)

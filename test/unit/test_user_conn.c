@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The vfio-user client against servers that answer wrongly: each script is what a server sends
+ * after it has read a request.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vfio/user_conn.h"
+#include "tap.h"
+
+#define REPLY_LEN 8u
+
+/* What the server sends: a header with these fields, then bytes, with so many fds. */
+struct script {
+	int id_offset;
+	uint16_t command;
+	uint32_t size; /* as the header claims */
+	uint32_t flags;
+	uint32_t error;
+	size_t len; /* bytes that follow the header really */
+	size_t nr_fds;
+	bool request_first; /* a request of the server's own comes before */
+	bool hang_up; /* at once */
+};
+
+struct server {
+	int fd;
+	struct script script;
+	uint32_t refusals; /* answers to the server's own request */
+};
+
+static void read_all(int fd, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = read(fd, (char *)buf + done, len - done);
+
+		if (n <= 0)
+			return;
+		done += (size_t)n;
+	}
+}
+
+static void send_with_fds(int fd, void *data, size_t len, size_t nr_fds)
+{
+	char control[CMSG_SPACE(16 * sizeof(int))] __attribute__((aligned(8))) = { 0 };
+	struct iovec iov = { data, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (nr_fds) {
+		struct cmsghdr *c = (struct cmsghdr *)control;
+
+		msg.msg_control = control;
+		msg.msg_controllen = CMSG_SPACE(nr_fds * sizeof(int));
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(nr_fds * sizeof(int));
+		for (size_t i = 0; i < nr_fds; i++)
+			memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof(fd));
+	}
+	sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
+static void ask_client(struct server *server)
+{
+	struct nvio_user_header request = { .id = 77, .command = 11, .size = 32 }, answer = { 0 };
+	char body[16] = { 0 };
+
+	send_with_fds(server->fd, &request, sizeof(request), 1);
+	send_with_fds(server->fd, body, sizeof(body), 0);
+	read_all(server->fd, &answer, sizeof(answer));
+	server->refusals +=
+		answer.id == 77 && (answer.flags & NVIO_USER_ERROR) && answer.error == EOPNOTSUPP;
+}
+
+static void *serve(void *arg)
+{
+	struct server *server = arg;
+	const struct script *script = &server->script;
+	struct nvio_user_header header = { 0 };
+	char body[4096] = { 0 };
+
+	read_all(server->fd, &header, sizeof(header));
+	if (script->hang_up)
+		goto out;
+	if (script->request_first)
+		ask_client(server);
+	header.id = (uint16_t)(header.id + script->id_offset);
+	header.command = script->command;
+	header.size = script->size;
+	header.flags = script->flags;
+	header.error = script->error;
+	send_with_fds(server->fd, &header, sizeof(header), script->nr_fds);
+	if (script->len)
+		send_with_fds(server->fd, body, script->len, 0);
+out:
+	shutdown(server->fd, SHUT_WR);
+	return NULL;
+}
+
+static int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int nr = 0;
+
+	while (readdir(dir))
+		nr++;
+	closedir(dir);
+	return nr;
+}
+
+/* One request, answered by the script; the reply's memory is guarded. Returns what the call did. */
+static int ask(struct script script, bool *dead, struct nvio_user_call *call)
+{
+	struct nvio_user_conn conn = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct server server = { .script = script };
+	unsigned char reply[64];
+	pthread_t thread;
+	int ends[2], err;
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	conn.fd = ends[0];
+	server.fd = ends[1];
+	memset(reply, 0x5a, sizeof(reply));
+	*call = (struct nvio_user_call){ .command = NVIO_USER_IRQ_INFO,
+					 .reply = reply,
+					 .reply_room = REPLY_LEN };
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, serve, &server), 0);
+	err = nvio_user_call(&conn, call);
+	pthread_join(thread, NULL);
+	for (size_t i = REPLY_LEN; i < sizeof(reply); i++)
+		CU_ASSERT_EQUAL(reply[i], 0x5a);
+	CU_ASSERT_EQUAL(server.refusals, script.request_first);
+	*dead = conn.dead;
+	/* A server that broke the protocol is not asked again. */
+	if (conn.dead) {
+		struct nvio_user_call again = { .command = NVIO_USER_IRQ_INFO };
+
+		CU_ASSERT_EQUAL(nvio_user_call(&conn, &again), -ENODEV);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return err;
+}
+
+/* Answered with this script, the call fails so; whether the server is given up. */
+static void refused(struct script script, int expected, bool gives_up)
+{
+	int before = count_fds();
+	struct nvio_user_call call;
+	bool dead;
+
+	CU_ASSERT_EQUAL(ask(script, &dead, &call), expected);
+	CU_ASSERT_EQUAL(dead, gives_up);
+	CU_ASSERT_EQUAL(call.nr_reply_fds, 0);
+	CU_ASSERT_EQUAL(count_fds(), before);
+}
+
+static const struct script good = {
+	.command = NVIO_USER_IRQ_INFO, .size = 16 + REPLY_LEN, .flags = 1, .len = REPLY_LEN
+};
+
+static void good_answers(void)
+{
+	struct script script = good;
+	struct nvio_user_call call;
+	int before = count_fds();
+	bool dead;
+
+	CU_ASSERT_EQUAL(ask(script, &dead, &call), 0);
+	CU_ASSERT_EQUAL(call.reply_len, REPLY_LEN);
+	CU_ASSERT_FALSE(dead);
+	/* Shorter than there is room for, with fds, with a request of the server's in front. */
+	script.size = 16 + 4;
+	script.len = 4;
+	script.nr_fds = 2;
+	script.request_first = true;
+	CU_ASSERT_EQUAL(ask(script, &dead, &call), 0);
+	CU_ASSERT_EQUAL(call.reply_len, 4);
+	CU_ASSERT_EQUAL(call.nr_reply_fds, 2);
+	nvio_user_close_fds(&call);
+	CU_ASSERT_EQUAL(count_fds(), before);
+}
+
+static void error_answers(void)
+{
+	struct script script = good;
+
+	script.flags = 1 | NVIO_USER_ERROR;
+	script.size = 16;
+	script.len = 0;
+	script.error = EINVAL;
+	refused(script, -EINVAL, false);
+	/* An error that is none, and one that would turn into a success. */
+	script.error = 0;
+	refused(script, -EPROTO, false);
+	script.error = 0xffffffff;
+	refused(script, -EPROTO, false);
+	script.error = EBUSY;
+	script.nr_fds = 3;
+	refused(script, -EBUSY, false);
+}
+
+static void broken_answers(void)
+{
+	struct script script = good;
+
+	script.id_offset = 1;
+	refused(script, -EPROTO, true);
+	script = good;
+	script.command = NVIO_USER_SET_IRQS;
+	refused(script, -EPROTO, true);
+	/* Longer than there is room for, by one and by far; shorter than a header. */
+	script = good;
+	script.size = 16 + REPLY_LEN + 1;
+	script.len = REPLY_LEN + 1;
+	refused(script, -EPROTO, true);
+	script.size = 0xffffffff;
+	refused(script, -EPROTO, true);
+	script.size = 15;
+	refused(script, -EPROTO, true);
+	script.size = 0;
+	refused(script, -EPROTO, true);
+	/* Cut off, and nothing at all. */
+	script = good;
+	script.len = REPLY_LEN - 1;
+	refused(script, -ENODEV, true);
+	script.hang_up = true;
+	refused(script, -ENODEV, true);
+	/* More fds than anybody needs. */
+	script = good;
+	script.nr_fds = 16;
+	script.size = 7;
+	refused(script, -EPROTO, true);
+	/* A request instead of a reply, too long to be one. */
+	script = good;
+	script.flags = 0;
+	script.size = 1u << 20;
+	refused(script, -EPROTO, true);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "good answers", good_answers },
+		{ "answers with an error", error_answers },
+		{ "broken answers", broken_answers },
+	};
+
+	return tap_run("user_conn", tests, sizeof(tests) / sizeof(tests[0]));
+}

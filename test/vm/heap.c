@@ -71,21 +71,20 @@ static void print_heap(struct nvio_iommu *iommu)
 	printf("%s %zu\n%u regions\n", info.backing, info.page_len, info.nr_regions);
 }
 
-/* The heap's options come before the controller, and the heap needs a device: the same one. */
-static int open_all(struct vmt_drive *drive, const char *name, const struct nvio_heap_opts *opts)
+/* The heap's options wait in the address space for its first device. */
+static int open_all(struct vmt_drive *drive, const char *name, const struct nvio_heap_opts *heap)
 {
-	struct nvio_device *device;
-	struct nvio_iommu *iommu;
+	struct nvio_ctrl_opts opts = NVIO_CTRL_OPTS;
 	int err;
 
 	nvio_log_set(vmt_log, NULL, NVIO_LOG_WARN);
-	vmt_ok(nvio_iommu_open(NULL, &iommu));
-	vmt_ok(nvio_device_open(iommu, name, NULL, &device));
-	err = nvio_heap_open(iommu, opts);
+	vmt_ok(nvio_iommu_open(NULL, &opts.iommu));
+	err = nvio_heap_open(opts.iommu, heap);
 	if (!err)
-		vmt_open(drive, name, iommu);
-	nvio_device_close(device);
-	nvio_iommu_close(iommu);
+		err = nvio_ctrl_open(name, &opts, &drive->ctrl);
+	if (!err)
+		vmt_use_ctrl(drive, 1);
+	nvio_iommu_close(opts.iommu);
 	return err;
 }
 

@@ -141,6 +141,13 @@ static inline void vmt_use_ns(struct vmt_drive *drive, uint32_t nsid)
 	nvio_ns_get_info(drive->ns, &drive->info, sizeof(drive->info));
 }
 
+static inline void vmt_use_ctrl(struct vmt_drive *drive, uint32_t nsid)
+{
+	drive->iommu = nvio_ctrl_iommu(drive->ctrl);
+	nvio_ctrl_get_info(drive->ctrl, &drive->ctrl_info, sizeof(drive->ctrl_info));
+	vmt_use_ns(drive, nsid);
+}
+
 /* Opens "0000:01:00.0/1" (namespace 1 when it says none) in @iommu, NULL for one of its own. */
 static inline void vmt_open(struct vmt_drive *drive, const char *name, struct nvio_iommu *iommu)
 {
@@ -152,9 +159,7 @@ static inline void vmt_open(struct vmt_drive *drive, const char *name, struct nv
 	vmt_ok(nvio_name_split(name, device, sizeof(device), &nsid));
 	opts.iommu = iommu;
 	vmt_ok(nvio_ctrl_open(device, &opts, &drive->ctrl));
-	drive->iommu = nvio_ctrl_iommu(drive->ctrl);
-	nvio_ctrl_get_info(drive->ctrl, &drive->ctrl_info, sizeof(drive->ctrl_info));
-	vmt_use_ns(drive, nsid ? nsid : 1);
+	vmt_use_ctrl(drive, nsid ? nsid : 1);
 }
 
 static inline struct nvio_qpair *vmt_qpair(struct nvio_ctrl *ctrl, uint16_t depth, bool interrupts)

@@ -21,8 +21,8 @@ extern "C" {
 /* All zero means the default. */
 struct nvio_heap_opts {
 	size_t size; /* sizeof(struct nvio_heap_opts) */
-	size_t page_len; /* hugepage size: 2 MiB or 1 GiB, or NVIO_HEAP_NO_HUGE; 0: the machine's
-			    default hugepage */
+	size_t page_len; /* hugepage size: 2 MiB or 1 GiB, or NVIO_HEAP_NO_HUGE; 0: 2 MiB, or the
+			    machine's default where it has none of that size */
 	size_t first_len; /* bytes to set up at once, rounded up to pages; 0: on demand */
 	size_t max_len; /* bytes of address space kept for the heap; 0: 32 GiB, or what the address
 			   space gives */
@@ -88,7 +88,8 @@ NVIO_API void nvio_free(struct nvio_iommu *iommu, void *addr);
  *
  * Any memory: malloc()ed, a file, shared, hugepages. It is pinned, one DMA mapping for all of it.
  * Keep it mapped in the process until it is unregistered; fork() with such memory outstanding is
- * the application's risk.
+ * the application's risk. Devices behind a vfio-user socket need a file behind the memory, which
+ * only nvio_alloc() gives: with one in the address space this is refused with -EINVAL.
  *
  * Return: 0; -EINVAL (alignment, rights, beyond 2^48); -EEXIST when part of it is registered or of
  * the heap; -ENOMEM (with the bytes needed and allowed in nvio_last_error()); -ENOSPC when IOVAs or

@@ -113,7 +113,7 @@ NVIO_API int nvio_name_split(const char *name, char *device, size_t len, uint32_
 /**
  * nvio_ctrl_open - takes a controller into use: resets and enables it, identifies it, asks for I/O
  * queues.
- * @device: "0000:01:00.0" (dots accepted for the colons)
+ * @device: "0000:01:00.0" (dots accepted for the colons), "vfio-user:/path", "emu:options"
  * @opts:   options, or NULL
  * @ctrl:   receives the handle; nvio_ctrl_close()
  *

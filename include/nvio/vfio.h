@@ -45,7 +45,7 @@ struct nvio_iova_range {
 };
 
 struct nvio_iommu_info {
-	const char *type; /* "type1v2" or "type1"; "none" before the first device */
+	const char *type; /* "type1v2", "type1" or "vfio-user"; "none" before the first device */
 	uint64_t page_sizes; /* a bit per page size that the IOMMU maps: bit 12 for 4 KiB */
 	uint32_t nr_ranges; /* usable ranges, see nvio_iommu_range() */
 	uint32_t nr_maps; /* mappings in place */
@@ -149,7 +149,9 @@ struct nvio_device_info {
 /**
  * nvio_device_open - takes a PCI function into use.
  * @iommu:  the address space that it joins
- * @name:   its address: "0000:01:00.0", "01:00.0", or with dots for the colons
+ * @name:   its address: "0000:01:00.0", "01:00.0", or with dots for the colons; "vfio-user:/path"
+ * for one behind a socket; "emu:" and options for a controller in software, whose thread ends with
+ * the device
  * @opts:   options, or NULL
  * @device: receives the handle; nvio_device_close()
  *

@@ -40,14 +40,14 @@ libs := -lhugetlbfs
 
 lib_src := $(wildcard lib/*/*.c emu/*.c)
 perf_src := app/nvme_perf.c $(wildcard app/perf/*.c)
-unit_src := $(wildcard test/unit/test_*.c)
+suite_src := $(wildcard test/unit/test_*.c test/emu/test_*.c)
 vm_src := $(wildcard test/vm/*.c)
 man_src := $(wildcard man/*.pod)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
 perf_obj := $(call obj,$(perf_src))
-unit_bin := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(unit_src))
+suite_bin := $(suite_src:%.c=$(B)/%)
 vm_bin := $(patsubst test/vm/%.c,$(B)/test/vm/%,$(vm_src))
 man_out := $(patsubst man/%.pod,$(B)/man/%,$(man_src))
 static_lib := $(B)/libnvio.a
@@ -60,7 +60,7 @@ say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu
-tests: $(unit_bin) $(vm_bin)
+tests: $(suite_bin) $(vm_bin)
 
 help:
 	@sed -n '2,7s/^# \{0,1\}//p' Makefile
@@ -75,6 +75,7 @@ FORCE:
 # Applications and the tests of the public API see the public headers only; unit tests see the private ones too.
 $(B)/obj/lib/%.o $(B)/obj/test/unit/%.o: private_inc := -Ilib -I.
 $(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest
+$(B)/obj/test/emu/%.o: private_inc := -Itest/unit
 $(B)/obj/emu/%.o: private_inc := -Ilib
 $(B)/obj/app/%.o: private_inc := -Iapp
 $(B)/obj/app/nvme_emu.o: private_inc := -I.
@@ -104,8 +105,9 @@ $(B)/nvme_emu: $(B)/obj/app/nvme_emu.o $(static_lib)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
 # A unit test may reach into the parts of the programs that have no main().
-unit_common := $(call obj,$(filter-out $(unit_src),$(wildcard test/unit/*.c))) $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj))
-$(B)/test/unit/%: $(B)/obj/test/unit/%.o $(unit_common) $(static_lib)
+suite_common := $(call obj,$(filter-out $(suite_src),$(wildcard test/unit/*.c test/emu/*.c)))
+suite_common += $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj))
+$(suite_bin): $(B)/%: $(B)/obj/%.o $(suite_common) $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs) -lcunit

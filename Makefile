@@ -56,11 +56,11 @@ shared_lib := $(B)/libnvio.so.$(VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
-.PHONY: all lib programs tests deps demo check bench-vm install clean help
+.PHONY: all lib programs tests deps demo check bench-vm bench-cost install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu
-tests: $(suite_bin) $(vm_bin)
+tests: $(suite_bin) $(vm_bin) $(B)/bench/cost
 
 help:
 	@sed -n '2,7s/^# \{0,1\}//p' Makefile
@@ -79,6 +79,7 @@ $(B)/obj/test/emu/%.o: private_inc := -Itest/unit
 $(B)/obj/emu/%.o: private_inc := -Ilib
 $(B)/obj/app/%.o: private_inc := -Iapp
 $(B)/obj/app/nvme_emu.o: private_inc := -I.
+$(B)/obj/bench/plain.o: private_inc := -Ilib -Itest
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -112,6 +113,12 @@ $(suite_bin): $(B)/%: $(B)/obj/%.o $(suite_common) $(static_lib)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs) -lcunit
 
+# The driver's cost: the application is compiled apart from what makes its queue pairs.
+$(B)/bench/cost: $(call obj,bench/cost.c bench/plain.c test/unit/fake_iommu.c) $(static_lib)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
+
 $(B)/test/vm/%: $(B)/obj/test/vm/%.o $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
@@ -141,7 +148,7 @@ install: all
 deps:
 	scripts/deps
 
-demo check bench-vm:
+demo check bench-vm bench-cost:
 	@scripts/$@
 
 clean:

@@ -2,9 +2,9 @@
 /*
  * nvio: a userspace NVMe driver over Linux VFIO.
  *
- * One header for everything; each of the headers below also stands alone. nvme.h drives controllers
- * and is all that most programs need; mem.h owns DMA memory; vfio.h reaches any PCI device, without
- * the NVMe layer.
+ * One header for everything; each of the headers below also stands alone. io.h reads and writes and
+ * is, with nvme.h for controllers and queue pairs under it, all that most programs need; mem.h owns
+ * DMA memory; vfio.h reaches any PCI device, without the NVMe layer.
  */
 #ifndef NVIO_NVIO_H
 #define NVIO_NVIO_H
@@ -13,5 +13,6 @@
 #include <nvio/vfio.h>
 #include <nvio/mem.h>
 #include <nvio/nvme.h>
+#include <nvio/io.h>
 
 #endif

@@ -41,15 +41,6 @@ struct nvio_sqe {
 	uint32_t cdw15;
 };
 
-/* A finished command. */
-struct nvio_completion {
-	uint64_t user_data; /* as given with the command */
-	uint32_t result; /* dword 0 of the completion, command specific */
-	uint16_t status; /* 0: success; else status code in bits 7:0, its type in 10:8, bit 14: do
-			    not retry (4.6.1) */
-	uint16_t reserved;
-};
-
 /* All zero means the default. */
 struct nvio_ctrl_opts {
 	size_t size; /* sizeof(struct nvio_ctrl_opts) */
@@ -85,7 +76,7 @@ struct nvio_ns_info {
 	uint32_t nsid;
 	uint32_t block_len; /* bytes of data in a logical block */
 	uint32_t metadata_len; /* bytes of metadata with each block */
-	uint32_t max_blocks; /* blocks of one command */
+	uint32_t max_blocks; /* blocks of one command: what is larger is split */
 	uint64_t nr_blocks; /* size of the namespace */
 	uint64_t capacity; /* blocks that may be allocated at once */
 	uint64_t used; /* blocks allocated when it was identified */
@@ -95,6 +86,16 @@ struct nvio_ns_info {
 				   own) */
 	uint8_t protection; /* protection information type 1 to 3, 0 when off */
 	bool read_only; /* write protected (8.12) */
+
+	/* Protection information (NVM:5.2); all zero when it is off. */
+	uint8_t guard_bits; /* 16, 32 or 64 */
+	uint8_t pi_len; /* bytes of metadata that it takes */
+	uint16_t pi_offset; /* where in the metadata it begins */
+	bool pi_alone; /* the metadata is nothing else: with PRACT the controller makes and strips
+			  it, and none is transferred (NVM:5.2.2) */
+	uint8_t storage_tag_bits; /* of the bits that the reference tag would have; 0: no storage
+				     tag */
+	uint64_t storage_tag_mask; /* bits of the storage tag that the controller compares */
 };
 
 /**
@@ -188,11 +189,20 @@ struct nvio_qpair_opts {
 	uint16_t depth; /* commands outstanding at once; 0: 128; clamped to max_depth with a log
 			   line */
 	bool interrupts; /* completions signal nvio_qpair_fd() */
+	bool no_sgl; /* PRPs for everything, also where SGLs do better */
+	uint8_t max_retries; /* how often a command is sent again whose status allows it; 0: 4;
+				NVIO_NO_RETRIES: never */
+	uint32_t timeout_ms; /* of a command, after which the queue pair fails; 0: 30,000;
+				NVIO_NO_TIMEOUT: none. Noticed by nvio_poll(), up to a quarter late
+			      */
 };
 
-#define NVIO_QPAIR_OPTS                                  \
-	{                                                \
-		sizeof(struct nvio_qpair_opts), 0, false \
+#define NVIO_NO_RETRIES 255
+#define NVIO_NO_TIMEOUT UINT32_MAX
+
+#define NVIO_QPAIR_OPTS                                               \
+	{                                                             \
+		sizeof(struct nvio_qpair_opts), 0, false, false, 0, 0 \
 	}
 
 /**
@@ -236,91 +246,6 @@ NVIO_API unsigned int nvio_qpair_outstanding(const struct nvio_qpair *qpair);
  * Return: the fd; -ENOTSUP when the queue pair was made without interrupts.
  */
 NVIO_API int nvio_qpair_fd(const struct nvio_qpair *qpair);
-
-/**
- * nvio_read - queues a read (NVM:3.2.4). No doorbell yet: nvio_submit() or nvio_poll() rings it.
- * @buf:       heap or registered memory (NVIO_DMA_WRITE), 4-byte aligned, @nr_blocks * block_len
- * bytes; untouched by the caller until the completion
- * @slba:      first block
- * @nr_blocks: 1 to max_blocks of the namespace
- * @flags:     enum nvio_io_flags
- * @user_data: comes back with the completion
- *
- * Thread: the queue pair's. No system call, allocation or lock.
- *
- * Return: 0; -EAGAIN when @depth commands are outstanding; -EINVAL (blocks beyond the namespace or
- * the largest transfer, alignment); -EFAULT when @buf is not registered for it; -ENOTSUP when the
- * blocks carry metadata; -EIO when the queue pair failed.
- */
-NVIO_API int nvio_read(struct nvio_qpair *qpair, struct nvio_ns *ns, void *buf, uint64_t slba,
-		       uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
-
-/** nvio_write - queues a write (NVM:3.2.6); as nvio_read(), with memory that the device may read
- * (NVIO_DMA_READ). */
-NVIO_API int nvio_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const void *buf,
-			uint64_t slba, uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
-
-/**
- * nvio_flush - queues a flush (7.1): what completed before it is on the medium when it completes.
- *
- * Return: 0; -EAGAIN; -EIO.
- */
-NVIO_API int nvio_flush(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t user_data);
-
-enum nvio_io_flags {
-	NVIO_IO_FUA = 1, /* write: on the medium at completion; read: from the medium */
-	NVIO_IO_LIMITED_RETRY = 2, /* the controller should give up early */
-};
-
-/**
- * nvio_submit - rings the doorbell once for all commands queued since the last one. Does nothing
- * when there are none.
- *
- * Thread: the queue pair's.
- *
- * Return: how many commands it covered; -EIO or -ENODEV when there are some and the queue pair
- * failed.
- */
-NVIO_API int nvio_submit(struct nvio_qpair *qpair);
-
-/**
- * nvio_poll - takes finished commands, and submits what is pending.
- * @done: receives them, in the order in which they finished
- * @max:  entries at @done
- *
- * Never waits. The completion doorbell is rung once for one or more polls that found something,
- * never for one that found nothing. A completion that names no outstanding command fails the queue
- * pair: this and every later call on it returns -EIO, and no memory was touched. What was
- * outstanding then never completes, nvio_qpair_outstanding() goes on counting it, and its buffers
- * are the caller's again once nvio_qpair_free() returns.
- *
- * Thread: the queue pair's.
- *
- * Return: how many; 0 when there are none; -EIO.
- */
-NVIO_API int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max);
-
-/**
- * nvio_wait - polls until enough commands have finished.
- * @min:        how many to wait for; 1 to @max, clamped to what is outstanding
- * @timeout_ns: nanoseconds; negative waits as long as it takes
- *
- * With interrupts, it sleeps between completions; without, it spins. While nothing comes, it looks
- * after the controller twice a second: a dead one ends the wait.
- *
- * Return: how many there are at @done: fewer than @min only when the time ran out or the queue pair
- * failed; before the first completion -ETIMEDOUT, -EIO or -ENODEV.
- */
-NVIO_API int nvio_wait(struct nvio_qpair *qpair, struct nvio_completion *done, int min, int max,
-		       int64_t timeout_ns);
-
-/**
- * nvio_status_text - an NVMe status in words.
- * @status: as in struct nvio_completion, or the positive return of nvio_admin()
- *
- * Return: a static string: "LBA out of range".
- */
-NVIO_API const char *nvio_status_text(unsigned int status);
 
 #ifdef __cplusplus
 }

@@ -19,6 +19,14 @@ uint64_t nvio_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t nvio_coarse_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
+}
+
 void nvio_backoff_start(struct nvio_backoff *b, uint64_t timeout_ns)
 {
 	b->start = nvio_now();

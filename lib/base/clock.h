@@ -17,6 +17,9 @@
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t nvio_now(void);
 
+/* Milliseconds of the same clock, some of them old: cheap enough to be asked often. */
+uint64_t nvio_coarse_ms(void);
+
 struct nvio_backoff {
 	uint64_t start;
 	uint64_t deadline; /* nvio_now() scale; UINT64_MAX never passes */

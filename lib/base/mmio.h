@@ -29,6 +29,11 @@ static inline uint16_t nvio_dma_load16(const void *addr)
 	return *(const volatile uint16_t *)addr;
 }
 
+static inline uint32_t nvio_dma_load32(const void *addr)
+{
+	return *(const volatile uint32_t *)addr;
+}
+
 /*
  * nvio_dma_wmb: stores to memory that the device reads come before the register store that tells it
  * of them. x86 keeps stores in order, so only the compiler has to be held back.

@@ -65,6 +65,20 @@ int nvio_memory_ready(struct nvio_memory *memory);
 void nvio_mem_user_add(struct nvio_memory *memory, struct nvio_mem_user *user);
 void nvio_mem_user_remove(struct nvio_memory *memory, struct nvio_mem_user *user);
 
+/* Consecutive memory whose IOVAs are consecutive too. */
+struct nvio_window {
+	uintptr_t addr;
+	uint64_t iova;
+	size_t len;
+};
+
+/* The heap's window as it is now: it only grows. */
+static inline struct nvio_window nvio_memory_window(const struct nvio_memory *memory)
+{
+	return (struct nvio_window){ memory->window, memory->window_iova,
+				     __atomic_load_n(&memory->window_len, __ATOMIC_RELAXED) };
+}
+
 /* Whether @len > 0 bytes at @addr lie in the heap's window: then they are at consecutive IOVAs from
  * *@iova on. */
 static inline bool nvio_memory_in_window(const struct nvio_memory *memory, uintptr_t addr,

@@ -8,8 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "nvme/ctrl.h"
-#include "nvme/prp.h"
+#include "nvme/command.h"
 
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl)
 {
@@ -52,8 +51,8 @@ static int bounce_alloc(struct nvio_ctrl *ctrl, size_t len, struct bounce *bounc
 {
 	uint32_t page_len = ctrl->info.page_len;
 	size_t list_len = nvio_prp_list_len(len, page_len);
-	struct nvio_prp_list list;
-	struct nvio_prp_data data = { .len = len, .run = len };
+	struct nvio_prps prps;
+	uint64_t iova, list_iova;
 
 	/* Whole pages: the controller decides how much it writes there. */
 	bounce->data = nvio_alloc(ctrl->iommu, align_up(len, page_len), page_len);
@@ -62,10 +61,12 @@ static int bounce_alloc(struct nvio_ctrl *ctrl, size_t len, struct bounce *bounc
 		bounce_free(ctrl, bounce);
 		return -ENOMEM;
 	}
-	nvio_mem_iova(ctrl->iommu, bounce->data, len, NVIO_DMA_RW, &data.iova);
-	list.entries = bounce->list;
-	nvio_mem_iova(ctrl->iommu, bounce->list, list_len, NVIO_DMA_READ, &list.iova);
-	return nvio_prp_build(sqe, &list, &data, page_len);
+	nvio_mem_iova(ctrl->iommu, bounce->data, len, NVIO_DMA_RW, &iova);
+	nvio_mem_iova(ctrl->iommu, bounce->list, list_len, NVIO_DMA_READ, &list_iova);
+	prps = nvio_prps_begin(bounce->list, list_iova, page_len);
+	nvio_prps_first(&prps, iova, len);
+	nvio_prps_end(&prps, sqe);
+	return 0;
 }
 
 /* Looks whether the controller can still answer. Returns 0 or -errno. */
@@ -109,7 +110,7 @@ static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
 static int execute(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe, uint32_t *result)
 {
 	struct nvio_completion done;
-	int err = nvio_qpair_post(ctrl->admin, sqe, 0);
+	int err = nvio_command_post(ctrl->admin, sqe, NVIO_TRACKER_ONCE, 0);
 
 	if (!err)
 		err = wait_admin(ctrl, sqe, &done);

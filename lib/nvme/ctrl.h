@@ -17,15 +17,22 @@
 #define NVIO_TRANSFER_MAX (4u << 20)
 
 struct nvio_ns {
-	/* Read on the I/O path. */
-	uint64_t nr_blocks;
-	uint32_t max_blocks; /* of one command; 0 when nvio cannot read and write its format */
-	uint32_t nsid;
-	uint32_t block_shift;
+	/* Read on the I/O path: the short way's checks, and the first 8 bytes of its commands. */
 	const struct nvio_ctrl *ctrl;
+	uint64_t last_block;
+	uint64_t boundary_mask; /* a command stays between multiples of this mask + 1... */
+	uint64_t max_blocks; /* ...and takes so many blocks; 0: the short way is not for it */
+	uint64_t read_word0;
+	uint64_t write_word0;
+	uint64_t block_len;
 
+	/* The long way's. */
+	uint32_t nsid;
+	uint32_t boundary; /* blocks, any number; 0: none (NOIOB) */
 	struct nvio_ns_info info;
 };
+
+_Static_assert(offsetof(struct nvio_ns, nsid) <= CACHE_LINE, "one line");
 
 /* An active namespace; identified when it is first asked for. */
 struct nvio_ns_slot {
@@ -45,6 +52,10 @@ struct nvio_ctrl {
 	uint32_t doorbell_stride;
 	uint32_t ready_timeout_ms;
 	uint32_t shutdown_timeout_ms;
+	uint32_t retry_delay_ms[4]; /* by the field of a status (CRDT1 to 3); the first is 0 */
+	uint32_t sgls; /* how SGLs are supported */
+	uint16_t oncs; /* optional commands */
+	uint16_t fuses; /* fused operations */
 	bool enabled; /* CC.EN was set by us */
 
 	pthread_mutex_t lock; /* over all below, and over admin commands as a whole */
@@ -97,6 +108,8 @@ int64_t nvio_ns_list_read(nvio_ns_list_fn fetch, void *arg, struct nvio_ns_slot 
 /* ns.c: fills a namespace in from its Identify data of NVIO_IDENTIFY_LEN bytes. Returns 0 or
  * -EPROTO. */
 int nvio_ns_parse(struct nvio_ns *ns, uint32_t nsid, const void *data, uint32_t max_transfer);
+/* Makes what the short way reads. */
+void nvio_ns_prepare(struct nvio_ns *ns);
 void nvio_ns_free_all(struct nvio_ctrl *ctrl);
 
 #endif

@@ -60,6 +60,12 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 	copy_text(ctrl->info.serial, id->sn, sizeof(id->sn));
 	copy_text(ctrl->info.firmware, id->fr, sizeof(id->fr));
 	ctrl->info.max_transfer = max_transfer(ctrl, id->mdts);
+	ctrl->oncs = le16toh(id->oncs);
+	ctrl->fuses = le16toh(id->fuses);
+	ctrl->sgls = le32toh(id->sgls);
+	ctrl->retry_delay_ms[1] = le16toh(id->crdt1) * 100u;
+	ctrl->retry_delay_ms[2] = le16toh(id->crdt2) * 100u;
+	ctrl->retry_delay_ms[3] = le16toh(id->crdt3) * 100u;
 	rtd3e_ms = le32toh(id->rtd3e) / 1000;
 	ctrl->shutdown_timeout_ms = (uint32_t)min_u64(max_u64(rtd3e_ms, NVIO_SHUTDOWN_TIMEOUT_MS),
 						      SHUTDOWN_TIMEOUT_MAX_MS);

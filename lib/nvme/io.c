@@ -2,177 +2,140 @@
 /*
  * The I/O path: building commands in their slots, ringing doorbells, reaping completions.
  *
- * No system call, allocation, lock, division or log on the way of a command that succeeds.
- * Everything that goes wrong is in cold functions of its own.
+ * Here is the short way only: a read or write of one command with its data in the heap, and its
+ * completion without an error. No system call, allocation, lock, division or log is on it. All else
+ * is in functions of other files, which decide again from the start.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/mmio.h"
-#include "nvme/ctrl.h"
-#include "nvme/prp.h"
-#include "vfio/device.h"
+#include "nvme/command.h"
+#include "nvme/finish.h"
+#include "nvme/request.h"
+#include "nvme/tend.h"
 
 #define IO_FLAGS ((unsigned int)(NVIO_IO_FUA | NVIO_IO_LIMITED_RETRY))
 
-/* Polls in a row that find nothing until the device is looked after: a millisecond or less. */
-#define IDLE_POLLS 65536u
-
-/* No identifier is free: the queue pair is full, or it failed. */
-static __attribute__((cold, noinline)) int no_slot(const struct nvio_qpair *qpair)
+/* A slot as the 8 words that it is written in. */
+static inline uint64_t *words(struct nvio_sqe *sqe)
 {
-	if (!qpair->failed)
-		return -EAGAIN;
-	if (qpair->gone)
-		return nvio_error(ENODEV, "the device of queue pair %u is gone", qpair->qid);
-	return nvio_error(EIO, "queue pair %u failed and takes no more commands", qpair->qid);
+	return (uint64_t *)(void *)sqe;
 }
 
-static __attribute__((cold, noinline)) int bad_request(const struct nvio_qpair *qpair,
-						       const struct nvio_ns *ns, uint64_t slba,
-						       uint32_t nr_blocks, unsigned int flags)
+/*
+ * The checks of the short way but for what memory the data ends in. What does not pass goes the
+ * long way, where it is decided again from the start.
+ */
+static inline __attribute__((always_inline)) bool is_short(const struct nvio_qpair *qpair,
+							   const struct nvio_ns *ns, uintptr_t addr,
+							   uint64_t slba, uint32_t nr_blocks,
+							   unsigned int flags)
 {
-	if (ns->ctrl != qpair->ctrl)
-		return nvio_error(EINVAL,
-				  "namespace %u is of another controller than queue pair %u",
-				  ns->nsid, qpair->qid);
-	if (flags & ~IO_FLAGS)
-		return nvio_error(EINVAL, "0x%x are no flags of a read or write", flags);
-	if (ns->info.metadata_len)
-		return nvio_error(ENOTSUP,
-				  "namespace %u has %u bytes of metadata with each block, which "
-				  "nvio cannot transfer",
-				  ns->nsid, ns->info.metadata_len);
-	if (!nr_blocks || nr_blocks > ns->max_blocks)
-		return nvio_error(
-			EINVAL, "%u blocks in one command: namespace %u takes 1 to %u of %u bytes",
-			nr_blocks, ns->nsid, ns->max_blocks, ns->info.block_len);
-	return nvio_error(EINVAL, "blocks %llu + %u lie beyond namespace %u with its %llu blocks",
-			  (unsigned long long)slba, nr_blocks, ns->nsid,
-			  (unsigned long long)ns->nr_blocks);
+	const uint64_t last = nr_blocks - 1; /* of 32 bits: none becomes too many */
+
+	/* max_blocks is at most the namespace's, so that the last subtraction cannot wrap. */
+	return likely(flags <= IO_FLAGS && !(addr & 3) &&
+		      addr - qpair->heap.addr < qpair->heap.len && ns->ctrl == qpair->ctrl &&
+		      (slba & ns->boundary_mask) + last < ns->max_blocks &&
+		      slba <= ns->last_block - last);
 }
 
-static __attribute__((cold, noinline)) int bad_buffer(int err, uintptr_t addr, size_t len)
+/* The command, in its slot and in its tracker, where address, length and the caller's data are. */
+static inline __attribute__((always_inline)) void build(struct nvio_qpair *qpair,
+							struct nvio_tracker *t, uint64_t word0,
+							uint64_t iova, uint64_t prp2, uint64_t slba,
+							uint32_t nr_blocks, unsigned int flags)
 {
-	if (err == -EINVAL)
-		return nvio_error(EINVAL,
-				  "buffer %p + %zu: it must begin at a multiple of 4, and its "
-				  "registrations must meet where the controller's pages do",
-				  (void *)addr, len);
-	return nvio_error(
-		EFAULT,
-		"buffer %p + %zu is not DMA memory with the rights for this command: take it "
-		"from nvio_alloc() or use nvio_mem_register()",
-		(void *)addr, len);
-}
-
-static inline void track(struct nvio_tracker *t, uintptr_t addr, uint32_t len)
-{
-	__atomic_store_n(&t->addr, addr, __ATOMIC_RELAXED);
-	__atomic_store_n(&t->len, len, __ATOMIC_RELAXED);
-	/* Behind the two above, for the thread that looks whether memory is in use. */
-	__atomic_store_n(&t->busy, 1, __ATOMIC_RELEASE);
-}
-
-/* Takes an identifier and the next slot for a command that is there now. */
-static inline void commit(struct nvio_qpair *qpair, struct nvio_sqe *sqe, uintptr_t addr,
-			  uint32_t len, uint64_t user_data)
-{
-	uint16_t cid = qpair->free_cids[--qpair->nr_free];
-	struct nvio_tracker *t = &qpair->trackers[cid];
-	uint16_t tail = (uint16_t)(qpair->sq_tail + 1);
-
-	sqe->cid = cid;
-	t->user_data = user_data;
-	track(t, addr, len);
-	qpair->sq_tail = tail == qpair->sq_entries ? 0 : tail;
-}
-
-int nvio_qpair_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint64_t user_data)
-{
-	struct nvio_sqe *slot = &qpair->sq[qpair->sq_tail];
-
-	if (unlikely(!qpair->nr_free))
-		return no_slot(qpair);
-	*slot = *sqe;
-	commit(qpair, slot, 0, 0, user_data);
-	return 0;
-}
-
-/* PRPs of data that is not within one page, or not of the heap. */
-static __attribute__((noinline)) int build_prps(struct nvio_qpair *qpair, struct nvio_sqe *sqe,
-						uintptr_t addr, uint32_t len, unsigned int rights)
-{
-	uint16_t cid = qpair->free_cids[qpair->nr_free - 1];
-	size_t offset = (size_t)cid * qpair->list_len;
-	struct nvio_prp_list list = {
-		.entries = (uint64_t *)((char *)qpair->lists + offset),
-		.iova = qpair->lists_iova + offset,
-	};
-	struct nvio_prp_data data = {
-		.memory = qpair->memory, .addr = addr, .len = len, .run = len, .rights = rights
-	};
-
-	int err;
-
-	if (nvio_memory_in_window(qpair->memory, addr, len, &data.iova))
-		return nvio_prp_build(sqe, &list, &data, qpair->page_len);
-	/*
-	 * Said to be in use before it is looked up: whoever unregisters it clears it first and
-	 * looks for users then, so that one of the two sees the other.
-	 */
-	track(&qpair->trackers[cid], addr, len);
-	nvio_smp_mb();
-	data.run = nvio_memory_run(qpair->memory, addr, len, rights, &data.iova);
-	err = data.run ? nvio_prp_build(sqe, &list, &data, qpair->page_len) : -EFAULT;
-	if (err)
-		__atomic_store_n(&qpair->trackers[cid].busy, 0, __ATOMIC_RELEASE);
-	return err;
-}
-
-static inline int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t opcode,
-				unsigned int rights, uintptr_t addr, uint64_t slba,
-				uint32_t nr_blocks, unsigned int flags, uint64_t user_data)
-{
-	struct nvio_sqe *sqe = &qpair->sq[qpair->sq_tail];
-	uint32_t len = nr_blocks << ns->block_shift;
-	uint64_t iova;
-
-	if (unlikely(!qpair->nr_free))
-		return no_slot(qpair);
-	/* A count of 0 wraps and is too large. The sum cannot wrap: max_blocks is checked first. */
-	if (unlikely(nr_blocks - 1 >= ns->max_blocks || slba >= ns->nr_blocks ||
-		     nr_blocks > ns->nr_blocks - slba || (flags & ~IO_FLAGS) ||
-		     ns->ctrl != qpair->ctrl))
-		return bad_request(qpair, ns, slba, nr_blocks, flags);
-	if (unlikely(addr & 3))
-		return bad_buffer(-EINVAL, addr, len);
-	sqe->opcode = opcode;
-	sqe->flags = 0;
-	sqe->nsid = ns->nsid;
-	sqe->cdw2 = 0;
-	sqe->cdw3 = 0;
-	sqe->mptr = 0;
-	if (likely(nvio_memory_in_window(qpair->memory, addr, len, &iova) &&
-		   (iova & (qpair->page_len - 1)) + len <= qpair->page_len)) {
-		sqe->prp1 = iova;
-		sqe->prp2 = 0;
-	} else {
-		int err = build_prps(qpair, sqe, addr, len, rights);
-
-		if (unlikely(err))
-			return bad_buffer(err, addr, len);
-	}
-	sqe->cdw10 = (uint32_t)slba;
-	sqe->cdw11 = (uint32_t)(slba >> 32);
+	struct nvio_sqe *sqe = qpair->sq_next;
 	/* FUA and Limited Retry are neighbours in our flags and in dword 12. */
-	sqe->cdw12 = (nr_blocks - 1) | flags << 30;
-	sqe->cdw13 = 0;
-	sqe->cdw14 = 0;
-	sqe->cdw15 = 0;
-	commit(qpair, sqe, addr, len, user_data);
+	const uint32_t cdw12 = (nr_blocks - 1) | flags << 30;
+
+	t->slba = slba;
+	t->cdw12 = cdw12;
+	words(sqe)[5] = slba;
+	words(sqe)[6] = cdw12;
+	words(sqe)[7] = 0;
+	words(sqe)[1] = 0;
+	words(sqe)[2] = 0;
+	words(sqe)[3] = iova;
+	words(sqe)[4] = prp2;
+	word0 |= t->cid_bits;
+	words(sqe)[0] = word0;
+	t->word0 = word0;
+	qpair->free = t->next;
+	nvio_track_state(t, qpair->sent_word);
+	nvio_sq_advance(qpair, sqe);
+}
+
+typedef int other_way(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
+		      uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+
+/* What was stored in memory, from there: else the compiler keeps a register for it. */
+static inline uint64_t read_back(const uint64_t *value)
+{
+	return __atomic_load_n(value, __ATOMIC_RELAXED);
+}
+
+/*
+ * A free tracker is nobody's: it is written before the last check passed, so that what is written
+ * need not be kept. Data of more than one page is another function's, so that this one needs no
+ * stack.
+ */
+static inline __attribute__((always_inline)) int read_or_write(
+	struct nvio_qpair *qpair, struct nvio_ns *ns, const uint64_t *word0, uintptr_t addr,
+	uint64_t slba, uint32_t nr_blocks, unsigned int flags, uint64_t user_data, other_way *pages,
+	other_way *long_way)
+{
+	struct nvio_tracker *t = qpair->free;
+	uint64_t iova, len;
+
+	if (unlikely(!t))
+		return nvio_no_slot(qpair);
+	t->user_data = user_data;
+	if (!is_short(qpair, ns, addr, slba, nr_blocks, flags))
+		return long_way(qpair, ns, addr, slba, nr_blocks, flags, read_back(&t->user_data));
+	iova = addr - qpair->heap.addr + qpair->heap.iova;
+	len = nr_blocks * ns->block_len;
+	nvio_track_memory(t, addr, len);
+	/* Within one page: no more of it than its begin needs to be looked up. */
+	if (unlikely((iova ^ (iova + len - 1)) > qpair->page_mask))
+		return pages(qpair, ns, read_back(&t->addr), slba, nr_blocks, flags,
+			     read_back(&t->user_data));
+	build(qpair, t, *word0, iova, 0, slba, nr_blocks, flags);
 	return 0;
+}
+
+/* Data of several pages, when all else was checked. */
+static inline __attribute__((always_inline)) int read_or_write_pages(
+	struct nvio_qpair *qpair, struct nvio_ns *ns, const uint64_t *word0, uintptr_t addr,
+	uint64_t slba, uint32_t nr_blocks, unsigned int flags, uint64_t user_data,
+	other_way *long_way)
+{
+	struct nvio_tracker *t = qpair->free;
+	uint64_t offset = addr - qpair->heap.addr, iova = offset + qpair->heap.iova;
+
+	if (unlikely(t->len > qpair->heap.len - offset))
+		return long_way(qpair, ns, addr, slba, nr_blocks, flags, user_data);
+	t->user_data = user_data;
+	build(qpair, t, *word0, iova, nvio_prp2(qpair, t, iova, t->len), slba, nr_blocks, flags);
+	return 0;
+}
+
+static __attribute__((noinline)) int read_pages(struct nvio_qpair *qpair, struct nvio_ns *ns,
+						uintptr_t addr, uint64_t slba, uint32_t nr_blocks,
+						unsigned int flags, uint64_t user_data)
+{
+	return read_or_write_pages(qpair, ns, &ns->read_word0, addr, slba, nr_blocks, flags,
+				   user_data, nvio_read_long);
+}
+
+static __attribute__((noinline)) int write_pages(struct nvio_qpair *qpair, struct nvio_ns *ns,
+						 uintptr_t addr, uint64_t slba, uint32_t nr_blocks,
+						 unsigned int flags, uint64_t user_data)
+{
+	return read_or_write_pages(qpair, ns, &ns->write_word0, addr, slba, nr_blocks, flags,
+				   user_data, nvio_write_long);
 }
 
 _Static_assert(NVIO_IO_FUA << 30 == NVIO_RW_FUA, "a shift turns flags into dword 12");
@@ -181,155 +144,195 @@ _Static_assert((unsigned int)NVIO_IO_LIMITED_RETRY << 30 == NVIO_RW_LIMITED_RETR
 int nvio_read(struct nvio_qpair *qpair, struct nvio_ns *ns, void *buf, uint64_t slba,
 	      uint32_t nr_blocks, unsigned int flags, uint64_t user_data)
 {
-	return read_or_write(qpair, ns, NVIO_NVM_READ, NVIO_DMA_WRITE, (uintptr_t)buf, slba,
-			     nr_blocks, flags, user_data);
+	return read_or_write(qpair, ns, &ns->read_word0, (uintptr_t)buf, slba, nr_blocks, flags,
+			     user_data, read_pages, nvio_read_long);
 }
 
 int nvio_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const void *buf, uint64_t slba,
 	       uint32_t nr_blocks, unsigned int flags, uint64_t user_data)
 {
-	return read_or_write(qpair, ns, NVIO_NVM_WRITE, NVIO_DMA_READ, (uintptr_t)buf, slba,
-			     nr_blocks, flags, user_data);
+	return read_or_write(qpair, ns, &ns->write_word0, (uintptr_t)buf, slba, nr_blocks, flags,
+			     user_data, write_pages, nvio_write_long);
 }
 
-int nvio_flush(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t user_data)
+/* Doorbells that are not mapped. Functions of their own and called last, so that their callers need
+ * no stack. */
+static __attribute__((cold, noinline)) int ring_sq_by_call(const struct nvio_qpair *qpair, int ret)
 {
-	struct nvio_sqe sqe = { .opcode = NVIO_NVM_FLUSH, .nsid = ns->nsid };
-
-	if (unlikely(ns->ctrl != qpair->ctrl))
-		return bad_request(qpair, ns, 0, 0, 0);
-	return nvio_qpair_post(qpair, &sqe, user_data);
+	nvio_qpair_ring_by_call(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
+	return ret;
 }
 
-static inline void ring(const struct nvio_qpair *qpair, uint32_t *doorbell, bool cq, uint16_t value)
+static __attribute__((cold, noinline)) int ring_cq_by_call(const struct nvio_qpair *qpair, int ret)
 {
-	if (likely(doorbell))
-		nvio_mmio_write32(doorbell, value);
-	else
-		nvio_qpair_ring_by_call(qpair, cq, value);
+	nvio_qpair_ring_by_call(qpair, true, (uint16_t)(qpair->cq_next - qpair->cq));
+	return ret;
 }
 
 int nvio_submit(struct nvio_qpair *qpair)
 {
-	uint16_t tail = qpair->sq_tail, rung = qpair->sq_rung;
+	struct nvio_sqe *next = qpair->sq_next;
+	uint32_t n;
 
-	if (tail == rung)
+	if (next == qpair->sq_rung)
 		return 0;
-	if (unlikely(qpair->failed))
-		return no_slot(qpair);
+	n = nvio_sq_pending(qpair);
+	if (likely(!qpair->attention))
+		qpair->sq_rung = next;
+	else if (!n || qpair->attention & NVIO_ATTENTION_FAILED)
+		return n ? nvio_no_slot(qpair) : 0;
+	else
+		qpair->sq_told = next;
+	nvio_count(&qpair->stats.submitted, n);
+	nvio_count(&qpair->stats.sq_doorbells, 1);
 	/* The entries, which the controller fetches, before the doorbell that tells it of them. */
 	nvio_dma_wmb();
-	ring(qpair, qpair->sq_doorbell, false, tail);
-	qpair->sq_rung = tail;
-	return tail > rung ? tail - rung : tail + qpair->sq_entries - rung;
+	if (unlikely(!qpair->sq_doorbell))
+		return ring_sq_by_call(qpair, (int)n);
+	nvio_mmio_write32(qpair->sq_doorbell, (uint32_t)(next - qpair->sq));
+	return (int)n;
 }
 
-/* Takes no command any more. */
-static void stop(struct nvio_qpair *qpair)
+/* A completion's result, and its status behind it, which is 0. */
+static inline uint64_t *result_and_status(struct nvio_completion *completion)
 {
-	qpair->failed = true;
-	qpair->lost = (uint16_t)(qpair->depth - qpair->nr_free);
-	qpair->nr_free = 0;
+	return (uint64_t *)(void *)&completion->result;
 }
 
-/* The controller named a command that is not outstanding: nothing that it says can be believed. */
-static __attribute__((cold, noinline)) void fail(struct nvio_qpair *qpair, uint16_t cid)
+_Static_assert(offsetof(struct nvio_completion, status) ==
+			       offsetof(struct nvio_completion, result) + 4 &&
+		       sizeof(struct nvio_completion) ==
+			       offsetof(struct nvio_completion, result) + 8,
+	       "one store for both");
+
+/*
+ * Takes what has finished, up to what is not of the short way. A completion's last dword without
+ * the expected phase tag is the identifier alone when all went well: one comparison with the number
+ * of trackers finds what is not there yet, what has an error and what is a lie. Calls nothing, so
+ * that it needs no stack.
+ */
+static inline __attribute__((always_inline)) int reap(struct nvio_qpair *qpair,
+						      struct nvio_completion *done, int max)
 {
-	stop(qpair);
-	nvio_log(NVIO_LOG_ERROR,
-		 "queue pair %u failed: its controller completed command %u, which is not "
-		 "outstanding",
-		 qpair->qid, cid);
-}
+	struct nvio_completion *out = done, *const end = done + max;
+	struct nvio_cqe *cqe = qpair->cq_next;
+	struct nvio_tracker *free = qpair->free;
+	const uint32_t expected = qpair->phase_bits;
 
-void nvio_qpair_gone(struct nvio_qpair *qpair)
-{
-	if (qpair->gone)
-		return;
-	if (!qpair->failed)
-		stop(qpair);
-	qpair->gone = true;
-	nvio_log(NVIO_LOG_ERROR,
-		 "the device of queue pair %u is gone; %u commands end with an error", qpair->qid,
-		 qpair->lost);
-}
+	while (out < end) {
+		uint32_t id = nvio_dma_load32(&cqe->cid) ^ expected;
+		struct nvio_tracker *t;
 
-void nvio_qpair_check_alive(struct nvio_qpair *qpair)
-{
-	qpair->idle_polls = 0;
-	if (qpair->ctrl && !nvio_device_alive(qpair->ctrl->device))
-		nvio_qpair_gone(qpair);
-}
-
-/* Completes what the device left behind. Returns how many, or why there are none. */
-static __attribute__((cold, noinline)) int poll_failed(struct nvio_qpair *qpair,
-						       struct nvio_completion *done, int max)
-{
-	int n = 0;
-
-	for (uint16_t cid = 0; qpair->gone && cid < qpair->depth && n < max; cid++) {
-		struct nvio_tracker *t = &qpair->trackers[cid];
-
-		if (!t->busy)
-			continue;
-		done[n++] = (struct nvio_completion){ .user_data = t->user_data,
-						      .status = NVIO_STATUS_HOST_ABORTED };
-		__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
-		qpair->lost--;
+		if (id >= qpair->nr_trackers)
+			break;
+		t = &qpair->trackers[id];
+		if (unlikely((uint8_t)t->state != NVIO_TRACKER_WHOLE) ||
+		    unlikely(cqe->sq_id != qpair->qid))
+			break;
+		/* The phase tag, which the controller writes last, before the rest of its entry. */
+		nvio_dma_rmb();
+		out->user_data = t->user_data;
+		*result_and_status(out) = cqe->result;
+		out++;
+		nvio_track_state(t, NVIO_TRACKER_FREE);
+		t->next = free;
+		free = t;
+		/* The phase turns here: the rest of the batch is for the next round. */
+		if (unlikely(++cqe == qpair->cq_end)) {
+			cqe = qpair->cq;
+			qpair->phase_bits = expected ^ NVIO_CQE_PHASE << 16;
+			break;
+		}
 	}
-	return n ? n : no_slot(qpair);
+	qpair->free = free;
+	qpair->cq_next = cqe;
+	nvio_count(&qpair->stats.completed, (uint64_t)(out - done));
+	return (int)(out - done);
+}
+
+/* The next completion, which is not of the short way. Returns how many entries at @out it filled,
+ * -EAGAIN when there is none, or -EIO. */
+static int reap_special(struct nvio_qpair *qpair, struct nvio_completion *out)
+{
+	const struct nvio_cqe *cqe = qpair->cq_next;
+	uint32_t id = nvio_dma_load32(&cqe->cid) ^ qpair->phase_bits;
+	int ret;
+
+	if (id & NVIO_CQE_PHASE << 16)
+		return -EAGAIN;
+	nvio_dma_rmb();
+	ret = nvio_finish(qpair, cqe, id, out);
+	if (ret < 0)
+		return ret;
+	nvio_count(&qpair->stats.completed, 1);
+	if (++qpair->cq_next == qpair->cq_end) {
+		qpair->cq_next = qpair->cq;
+		qpair->phase_bits ^= NVIO_CQE_PHASE << 16;
+	}
+	return ret;
+}
+
+/* Tells the controller of completions taken, unless it can wait. Returns @ret. */
+static inline int acknowledge(struct nvio_qpair *qpair, int ret)
+{
+	if (qpair->stats.completed - qpair->cq_rung <= qpair->cq_lag)
+		return ret;
+	qpair->cq_rung = qpair->stats.completed;
+	nvio_count(&qpair->stats.cq_doorbells, 1);
+	if (unlikely(!qpair->cq_doorbell))
+		return ring_cq_by_call(qpair, ret);
+	nvio_mmio_write32(qpair->cq_doorbell, (uint32_t)(qpair->cq_next - qpair->cq));
+	return ret;
+}
+
+/* A poll's long way, after @n completions were taken: all that nvio_poll() does not do. */
+static __attribute__((noinline)) int poll_on(struct nvio_qpair *qpair, struct nvio_completion *done,
+					     int n, int max)
+{
+	const uint64_t before = qpair->stats.completed - (uint32_t)n;
+
+	while (n < max && !(qpair->attention & NVIO_ATTENTION_FAILED)) {
+		int ret = reap_special(qpair, done + n);
+
+		if (ret < 0)
+			break;
+		n += ret;
+		n += reap(qpair, done + n, max - n);
+	}
+	if (qpair->stats.completed != before) {
+		nvio_count(&qpair->stats.busy_polls, 1);
+		acknowledge(qpair, 0);
+	}
+	n = nvio_tend(qpair, done, n, max, !(qpair->stats.polls & qpair->look_mask));
+	nvio_submit(qpair);
+	return n;
+}
+
+/* Whether the controller has written the next entry. */
+static inline bool is_there(const struct nvio_qpair *qpair)
+{
+	return !((nvio_dma_load32(&qpair->cq_next->cid) ^ qpair->phase_bits) & NVIO_CQE_PHASE
+										       << 16);
+}
+
+/* Something is there. What is not of the short way behind it is the next poll's first. */
+static __attribute__((noinline)) int poll_busy(struct nvio_qpair *qpair,
+					       struct nvio_completion *done, int max)
+{
+	int n = reap(qpair, done, max);
+
+	if (unlikely(!n || qpair->sq_next != qpair->sq_rung))
+		return poll_on(qpair, done, n, max);
+	nvio_count(&qpair->stats.busy_polls, 1);
+	return acknowledge(qpair, n);
 }
 
 int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
 {
-	uint16_t head = qpair->cq_head, phase = qpair->phase;
-	int n;
-
-	if (unlikely(qpair->failed))
-		return poll_failed(qpair, done, max);
-	if (qpair->sq_tail != qpair->sq_rung)
-		nvio_submit(qpair);
-	for (n = 0; n < max; n++) {
-		const struct nvio_cqe *cqe = &qpair->cq[head];
-		uint16_t status = nvio_dma_load16(&cqe->status);
-		struct nvio_tracker *t;
-		uint16_t cid;
-
-		if ((status & NVIO_CQE_PHASE) != phase)
-			break;
-		/* The phase, which the controller writes last, before the rest of its entry. */
-		nvio_dma_rmb();
-		cid = nvio_dma_load16(&cqe->cid);
-		if (unlikely(cid >= qpair->depth || !qpair->trackers[cid].busy)) {
-			fail(qpair, cid);
-			break;
-		}
-		t = &qpair->trackers[cid];
-		done[n].user_data = t->user_data;
-		done[n].result = cqe->result;
-		done[n].status = status >> 1;
-		done[n].reserved = 0;
-		__atomic_store_n(&t->busy, 0, __ATOMIC_RELEASE);
-		qpair->free_cids[qpair->nr_free++] = cid;
-		if (++head == qpair->cq_entries) {
-			head = 0;
-			phase ^= NVIO_CQE_PHASE;
-		}
-	}
-	if (n) {
-		qpair->cq_head = head;
-		qpair->phase = phase;
-		qpair->idle_polls = 0;
-		qpair->cq_unrung = (uint16_t)(qpair->cq_unrung + n);
-		if (qpair->cq_unrung > qpair->cq_lag) {
-			ring(qpair, qpair->cq_doorbell, true, head);
-			qpair->cq_unrung = 0;
-		}
-		return n;
-	}
-	if (unlikely(qpair->failed))
-		return no_slot(qpair);
-	if (unlikely(++qpair->idle_polls == IDLE_POLLS))
-		nvio_qpair_check_alive(qpair);
-	return 0;
+	nvio_count(&qpair->stats.polls, 1);
+	if (unlikely(!((uint32_t)qpair->stats.polls & qpair->look_mask)))
+		return poll_on(qpair, done, 0, max);
+	if (is_there(qpair))
+		return poll_busy(qpair, done, max);
+	return likely(qpair->sq_next == qpair->sq_rung) ? 0 : poll_on(qpair, done, 0, max);
 }

@@ -57,11 +57,41 @@ int nvio_ns_parse(struct nvio_ns *ns, uint32_t nsid, const void *data, uint32_t 
 	};
 	memcpy(ns->info.eui64, id->eui64, sizeof(ns->info.eui64));
 	memcpy(ns->info.nguid, id->nguid, sizeof(ns->info.nguid));
-	ns->nr_blocks = nr_blocks;
-	ns->nsid = nsid;
-	ns->block_shift = format->ds;
-	ns->max_blocks = ns->info.metadata_len ? 0 : ns->info.max_blocks;
+	ns->boundary = le16toh(id->noiob);
+	nvio_ns_prepare(ns);
 	return 0;
+}
+
+/*
+ * The short way takes blocks between multiples of a power of two: where the boundary is one, that;
+ * where it is some other number, the largest that divides it; where commands are smaller than
+ * either, the largest that they can be.
+ */
+static uint64_t short_len(const struct nvio_ns *ns)
+{
+	uint32_t largest = ns->info.max_blocks;
+	uint32_t power = ns->boundary & -ns->boundary;
+
+	return power <= largest ? power : 1ull << (31 - __builtin_clz(largest));
+}
+
+void nvio_ns_prepare(struct nvio_ns *ns)
+{
+	ns->nsid = ns->info.nsid;
+	ns->block_len = ns->info.block_len;
+	ns->last_block = ns->info.nr_blocks - 1;
+	ns->read_word0 = NVIO_NVM_READ | (uint64_t)ns->nsid << 32;
+	ns->write_word0 = NVIO_NVM_WRITE | (uint64_t)ns->nsid << 32;
+	ns->max_blocks = ns->info.max_blocks;
+	ns->boundary_mask = 0;
+	if (ns->info.metadata_len) {
+		ns->max_blocks = 0;
+	} else if (ns->boundary && ns->info.max_blocks) {
+		ns->max_blocks = short_len(ns);
+		ns->boundary_mask = ns->max_blocks - 1;
+	}
+	/* Then what begins in the namespace and is not too long can be subtracted from its end. */
+	ns->max_blocks = min_u64(ns->max_blocks, ns->info.nr_blocks);
 }
 
 static int identify_ns(struct nvio_ctrl *ctrl, struct nvio_ns *ns, uint32_t nsid)

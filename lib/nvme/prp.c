@@ -2,8 +2,6 @@
 /*
  * PRP entries and lists; see prp.h.
  */
-#include <errno.h>
-
 #include "base/bits.h"
 #include "nvme/prp.h"
 
@@ -22,70 +20,96 @@ size_t nvio_prp_list_len(size_t len, uint32_t page_len)
 	return (entries + slots - 2) / (slots - 1) * page_len;
 }
 
-/* The data's next run begins @done bytes in, where a controller page begins. */
-static int next_run(const struct nvio_prp_data *data, size_t done, uint32_t page_len,
-		    uint64_t *iova, size_t *run_end)
-{
-	size_t run = nvio_memory_run(data->memory, data->addr + done, data->len - done,
-				     data->rights, iova);
+/* Two entries. */
+typedef uint64_t pair __attribute__((vector_size(16), aligned(8)));
 
-	if (!run)
-		return -EFAULT;
-	if (!is_aligned(*iova, page_len))
-		return -EINVAL;
-	*run_end = done + run;
-	return 0;
+/* Eight at a time: the length of a list is most of what a large transfer costs. */
+static inline uint64_t fill(uint64_t *entries, uint64_t iova, uint32_t nr, uint64_t page_len)
+{
+	uint64_t *const end = entries + nr;
+	pair next = { iova, iova + page_len };
+	const pair step = { 2 * page_len, 2 * page_len };
+
+	for (; end - entries >= 8; entries += 8) {
+		pair *at = (pair *)(void *)entries;
+
+		at[0] = next;
+		at[1] = next += step;
+		at[2] = next += step;
+		at[3] = next += step;
+		next += step;
+	}
+	for (iova = next[0]; entries < end; iova += page_len)
+		*entries++ = iova;
+	return iova;
 }
 
-static int build_list(const struct nvio_prp_list *list, const struct nvio_prp_data *data,
-		      size_t done, uint64_t iova, size_t run_end, uint32_t page_len)
+/*
+ * Adds pages to the list. The last slot of a list's page is an entry as long as nothing follows;
+ * then it moves on and leaves a link behind.
+ */
+static inline void add_pages(struct nvio_prps *prps, uint64_t iova, size_t nr)
 {
-	const size_t slots = page_len / sizeof(uint64_t);
-	size_t slot = 0;
+	const uint32_t slots = prps->page_len / sizeof(uint64_t);
+	uint64_t *entries = prps->entries;
+	uint32_t slot = prps->nr;
 
-	for (; done < data->len; done += page_len, iova += page_len) {
-		if (done >= run_end) {
-			int err = done > run_end ? -EINVAL : 0;
+	while (nr) {
+		uint32_t used = slot & (slots - 1), n;
 
-			if (!err)
-				err = next_run(data, done, page_len, &iova, &run_end);
-			if (err)
-				return err;
-		}
-		/* The last slot of a page holds a link, unless it is the very last entry. */
-		if ((slot & (slots - 1)) == slots - 1 && data->len - done > page_len) {
-			list->entries[slot] = list->iova + (slot + 1) * sizeof(uint64_t);
+		if (slot && !used) {
+			entries[slot] = entries[slot - 1];
+			entries[slot - 1] = prps->list_iova + slot * sizeof(uint64_t);
 			slot++;
+			used = 1;
 		}
-		list->entries[slot++] = iova;
+		n = (uint32_t)min_u64(nr, slots - used);
+		nr -= n;
+		iova = fill(&entries[slot], iova, n, prps->page_len);
+		slot += n;
 	}
-	return run_end < data->len ? -EINVAL : 0;
+	prps->nr = slot;
 }
 
-int nvio_prp_build(struct nvio_sqe *sqe, const struct nvio_prp_list *list,
-		   const struct nvio_prp_data *data, uint32_t page_len)
+uint64_t nvio_prp_list(uint64_t *entries, uint64_t list_iova, uint64_t iova, size_t nr,
+		       uint32_t page_len)
 {
-	size_t first = page_len - (data->iova & (page_len - 1));
-	uint64_t iova = data->iova + first;
-	size_t run_end = data->run;
-	int err;
+	if (likely(nr <= page_len / sizeof(uint64_t))) {
+		fill(entries, iova, (uint32_t)nr, page_len);
+	} else {
+		struct nvio_prps prps = nvio_prps_begin(entries, list_iova, page_len);
 
-	sqe->prp1 = data->iova;
-	if (data->len <= first) {
-		sqe->prp2 = 0;
-		return data->run < data->len ? -EINVAL : 0;
+		add_pages(&prps, iova, nr);
 	}
-	if (data->len - first > page_len) {
-		sqe->prp2 = list->iova;
-		return build_list(list, data, first, iova, run_end, page_len);
+	return list_iova;
+}
+
+void nvio_prps_first(struct nvio_prps *prps, uint64_t iova, size_t len)
+{
+	const uint64_t mask = prps->page_len - 1;
+	const size_t room = prps->page_len - (iova & mask);
+
+	prps->first = iova;
+	prps->next = iova + len;
+	if (len > room)
+		add_pages(prps, iova + room, (len - room + mask) >> __builtin_ctz(prps->page_len));
+}
+
+bool nvio_prps_add(struct nvio_prps *prps, uint64_t iova, size_t len)
+{
+	const uint64_t mask = prps->page_len - 1;
+	size_t room = 0;
+
+	if (!prps->next) {
+		nvio_prps_first(prps, iova, len);
+		return true;
 	}
-	if (first > run_end)
-		return -EINVAL;
-	if (first == run_end) {
-		err = next_run(data, first, page_len, &iova, &run_end);
-		if (err)
-			return err;
-	}
-	sqe->prp2 = iova;
-	return run_end < data->len ? -EINVAL : 0;
+	if (iova == prps->next)
+		room = -iova & mask; /* the rest of the page that the data so far ends in */
+	else if ((prps->next | iova) & mask)
+		return false;
+	prps->next = iova + len;
+	if (len > room)
+		add_pages(prps, iova + room, (len - room + mask) >> __builtin_ctz(prps->page_len));
+	return true;
 }

@@ -1,43 +1,56 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * PRP entries and lists (section 4.1.1): where the data of a command lies, a controller page at a
- * time.
+ * time. Pure arithmetic over IOVAs.
  *
- * Pure arithmetic over IOVAs; only where two registrations meet is the next IOVA looked up.
+ * Data is added a run of consecutive IOVAs at a time. All pages but the first begin at their start,
+ * all but the last reach their end; data that does not cannot be expressed.
  */
 #ifndef NVIO_LIB_NVME_PRP_H
 #define NVIO_LIB_NVME_PRP_H
 
-#include "mem/memory.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "nvme/wire.h"
 
-/* Memory for the list of one command. It begins at a page, or does not reach the end of its page.
- */
-struct nvio_prp_list {
-	uint64_t *entries;
-	uint64_t iova;
-};
-
-/* Data whose first @run bytes lie at consecutive IOVAs from @iova on; what follows is looked up in
- * @memory. */
-struct nvio_prp_data {
-	const struct nvio_memory *memory;
-	uintptr_t addr;
-	size_t len;
-	uint64_t iova;
-	size_t run;
-	unsigned int rights;
+struct nvio_prps {
+	uint64_t *entries; /* memory for the list; it begins at a page or ends before its end */
+	uint64_t list_iova;
+	uint32_t page_len;
+	uint32_t nr; /* slots of the list that are used, links included */
+	uint64_t first; /* PRP entry 1 */
+	uint64_t next; /* the IOVA behind the data so far; 0 when there is none yet */
 };
 
 /* Bytes of list that a transfer of up to @len bytes can need: a power of two, or whole pages. */
 size_t nvio_prp_list_len(size_t len, uint32_t page_len);
 
-/*
- * Writes the PRPs of a command.
- * Returns 0; -EFAULT when part of the data is not registered with these rights; -EINVAL when two
- * registrations meet inside a controller page.
- */
-int nvio_prp_build(struct nvio_sqe *sqe, const struct nvio_prp_list *list,
-		   const struct nvio_prp_data *data, uint32_t page_len);
+static inline struct nvio_prps nvio_prps_begin(uint64_t *entries, uint64_t list_iova,
+					       uint32_t page_len)
+{
+	return (struct nvio_prps){ .entries = entries,
+				   .list_iova = list_iova,
+				   .page_len = page_len };
+}
+
+/* Adds @len bytes at consecutive IOVAs. Returns whether they can be expressed; then only they were
+ * added. */
+bool nvio_prps_add(struct nvio_prps *prps, uint64_t iova, size_t len);
+
+/* The same for what comes first. */
+void nvio_prps_first(struct nvio_prps *prps, uint64_t iova, size_t len);
+
+/* A list of @nr > 1 pages at consecutive IOVAs. Returns PRP entry 2. */
+uint64_t nvio_prp_list(uint64_t *entries, uint64_t list_iova, uint64_t iova, size_t nr,
+		       uint32_t page_len);
+
+/* What goes into the command: a list of one entry is that entry. */
+static inline void nvio_prps_end(const struct nvio_prps *prps, struct nvio_sqe *sqe)
+{
+	sqe->prp1 = prps->first;
+	sqe->prp2 = !prps->nr ? 0 : prps->nr == 1 ? prps->entries[0] : prps->list_iova;
+}
 
 #endif

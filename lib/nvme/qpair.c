@@ -10,11 +10,15 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "nvme/ctrl.h"
-#include "nvme/prp.h"
+#include "nvme/command.h"
+#include "nvme/parent.h"
 
-#define DEPTH_DEFAULT 128
-#define CQ_LAG_MIN    31
+#define DEPTH_DEFAULT      128
+#define CQ_LAG_MIN         31
+#define MAX_RETRIES        4
+#define TIMEOUT_MS_DEFAULT 30000u
+#define LIST_MIN           512u /* bytes: ranges are listed there too */
+#define LOOK_POLLS         1024u /* polls between two looks at the clock */
 
 static uint64_t iova_of(const struct nvio_qpair *qpair, const void *addr)
 {
@@ -36,11 +40,13 @@ static int alloc_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint3
 {
 	size_t sq_len = qpair->sq_entries * sizeof(struct nvio_sqe);
 	size_t cq_len = qpair->cq_entries * sizeof(struct nvio_cqe);
+	uint32_t page_len = (uint32_t)qpair->page_mask + 1;
 
-	qpair->list_len =
-		max_transfer ? (uint32_t)nvio_prp_list_len(max_transfer, qpair->page_len) : 0;
-	qpair->sq = nvio_alloc(iommu, sq_len, qpair->page_len);
-	qpair->cq = nvio_alloc(iommu, cq_len, qpair->page_len);
+	if (max_transfer)
+		qpair->list_len =
+			(uint32_t)max_u64(nvio_prp_list_len(max_transfer, page_len), LIST_MIN);
+	qpair->sq = nvio_alloc(iommu, sq_len, page_len);
+	qpair->cq = nvio_alloc(iommu, cq_len, page_len);
 	if (!qpair->sq || !qpair->cq)
 		return -ENOMEM;
 	memset(qpair->sq, 0, sq_len);
@@ -48,8 +54,39 @@ static int alloc_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint3
 	memset(qpair->cq, 0, cq_len);
 	if (!qpair->list_len)
 		return 0;
-	qpair->lists = nvio_alloc(iommu, (size_t)qpair->depth * qpair->list_len, qpair->page_len);
+	qpair->lists = nvio_alloc(iommu, (size_t)qpair->depth * qpair->list_len, page_len);
 	return qpair->lists ? 0 : -ENOMEM;
+}
+
+static int alloc_trackers(struct nvio_qpair *qpair)
+{
+	size_t len = qpair->depth * sizeof(*qpair->trackers);
+
+	qpair->trackers = aligned_alloc(CACHE_LINE, len);
+	qpair->saved = aligned_alloc(CACHE_LINE, qpair->depth * sizeof(*qpair->saved));
+	if (!qpair->trackers || !qpair->saved)
+		return nvio_error(ENOMEM, "no memory for a queue pair of depth %u", qpair->depth);
+	memset(qpair->trackers, 0, len);
+	/* Identifier 0 is on top. */
+	for (uint32_t i = qpair->depth; i-- > 0;) {
+		qpair->trackers[i].cid_bits = i << 16;
+		qpair->trackers[i].next = qpair->free;
+		qpair->free = &qpair->trackers[i];
+	}
+	qpair->nr_trackers = qpair->depth;
+	return nvio_parents_init(qpair);
+}
+
+static void init_rings(struct nvio_qpair *qpair)
+{
+	qpair->sq_next = qpair->sq_told = qpair->sq_rung = qpair->sq;
+	qpair->sq_end = qpair->sq + qpair->sq_entries;
+	qpair->cq_next = qpair->cq;
+	qpair->cq_end = qpair->cq + qpair->cq_entries;
+	qpair->phase_bits = NVIO_CQE_PHASE << 16;
+	qpair->sent_word = NVIO_TRACKER_WHOLE;
+	if (qpair->lists)
+		qpair->lists_iova = iova_of(qpair, qpair->lists);
 }
 
 int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
@@ -64,30 +101,22 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 	qpair->sq_entries = (uint16_t)(depth + 1);
 	qpair->cq_lag = shape->cq_lag;
 	qpair->cq_entries = (uint16_t)(depth + 1 + shape->cq_lag);
-	qpair->page_len = shape->page_len;
-	qpair->phase = NVIO_CQE_PHASE;
-	qpair->trackers = calloc(depth, sizeof(*qpair->trackers));
-	qpair->free_cids = malloc(depth * sizeof(*qpair->free_cids));
-	if (!qpair->trackers || !qpair->free_cids) {
-		err = nvio_error(ENOMEM, "no memory for a queue pair of depth %u", depth);
-		goto fini;
+	qpair->page_mask = shape->page_len - 1;
+	qpair->max_retries = shape->max_retries;
+	/* An eighth of the timeout; a tick is seen when its end is, so that 0 would be none. */
+	qpair->tick_ms = (shape->timeout_ms + 7) / 8;
+	qpair->look_mask = shape->interrupts ? 0 : LOOK_POLLS - 1;
+	err = alloc_trackers(qpair);
+	if (!err)
+		err = alloc_rings(qpair, iommu, shape->max_transfer);
+	if (err) {
+		nvio_qpair_fini(qpair, iommu);
+		return err;
 	}
-	/* Popped from the end: identifier 0 first. */
-	while (qpair->nr_free < depth) {
-		qpair->free_cids[qpair->nr_free] = (uint16_t)(depth - 1 - qpair->nr_free);
-		qpair->nr_free++;
-	}
-	err = alloc_rings(qpair, iommu, shape->max_transfer);
-	if (err)
-		goto fini;
 	qpair->memory = nvio_memory_of(iommu);
-	if (qpair->lists)
-		qpair->lists_iova = iova_of(qpair, qpair->lists);
+	qpair->heap = nvio_memory_window(qpair->memory);
+	init_rings(qpair);
 	return 0;
-
-fini:
-	nvio_qpair_fini(qpair, iommu);
-	return err;
 }
 
 void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu)
@@ -95,7 +124,8 @@ void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu)
 	nvio_free(iommu, qpair->lists);
 	nvio_free(iommu, qpair->cq);
 	nvio_free(iommu, qpair->sq);
-	free(qpair->free_cids);
+	nvio_parents_fini(qpair);
+	free(qpair->saved);
 	free(qpair->trackers);
 	if (qpair->fd >= 0)
 		close(qpair->fd);
@@ -111,14 +141,14 @@ static bool uses_memory(struct nvio_mem_user *user, uintptr_t addr, size_t len)
 		const struct nvio_tracker *t = &qpair->trackers[i];
 		uintptr_t start;
 
-		/* Pairs with the releases in io.c: a tracker that is busy is seen with its data. */
-		if (!__atomic_load_n(&t->busy, __ATOMIC_ACQUIRE))
+		/* Pairs with nvio_track_state(): a tracker that is busy is seen with its data. */
+		if (!__atomic_load_n(&t->state, __ATOMIC_ACQUIRE))
 			continue;
 		start = __atomic_load_n(&t->addr, __ATOMIC_RELAXED);
 		if (start < addr + len && start + __atomic_load_n(&t->len, __ATOMIC_RELAXED) > addr)
 			return true;
 	}
-	return false;
+	return nvio_parents_use(qpair, addr, len);
 }
 
 static int create_queue(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, const char *what,
@@ -225,6 +255,13 @@ static struct nvio_qpair_shape choose_shape(const struct nvio_ctrl *ctrl,
 		.cq_lag = opts->interrupts ? 0 : (uint16_t)lag,
 		.page_len = ctrl->info.page_len,
 		.max_transfer = ctrl->info.max_transfer,
+		.timeout_ms = opts->timeout_ms == NVIO_NO_TIMEOUT ? 0
+			      : opts->timeout_ms                  ? opts->timeout_ms
+								  : TIMEOUT_MS_DEFAULT,
+		.max_retries = opts->max_retries == NVIO_NO_RETRIES ? 0
+			       : opts->max_retries                  ? opts->max_retries
+								    : MAX_RETRIES,
+		.interrupts = opts->interrupts,
 	};
 }
 
@@ -286,6 +323,7 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 		return err;
 	}
 	qpair->ctrl = ctrl;
+	qpair->no_sgl = opts.no_sgl;
 	pthread_mutex_lock(&ctrl->lock);
 	err = create(qpair, opts.interrupts);
 	/* A queue pair that is half there and cannot be taken back stays until the device is
@@ -346,7 +384,31 @@ unsigned int nvio_qpair_depth(const struct nvio_qpair *qpair)
 
 unsigned int nvio_qpair_outstanding(const struct nvio_qpair *qpair)
 {
-	return qpair->failed ? qpair->lost : (unsigned int)(qpair->depth - qpair->nr_free);
+	uint64_t commands = qpair->stats.submitted + nvio_sq_pending(qpair) -
+			    qpair->stats.completed + qpair->nr_waiting - qpair->nr_drained;
+
+	/* What takes several counts as one. */
+	return (unsigned int)(commands - qpair->nr_parts + qpair->nr_parents);
+}
+
+int nvio_qpair_get_stats(const struct nvio_qpair *qpair, struct nvio_qpair_stats *out, size_t size)
+{
+	const struct nvio_counters *from = &qpair->stats;
+	struct nvio_qpair_stats stats = {
+		.submitted = __atomic_load_n(&from->submitted, __ATOMIC_RELAXED),
+		.completed = __atomic_load_n(&from->completed, __ATOMIC_RELAXED),
+		.sq_doorbells = __atomic_load_n(&from->sq_doorbells, __ATOMIC_RELAXED),
+		.cq_doorbells = __atomic_load_n(&from->cq_doorbells, __ATOMIC_RELAXED),
+		.splits = __atomic_load_n(&from->splits, __ATOMIC_RELAXED),
+		.retries = __atomic_load_n(&from->retries, __ATOMIC_RELAXED),
+		.errors = __atomic_load_n(&from->errors, __ATOMIC_RELAXED),
+	};
+
+	/* In this order: a poll that is busy was counted as one before. */
+	stats.idle_polls = __atomic_load_n(&from->busy_polls, __ATOMIC_ACQUIRE);
+	stats.polls = __atomic_load_n(&from->polls, __ATOMIC_RELAXED);
+	stats.idle_polls = stats.polls - stats.idle_polls;
+	return nvio_give_info(out, size, &stats, sizeof(stats));
 }
 
 int nvio_qpair_fd(const struct nvio_qpair *qpair)

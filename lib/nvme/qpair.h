@@ -3,7 +3,7 @@
  * The queue pair: rings in DMA memory, a tracker per command identifier, and the doorbells.
  *
  * One thread at a time, no lock. The device side is memory and two doorbells, so that a test can
- * play the controller over plain memory. A queue pair that failed has no free identifier left, so
+ * play the controller over plain memory. A queue pair that failed has no free tracker left, so
  * that the I/O path needs one check for "full" and "failed".
  */
 #ifndef NVIO_LIB_NVME_QPAIR_H
@@ -11,64 +11,107 @@
 
 #include "base/bits.h"
 #include "mem/memory.h"
+#include "nvme/tracker.h"
 #include "nvme/wire.h"
 
-/* What is known of an outstanding command; read by other threads when memory is unregistered. */
-struct nvio_tracker {
-	uint64_t user_data;
-	uintptr_t addr; /* its data */
-	uint32_t len; /* 0 when it has none */
-	uint32_t busy; /* outstanding */
+/* What keeps nvio_submit() and nvio_poll() from their short way. */
+enum nvio_attention {
+	NVIO_ATTENTION_FAILED = 1, /* takes no more commands */
+	NVIO_ATTENTION_PARTS = 2, /* requests with parts that were not sent */
+	NVIO_ATTENTION_WAITING = 4, /* commands to be sent again */
 };
 
-_Static_assert(sizeof(struct nvio_tracker) == 24, "hot");
+/* One writer each; nvio_qpair_get_stats() says what they mean. */
+struct nvio_counters {
+	uint64_t polls;
+	uint64_t busy_polls;
+	uint64_t submitted;
+	uint64_t completed;
+	uint64_t sq_doorbells;
+	uint64_t cq_doorbells;
+	uint64_t splits;
+	uint64_t retries;
+	uint64_t errors;
+};
 
 struct nvio_qpair {
-	/* Submitting. */
+	/* Submitting: the first line is all that a command on the short way reads or writes here.
+	 */
+	struct nvio_tracker *free; /* a stack; NULL when full, or failed */
+	struct nvio_sqe *sq_next; /* the slot of the next command */
+	struct nvio_sqe *sq_end;
+	struct nvio_ctrl *ctrl;
+	struct nvio_window heap; /* as it was when last looked at; it only grows */
+	uint64_t page_mask; /* of the controller's memory page */
+
+	/* The slot up to which the controller was told. NULL while attention is wanted, so that one
+	 * comparison asks for both; then it is in sq_told. */
+	struct nvio_sqe *sq_rung;
+	struct nvio_sqe *sq_told;
 	struct nvio_sqe *sq;
-	struct nvio_tracker *trackers;
-	uint16_t *free_cids; /* a stack of nr_free */
-	const struct nvio_memory *memory;
-	uint16_t nr_free;
-	uint16_t sq_tail;
-	uint16_t sq_rung; /* the tail that the controller was told last */
-	uint16_t sq_entries; /* depth + 1, because a full ring looks empty */
-	uint32_t page_len;
-	uint32_t list_len; /* bytes of PRP list per identifier */
-	uint64_t *lists;
+	uint32_t *sq_doorbell; /* NULL where doorbells cannot be mapped */
+	uint64_t *lists; /* PRP lists, list_len bytes for each identifier */
 	uint64_t lists_iova;
+	uint32_t list_len;
+	uint32_t sent_word; /* the state of a tracker whose command is queued now */
+	uint32_t attention; /* enum nvio_attention */
+	struct nvio_sqe *saved; /* commands that their trackers cannot rebuild, by identifier */
 
 	/* Completing. */
-	_Alignas(CACHE_LINE) struct nvio_cqe *cq;
-	uint32_t *sq_doorbell; /* NULL where doorbells cannot be mapped */
+	_Alignas(CACHE_LINE) struct nvio_cqe *cq_next;
+	struct nvio_cqe *cq_end;
+	struct nvio_tracker *trackers;
+	uint32_t phase_bits; /* the phase tag that is expected, where the entry's last dword has it
+			      */
+	uint32_t nr_trackers;
+	uint32_t look_mask; /* of the count of polls: when it is 0, time is taken */
+	uint16_t qid;
+	uint64_t cq_lag; /* completions that it need not be told of: the ring is larger by this */
+	struct nvio_cqe *cq;
 	uint32_t *cq_doorbell;
-	uint16_t cq_head;
-	uint16_t cq_entries;
-	uint16_t cq_unrung; /* entries taken that the controller was not told of */
-	uint16_t cq_lag; /* how many of them it need not be told of: the ring is larger by this */
-	uint16_t phase;
-	uint16_t depth;
-	uint16_t lost; /* outstanding when it failed or the device went */
-	bool failed;
-	bool gone; /* failed because the device went: what was outstanding completes in error */
-	uint32_t idle_polls; /* in a row */
+	uint64_t cq_rung; /* completions that it was told of */
+
+	/* Counted by the owner, read by any thread. */
+	_Alignas(CACHE_LINE) struct nvio_counters stats;
 
 	/* The rest is cold. */
-	struct nvio_mem_user user;
-	struct nvio_ctrl *ctrl;
-	struct nvio_qpair *next;
-	uint16_t qid;
+	_Alignas(CACHE_LINE) const struct nvio_memory *memory;
+	struct nvio_parent *parents;
+	struct nvio_parent *free_parents;
+	struct nvio_parent *first_parent, **last_parent; /* those with parts to send, in order */
+	struct nvio_tracker *first_waiting; /* unordered */
+	uint32_t nr_parents; /* requests of several commands under way */
+	uint32_t nr_parts; /* trackers that belong to one */
+	uint32_t nr_waiting;
+	uint32_t nr_drained; /* commands that ended without a completion */
+	uint8_t max_retries;
+	bool no_sgl; /* PRPs for everything */
+	bool gone; /* failed because the device went: what was outstanding completes in error */
+	uint8_t tick; /* an eighth of the timeout each */
+	uint32_t tick_ms; /* 0: commands have no deadline */
+	uint64_t tick_at; /* when the next begins; milliseconds of the coarse clock */
+	uint64_t look_at; /* when the device is looked after next */
+	uint16_t depth;
+	uint16_t sq_entries; /* depth + 1, because a full ring looks empty */
+	uint16_t cq_entries;
 	uint16_t vector; /* 0 for none */
 	int fd;
 	bool cq_made; /* the controller knows the completion queue, the submission queue */
 	bool sq_made;
+	struct nvio_mem_user user;
+	struct nvio_qpair *next;
 };
+
+_Static_assert(offsetof(struct nvio_qpair, sq_rung) == CACHE_LINE, "one line to submit");
 
 struct nvio_qpair_shape {
 	uint16_t depth;
 	uint16_t cq_lag; /* completions that the controller need not be told of at once */
 	uint32_t page_len;
 	uint32_t max_transfer; /* 0: commands bring their PRP lists along */
+	uint32_t timeout_ms; /* of a command; 0: none */
+	uint8_t max_retries;
+	bool interrupts; /* polls are rare: each takes the time */
 };
 
 /*
@@ -84,21 +127,9 @@ void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu);
 /* Has nvio_mem_unregister() ask the queue pair before it takes memory away. */
 void nvio_qpair_watch_memory(struct nvio_qpair *qpair);
 
-/*
- * Queues a command as it is but for its identifier. Returns 0 or -EAGAIN/-EIO.
- */
-int nvio_qpair_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint64_t user_data);
-
 /* Where the rings are for the device. */
 uint64_t nvio_qpair_sq_iova(const struct nvio_qpair *qpair);
 uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair);
-
-/* The device went: every outstanding command comes out of nvio_poll() with an error, then -ENODEV.
- */
-void nvio_qpair_gone(struct nvio_qpair *qpair);
-
-/* Looks whether the device is still there, and calls nvio_qpair_gone() when it is not. */
-void nvio_qpair_check_alive(struct nvio_qpair *qpair);
 
 /* Deletes a queue pair at the controller. Returns 0, or -errno: then the controller may still use
  * its memory. */

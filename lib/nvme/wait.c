@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/mmio.h"
 #include "nvme/ctrl.h"
+#include "nvme/tend.h"
 #include "vfio/device.h"
 
 /* Roughly what falling asleep and waking up costs. */

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#include <nvio/nvme.h>
+#include <nvio/io.h>
 
 _Static_assert(sizeof(struct nvio_sqe) == 64, "figure 86");
 _Static_assert(offsetof(struct nvio_sqe, nsid) == 4, "figure 86");
@@ -32,7 +32,28 @@ _Static_assert(offsetof(struct nvio_cqe, cid) == 12, "figure 90");
 
 #define NVIO_CQE_PHASE 1u
 
-/* Path related, "command aborted by host": we gave it up. */
+/* Status of a completion without its phase tag (4.6.1): types, and codes that are looked for. */
+#define NVIO_STATUS_DNR  (1u << 14)
+#define NVIO_STATUS_CODE 0x7ffu /* type and code */
+
+enum nvio_status_type {
+	NVIO_STATUS_GENERIC = 0,
+	NVIO_STATUS_COMMAND = 1,
+	NVIO_STATUS_MEDIA = 2,
+	NVIO_STATUS_PATH = 3,
+};
+
+/* Codes within their type. */
+enum nvio_status_code {
+	NVIO_STATUS_ABORT_REQUESTED = 0x07,
+	NVIO_STATUS_FUSED_MISSING = 0x0a,
+	NVIO_STATUS_GUARD_CHECK = 0x82,
+	NVIO_STATUS_DEALLOCATED = 0x87,
+};
+
+/* Type and code. */
+#define NVIO_STATUS_FUSED_FAILED 0x009u
+/* "Command aborted by host": we gave it up. */
 #define NVIO_STATUS_HOST_ABORTED 0x371u
 
 /* log2 of the entry sizes, for CC */
@@ -56,7 +77,18 @@ enum nvio_nvm_opcode {
 	NVIO_NVM_FLUSH = 0x00,
 	NVIO_NVM_WRITE = 0x01,
 	NVIO_NVM_READ = 0x02,
+	NVIO_NVM_WRITE_UNCORRECTABLE = 0x04,
+	NVIO_NVM_COMPARE = 0x05,
+	NVIO_NVM_WRITE_ZEROES = 0x08,
+	NVIO_NVM_DATASET_MANAGEMENT = 0x09,
+	NVIO_NVM_VERIFY = 0x0c,
+	NVIO_NVM_COPY = 0x19,
 };
+
+/* Byte 1 of a command: fused operation, and that its data pointer is an SGL. */
+#define NVIO_FUSE_FIRST  1u
+#define NVIO_FUSE_SECOND 2u
+#define NVIO_PSDT_SGL    0x40u
 
 enum nvio_cns {
 	NVIO_CNS_NS = 0x00,
@@ -73,6 +105,18 @@ enum nvio_cns {
 /* dword 12 of Read and Write */
 #define NVIO_RW_FUA           (1u << 30)
 #define NVIO_RW_LIMITED_RETRY (1u << 31)
+#define NVIO_RW_DEALLOCATE    (1u << 25)
+#define NVIO_RW_PRINFO_SHIFT  26
+#define NVIO_RW_DTYPE_SHIFT   20
+
+/* Identify Controller: optional commands (ONCS), fused operations (FUSES). */
+#define NVIO_ONCS_COMPARE             (1u << 0)
+#define NVIO_ONCS_WRITE_UNCORRECTABLE (1u << 1)
+#define NVIO_ONCS_DSM                 (1u << 2)
+#define NVIO_ONCS_WRITE_ZEROES        (1u << 3)
+#define NVIO_ONCS_VERIFY              (1u << 7)
+#define NVIO_ONCS_COPY                (1u << 8)
+#define NVIO_FUSES_COMPARE_WRITE      1u
 
 #define NVIO_IDENTIFY_LEN 4096u
 

@@ -11,7 +11,11 @@ void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag)
 {
 	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
 	struct nvio_qpair_shape shape = {
-		.depth = depth, .cq_lag = cq_lag, .page_len = 4096, .max_transfer = 1u << 20
+		.depth = depth,
+		.cq_lag = cq_lag,
+		.page_len = 4096,
+		.max_transfer = 1u << 20,
+		.max_retries = 2,
 	};
 
 	memset(b, 0, sizeof(*b));
@@ -22,13 +26,15 @@ void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag)
 	b->qpair.sq_doorbell = &b->sq_doorbell;
 	b->qpair.cq_doorbell = &b->cq_doorbell;
 	b->phase = 1;
+	b->qpair.ctrl = &b->ctrl;
+	b->ctrl.iommu = b->iommu;
+	b->ctrl.info.name = "bench";
+	b->ctrl.info.max_transfer = shape.max_transfer;
 	b->ns = (struct nvio_ns){
-		.nr_blocks = 1000,
-		.max_blocks = 256,
-		.nsid = 7,
-		.block_shift = 12,
-		.info = { .block_len = 4096 },
+		.ctrl = &b->ctrl,
+		.info = { .nsid = 7, .block_len = 4096, .nr_blocks = 1000, .max_blocks = 256 },
 	};
+	nvio_ns_prepare(&b->ns);
 	b->buf = nvio_alloc(b->iommu, 2u << 20, 4096);
 }
 

@@ -13,6 +13,7 @@ struct bench {
 	struct fake_iommu fake;
 	struct nvio_iommu *iommu;
 	struct nvio_qpair qpair;
+	struct nvio_ctrl ctrl; /* zero but for what the I/O path reads: nothing of a device */
 	struct nvio_ns ns;
 	uint32_t sq_doorbell;
 	uint32_t cq_doorbell;

@@ -124,12 +124,12 @@ static void namespaces(void)
 	CU_ASSERT_EQUAL(ns.info.capacity, 900000);
 	CU_ASSERT_EQUAL(ns.info.used, 5);
 	CU_ASSERT_EQUAL(ns.info.nguid[15], 0xaa);
-	CU_ASSERT_EQUAL(ns.max_blocks, 32);
-	CU_ASSERT_EQUAL(ns.block_shift, 12);
+	CU_ASSERT_EQUAL(ns.info.max_blocks, 32);
+	CU_ASSERT_EQUAL(ns.block_len, 4096);
 	/* Blocks of a command are counted in 16 bits. */
 	id.lbaf[2].ds = 9;
 	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 1u << 30), 0);
-	CU_ASSERT_EQUAL(ns.max_blocks, 65536);
+	CU_ASSERT_EQUAL(ns.info.max_blocks, 65536);
 	/* Metadata: known, and not transferred. */
 	id.lbaf[2].ms = 8;
 	id.flbas |= 1 << 4;

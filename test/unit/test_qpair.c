@@ -45,7 +45,9 @@ static void builds_commands(void)
 	CU_ASSERT_EQUAL(sqe->opcode, NVIO_NVM_FLUSH);
 	CU_ASSERT_EQUAL(sqe->prp1, 0);
 	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 3);
-	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 4), 2);
+	/* What came with an error is the next poll's. */
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 4), 1);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done + 1, 3), 1);
 	CU_ASSERT_EQUAL(done[0].user_data, 11);
 	CU_ASSERT_EQUAL(done[0].result, 99);
 	CU_ASSERT_EQUAL(done[0].status, 0);
@@ -65,18 +67,17 @@ static void refuses_bad_requests(void)
 
 	setup(&b, 4);
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 0, 0, 1), -EINVAL);
-	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 257, 0, 1), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 1000, 1, 0, 1), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 999, 2, 0, 1), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, UINT64_MAX, 1, 0, 1), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, UINT64_MAX, 2, 0, 1), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf + 2, 0, 1, 0, 1), -EINVAL);
-	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 4, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 512, 1), -EINVAL);
 	/* A namespace of another controller. */
 	b.ns.ctrl = &other;
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_flush(&b.qpair, &b.ns, 1), -EINVAL);
-	b.ns.ctrl = NULL;
+	b.ns.ctrl = &b.ctrl;
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, outside, 0, 1, 0, 1), -EFAULT);
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, NULL, 0, 1, 0, 1), -EFAULT);
 	/* Read-only to the device: it may be written from, not read into. */
@@ -86,9 +87,9 @@ static void refuses_bad_requests(void)
 	/* The second page is not registered. */
 	CU_ASSERT_EQUAL(nvio_write(&b.qpair, &b.ns, outside, 0, 2, 0, 1), -EFAULT);
 	CU_ASSERT_EQUAL(nvio_write(&b.qpair, &b.ns, outside + 4, 0, 1, 0, 1), -EFAULT);
-	b.ns.max_blocks = 0;
 	b.ns.info.metadata_len = 8;
-	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1), -ENOTSUP);
+	nvio_ns_prepare(&b.ns);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 1);
 	CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 1);
 	teardown(&b);
@@ -159,7 +160,7 @@ static void rings_late(void)
 		complete(&b, fetch(&b)->cid, 0, 0);
 		complete(&b, fetch(&b)->cid, 0, 0);
 		wrong += nvio_poll(&b.qpair, done, 4) != 2;
-		unseen = b.qpair.cq_unrung;
+		unseen = (uint16_t)(b.qpair.stats.completed - b.qpair.cq_rung);
 		wrong += unseen > 5;
 		if (b.cq_doorbell != DOORBELL_UNTOUCHED) {
 			rung++;

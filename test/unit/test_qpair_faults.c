@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "nvme/tend.h"
 #include "qpair_bench.h"
 #include "tap.h"
 
@@ -53,12 +54,8 @@ static void knows_what_memory_it_uses(void)
 	struct bench b;
 	struct nvio_completion done[2];
 	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct nvio_ctrl ctrl = { 0 };
 
 	setup(&b, 4);
-	ctrl.iommu = b.iommu;
-	b.qpair.ctrl = &ctrl;
-	b.ns.ctrl = &ctrl;
 	nvio_qpair_watch_memory(&b.qpair);
 	CU_ASSERT_EQUAL(nvio_mem_register(b.iommu, p, 4096, NVIO_DMA_RW), 0);
 	CU_ASSERT_EQUAL(nvio_mem_register(b.iommu, p + 4096, 4096, NVIO_DMA_RW), 0);
@@ -100,16 +97,12 @@ static void *unregister_for_ever(void *arg)
 static void unregister_races_with_io(void)
 {
 	static struct race r;
-	struct nvio_ctrl ctrl = { 0 };
 	struct nvio_completion done[2];
 	pthread_t thread;
 	uint64_t iova;
 	int queued = 0, wrong = 0;
 
 	setup(&r.b, 1);
-	ctrl.iommu = r.b.iommu;
-	r.b.qpair.ctrl = &ctrl;
-	r.b.ns.ctrl = &ctrl;
 	nvio_qpair_watch_memory(&r.b.qpair);
 	r.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CU_ASSERT_EQUAL(nvio_mem_register(r.b.iommu, r.page, 4096, NVIO_DMA_RW), 0);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Queueing commands off the short way, and queueing them again; see command.h.
+ */
+#include <errno.h>
+
+#include "base/error.h"
+#include "nvme/command.h"
+
+int nvio_no_slot(const struct nvio_qpair *qpair)
+{
+	if (!(qpair->attention & NVIO_ATTENTION_FAILED))
+		return -EAGAIN;
+	if (qpair->gone)
+		return nvio_error(ENODEV, "the device of queue pair %u is gone", qpair->qid);
+	return nvio_error(EIO, "queue pair %u failed and takes no more commands", qpair->qid);
+}
+
+void nvio_command_queue(struct nvio_qpair *qpair, struct nvio_tracker *t,
+			const struct nvio_sqe *sqe, uint32_t state, uint64_t user_data)
+{
+	struct nvio_sqe *slot = qpair->sq_next, *saved = nvio_saved(qpair, t);
+
+	*saved = *sqe;
+	saved->cid = nvio_tracker_cid(t);
+	*slot = *saved;
+	qpair->free = t->next;
+	t->user_data = user_data;
+	state |= qpair->sent_word & (TRACKER_TICK_MASK << TRACKER_TICK_SHIFT);
+	nvio_track_state(t, state | NVIO_TRACKER_SAVED);
+	nvio_sq_advance(qpair, slot);
+}
+
+int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint32_t flags,
+		      uint64_t user_data)
+{
+	struct nvio_tracker *t = qpair->free;
+
+	if (!t)
+		return nvio_no_slot(qpair);
+	nvio_track_memory(t, 0, 0);
+	nvio_command_queue(qpair, t, sqe, NVIO_TRACKER_WHOLE | flags, user_data);
+	return 0;
+}
+
+/* A command of the short way: data in the heap, PRPs as they were. */
+static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvio_sqe *slot)
+{
+	struct nvio_prps prps = nvio_tracker_prps(qpair, t);
+
+	nvio_prps_first(&prps, t->addr - qpair->heap.addr + qpair->heap.iova, t->len);
+	*slot = (struct nvio_sqe){
+		.opcode = (uint8_t)t->word0,
+		.cid = nvio_tracker_cid(t),
+		.nsid = (uint32_t)(t->word0 >> 32),
+		.cdw10 = (uint32_t)t->slba,
+		.cdw11 = (uint32_t)(t->slba >> 32),
+		.cdw12 = t->cdw12,
+	};
+	nvio_prps_end(&prps, slot);
+}
+
+void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t)
+{
+	struct nvio_sqe *slot = qpair->sq_next;
+	uint32_t state = t->state & ~(TRACKER_TICK_MASK << TRACKER_TICK_SHIFT | TRACKER_KIND_MASK);
+
+	if (t->state & NVIO_TRACKER_SAVED)
+		*slot = *nvio_saved(qpair, t);
+	else
+		rebuild(qpair, t, slot);
+	state += 1u << TRACKER_RETRIES_SHIFT;
+	state |= qpair->sent_word & (TRACKER_TICK_MASK << TRACKER_TICK_SHIFT);
+	state |= t->state & NVIO_TRACKER_IS_PART ? NVIO_TRACKER_PART : NVIO_TRACKER_WHOLE;
+	nvio_track_state(t, state);
+	nvio_sq_advance(qpair, slot);
+	nvio_count(&qpair->stats.retries, 1);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From a command that was built to one that is queued: what io.c does on its short way and the
+ * files behind it on theirs.
+ */
+#ifndef NVIO_LIB_NVME_COMMAND_H
+#define NVIO_LIB_NVME_COMMAND_H
+
+#include "base/bits.h"
+#include "nvme/ctrl.h"
+#include "nvme/prp.h"
+
+/*
+ * Counters have one writer; other threads may read them at any time. A plain addition is one
+ * instruction, and one store of the whole; only the sanitizer of threads wants to be told.
+ */
+static inline void nvio_count(uint64_t *counter, uint64_t n)
+{
+#ifdef __SANITIZE_THREAD__
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+#else
+	*counter += n;
+#endif
+}
+
+/* The slot that was just filled counts as queued. */
+static inline void nvio_sq_advance(struct nvio_qpair *qpair, struct nvio_sqe *filled)
+{
+	struct nvio_sqe *next = filled + 1;
+
+	qpair->sq_next = unlikely(next == qpair->sq_end) ? qpair->sq : next;
+}
+
+/* Says what memory a command uses; other threads ask when memory is unregistered. */
+static inline void nvio_track_memory(struct nvio_tracker *t, uintptr_t addr, uint64_t len)
+{
+	__atomic_store_n(&t->addr, addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->len, len, __ATOMIC_RELAXED);
+}
+
+/* Behind the above, for those threads. */
+static inline void nvio_track_state(struct nvio_tracker *t, uint32_t state)
+{
+	__atomic_store_n(&t->state, state, __ATOMIC_RELEASE);
+}
+
+/* Commands in slots that the controller was not told of. */
+static inline uint32_t nvio_sq_pending(const struct nvio_qpair *qpair)
+{
+	ptrdiff_t n = qpair->sq_next - (likely(qpair->sq_rung) ? qpair->sq_rung : qpair->sq_told);
+
+	return (uint32_t)(n < 0 ? n + qpair->sq_entries : n);
+}
+
+/* Makes the next submit or poll look at qpair->attention: both compare sq_next with sq_rung. */
+static inline void nvio_attend(struct nvio_qpair *qpair, uint32_t what)
+{
+	if (!qpair->attention)
+		qpair->sq_told = qpair->sq_rung;
+	qpair->attention |= what;
+	qpair->sq_rung = NULL;
+}
+
+static inline void nvio_attended(struct nvio_qpair *qpair, uint32_t what)
+{
+	qpair->attention &= ~what;
+	if (!qpair->attention)
+		qpair->sq_rung = qpair->sq_told;
+}
+
+/* The part of the table of saved commands, and of the PRP lists, that is a tracker's. */
+static inline struct nvio_sqe *nvio_saved(const struct nvio_qpair *qpair,
+					  const struct nvio_tracker *t)
+{
+	return &qpair->saved[nvio_tracker_cid(t)];
+}
+
+static inline struct nvio_prps nvio_tracker_prps(const struct nvio_qpair *qpair,
+						 const struct nvio_tracker *t)
+{
+	size_t offset = (size_t)nvio_tracker_cid(t) * qpair->list_len;
+
+	return nvio_prps_begin((uint64_t *)((char *)qpair->lists + offset),
+			       qpair->lists_iova + offset, (uint32_t)qpair->page_mask + 1);
+}
+
+/* PRP entry 2 of data at consecutive IOVAs on more than one page, with its list made. */
+static inline uint64_t nvio_prp2(const struct nvio_qpair *qpair, const struct nvio_tracker *t,
+				 uint64_t iova, uint64_t len)
+{
+	const uint64_t mask = qpair->page_mask, second = (iova | mask) + 1;
+	size_t nr = (iova + len - second + mask) >> __builtin_ctzll(mask + 1);
+	size_t offset = (size_t)nvio_tracker_cid(t) * qpair->list_len;
+
+	if (nr == 1)
+		return second;
+	return nvio_prp_list((uint64_t *)((char *)qpair->lists + offset),
+			     qpair->lists_iova + offset, second, nr, (uint32_t)mask + 1);
+}
+
+/* Why no command can be queued: -EAGAIN when the queue pair is full, or -EIO, -ENODEV. */
+int nvio_no_slot(const struct nvio_qpair *qpair);
+
+/*
+ * Queues a command as it is but for its identifier, and saves it. @state: kind and flags; the time
+ * is added. @t is the first free tracker.
+ */
+void nvio_command_queue(struct nvio_qpair *qpair, struct nvio_tracker *t,
+			const struct nvio_sqe *sqe, uint32_t state, uint64_t user_data);
+
+/* The same for a command without data: 0 or -errno. */
+int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint32_t flags,
+		      uint64_t user_data);
+
+/* Queues a command again that was completed. */
+void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t);
+
+/* A tracker's command has ended. */
+static inline void nvio_tracker_free(struct nvio_qpair *qpair, struct nvio_tracker *t)
+{
+	nvio_track_state(t, NVIO_TRACKER_FREE);
+	if (qpair->attention & NVIO_ATTENTION_FAILED)
+		return;
+	t->next = qpair->free;
+	qpair->free = t;
+}
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Completions off the short way; see finish.h. Here is decided what is sent again.
+ */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/mmio.h"
+#include "nvme/command.h"
+#include "nvme/finish.h"
+#include "nvme/parent.h"
+#include "nvme/tend.h"
+
+#define STATUS_CODE(status) ((status)&0xffu)
+#define STATUS_TYPE(status) ((status) >> 8 & 7u)
+#define STATUS_DELAY(status) \
+	((status) >> 11 & 3u) /* which Command Retry Delay; 0: at once (4.6.1) */
+
+/*
+ * Whether the same command may fare better. What a person asked for (an abort) and what the data is
+ * (a failed compare, a wrong guard) stays as it is, whatever the controller says of retrying.
+ */
+static bool may_pass(uint16_t status)
+{
+	uint32_t code = STATUS_CODE(status);
+
+	if (status & NVIO_STATUS_DNR)
+		return false;
+	switch (STATUS_TYPE(status)) {
+	case NVIO_STATUS_GENERIC:
+		return code < NVIO_STATUS_ABORT_REQUESTED || code > NVIO_STATUS_FUSED_MISSING;
+	case NVIO_STATUS_MEDIA:
+		return code < NVIO_STATUS_GUARD_CHECK || code > NVIO_STATUS_DEALLOCATED;
+	case NVIO_STATUS_PATH:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool send_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_t status)
+{
+	uint32_t delay = STATUS_DELAY(status), delay_ms;
+
+	if (t->state & NVIO_TRACKER_ONCE || !may_pass(status) ||
+	    FIELD_GET(TRACKER_RETRIES, t->state) >= qpair->max_retries)
+		return false;
+	delay_ms = qpair->ctrl ? qpair->ctrl->retry_delay_ms[delay] : 0;
+	if (!delay_ms) {
+		nvio_command_again(qpair, t);
+		return true;
+	}
+	/* The clock is coarse: a tick may have passed since it was read. */
+	t->retry_at = (uint32_t)nvio_coarse_ms() + delay_ms + 1;
+	nvio_track_state(t, (t->state & ~TRACKER_KIND_MASK) | NVIO_TRACKER_WAITING);
+	t->next = qpair->first_waiting;
+	qpair->first_waiting = t;
+	qpair->nr_waiting++;
+	nvio_attend(qpair, NVIO_ATTENTION_WAITING);
+	return true;
+}
+
+int nvio_finish_with(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_t status,
+		     uint32_t result, struct nvio_completion *out)
+{
+	if (t->state & NVIO_TRACKER_IS_PART)
+		return nvio_part_done(qpair, t, status, result, out);
+	*out = (struct nvio_completion){
+		.user_data = t->user_data,
+		.result = result,
+		.status = status,
+	};
+	if (status)
+		nvio_count(&qpair->stats.errors, 1);
+	nvio_tracker_free(qpair, t);
+	return 1;
+}
+
+/* The controller named a command that is not outstanding: nothing that it says can be believed. */
+static int lie(struct nvio_qpair *qpair, uint16_t cid, uint16_t sq_id)
+{
+	nvio_qpair_fail(qpair);
+	if (sq_id != qpair->qid)
+		nvio_log(NVIO_LOG_ERROR,
+			 "queue pair %u failed: its controller completed command %u of submission "
+			 "queue %u here",
+			 qpair->qid, cid, sq_id);
+	else
+		nvio_log(NVIO_LOG_ERROR,
+			 "queue pair %u failed: its controller completed command %u, which is not "
+			 "outstanding",
+			 qpair->qid, cid);
+	return -EIO;
+}
+
+int nvio_finish(struct nvio_qpair *qpair, const struct nvio_cqe *cqe, uint32_t id,
+		struct nvio_completion *out)
+{
+	uint16_t cid = (uint16_t)id, status = (uint16_t)(id >> 17);
+	uint16_t sq_id = nvio_dma_load16(&cqe->sq_id);
+	struct nvio_tracker *t = &qpair->trackers[cid];
+
+	if (cid >= qpair->nr_trackers || sq_id != qpair->qid ||
+	    (nvio_tracker_kind(t) != NVIO_TRACKER_WHOLE &&
+	     nvio_tracker_kind(t) != NVIO_TRACKER_PART))
+		return lie(qpair, cid, sq_id);
+	if (status && send_again(qpair, t, status))
+		return 0;
+	return nvio_finish_with(qpair, t, status, cqe->result, out);
+}

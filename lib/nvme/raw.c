@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Commands that are not of blocks in a row: lists of ranges, and those that only the caller knows.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "nvme/command.h"
+#include "nvme/request.h"
+
+#define RANGES_MAX 256u
+#define DSM_ENTRY  16u /* bytes (NVM:figure 40) */
+
+/* A command whose list of ranges lies in the list memory of its tracker. */
+static int queue_list(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvio_sqe *sqe,
+		      uint32_t flags, uint64_t user_data)
+{
+	sqe->prp1 = nvio_tracker_prps(qpair, t).list_iova;
+	return nvio_command_post(qpair, sqe, flags, user_data);
+}
+
+unsigned int nvio_dsm_max_ranges(const struct nvio_qpair *qpair)
+{
+	return (unsigned int)min_u64(qpair->list_len / DSM_ENTRY, RANGES_MAX);
+}
+
+static int check_ranges(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
+			const struct nvio_range *ranges, unsigned int nr, unsigned int max)
+{
+	if (ns->ctrl != qpair->ctrl)
+		return nvio_error(EINVAL,
+				  "namespace %u is of another controller than queue pair %u",
+				  ns->nsid, qpair->qid);
+	if (!nr || nr > max)
+		return nvio_error(EINVAL, "%u ranges: a command takes 1 to %u", nr, max);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!ranges[i].nr_blocks || ranges[i].slba > ns->last_block ||
+		    ranges[i].nr_blocks - 1 > ns->last_block - ranges[i].slba)
+			return nvio_error(EINVAL,
+					  "range %u, blocks %llu + %u, is empty or beyond "
+					  "namespace %u",
+					  i, (unsigned long long)ranges[i].slba,
+					  ranges[i].nr_blocks, ns->nsid);
+	}
+	return 0;
+}
+
+int nvio_dsm(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_range *ranges,
+	     unsigned int nr_ranges, unsigned int attributes, uint64_t user_data)
+{
+	struct nvio_tracker *t = qpair->free;
+	struct nvio_sqe sqe = { .opcode = NVIO_NVM_DATASET_MANAGEMENT,
+				.nsid = ns->nsid,
+				.cdw10 = nr_ranges - 1,
+				.cdw11 = attributes };
+	uint64_t *entry;
+	int err;
+
+	if (!t)
+		return nvio_no_slot(qpair);
+	if (!(qpair->ctrl->oncs & NVIO_ONCS_DSM))
+		return nvio_error(ENOTSUP, "%s has no dataset management", qpair->ctrl->info.name);
+	err = check_ranges(qpair, ns, ranges, nr_ranges, nvio_dsm_max_ranges(qpair));
+	if (err)
+		return err;
+	entry = nvio_tracker_prps(qpair, t).entries;
+	for (unsigned int i = 0; i < nr_ranges; i++) {
+		*entry++ = (uint64_t)ranges[i].nr_blocks << 32 | ranges[i].attributes;
+		*entry++ = ranges[i].slba;
+	}
+	return queue_list(qpair, t, &sqe, 0, user_data);
+}
+
+int nvio_passthrough(struct nvio_qpair *qpair, const struct nvio_sqe *cmd, const struct iovec *iov,
+		     uint32_t nr_iov, void *metadata, size_t metadata_len, unsigned int flags,
+		     uint64_t user_data)
+{
+	struct nvio_request request = {
+		.sqe = *cmd,
+		.user_data = user_data,
+		.state = flags & NVIO_IO_REPEATABLE ? 0 : NVIO_TRACKER_ONCE,
+		.data = { iov, nr_iov, 0, 0 },
+		.metadata = (uintptr_t)metadata,
+		.metadata_len = (uint32_t)metadata_len,
+	};
+
+	if (flags & ~(unsigned int)NVIO_IO_REPEATABLE)
+		return nvio_error(EINVAL, "0x%x are no flags of a passthrough", flags);
+	if (metadata_len > UINT32_MAX ||
+	    (nr_iov && nvio_data_len(&request.data) > NVIO_TRANSFER_MAX))
+		return nvio_error(EINVAL, "more than %u bytes in one command", NVIO_TRANSFER_MAX);
+	if (cmd->opcode & NVIO_OPCODE_TO_DEVICE)
+		request.data.rights |= NVIO_DMA_READ;
+	if (cmd->opcode & NVIO_OPCODE_FROM_DEVICE)
+		request.data.rights |= NVIO_DMA_WRITE;
+	if (!request.data.rights && (nr_iov || metadata))
+		return nvio_error(EINVAL, "opcode 0x%02x transfers no data", cmd->opcode);
+	return nvio_request_queue(qpair, &request);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests and the commands that they take; see request.h.
+ */
+#include <errno.h>
+
+#include "base/error.h"
+#include "base/mmio.h"
+#include "nvme/command.h"
+#include "nvme/parent.h"
+#include "nvme/request.h"
+#include "nvme/sgl.h"
+
+/* Bits that storage tag and reference tag share, by the guard (NVM:5.2.1). */
+static unsigned int tag_bits(const struct nvio_ns_info *info)
+{
+	return info->guard_bits == 64 ? 48 : info->guard_bits == 32 ? 80 : 32;
+}
+
+/* They lie in dword 14, and in dwords 2 and 3 above it where they are longer (NVM:3.2.4). */
+static void put_tags(struct nvio_sqe *sqe, const struct nvio_request *request)
+{
+	const struct nvio_ns_info *info = &request->ns->info;
+	unsigned int ref_bits = tag_bits(info) - info->storage_tag_bits;
+	unsigned __int128 one = 1, tags = request->ref_tag & ((one << ref_bits) - 1);
+
+	tags |= (unsigned __int128)request->storage_tag << ref_bits;
+	sqe->cdw14 = (uint32_t)tags;
+	sqe->cdw2 = (uint32_t)(tags >> 32);
+	sqe->cdw3 = (uint32_t)(tags >> 64) & 0xffff;
+}
+
+void nvio_request_skip(struct nvio_request *request, uint64_t nr)
+{
+	request->slba += nr;
+	request->nr_blocks -= nr;
+	if (request->data.nr_iov)
+		nvio_data_skip(&request->data, nr * request->block_len);
+	if (request->metadata)
+		request->metadata += nr * request->metadata_len;
+	if (request->ref_tag_counts)
+		request->ref_tag += nr;
+}
+
+void nvio_request_track(const struct nvio_request *request, struct nvio_tracker *t, uint64_t nr)
+{
+	struct nvio_span span = { 0, 0 };
+
+	if (request->data.nr_iov)
+		span = nvio_data_span(&request->data,
+				      nr ? nr * request->block_len : nvio_data_len(&request->data));
+	nvio_track_memory(t, span.addr, span.len);
+	nvio_track_state(t, NVIO_TRACKER_WHOLE);
+}
+
+/* Blocks up to the controller's limit and the namespace's boundary. */
+static uint64_t room(const struct nvio_request *request)
+{
+	uint64_t nr = min_u64(request->nr_blocks, request->max_blocks);
+
+	if (request->boundary)
+		nr = min_u64(nr, request->boundary - request->slba % request->boundary);
+	return nr;
+}
+
+static int bad_buffer(const struct nvio_request *request)
+{
+	const struct iovec *iov = request->data.iov;
+
+	return nvio_error(
+		EFAULT,
+		"buffer %p + %zu is not DMA memory with the rights for this command: take it from "
+		"nvio_alloc() or use nvio_mem_register()",
+		iov->iov_base, iov->iov_len);
+}
+
+static int cannot_express(const struct nvio_request *request)
+{
+	const struct iovec *iov = request->data.iov;
+
+	return nvio_error(EINVAL,
+			  "buffer %p + %zu: data must begin at a multiple of 4, and its pieces and "
+			  "registrations must meet where the controller's pages do",
+			  (void *)((char *)iov->iov_base + request->data.offset),
+			  iov->iov_len - request->data.offset);
+}
+
+/* Describes data of up to @len bytes in a command. Returns how many it took, or -errno. */
+static int64_t describe_data(const struct nvio_qpair *qpair, const struct nvio_request *request,
+			     const struct nvio_tracker *t, size_t len, struct nvio_sqe *sqe)
+{
+	struct nvio_prps prps = nvio_tracker_prps(qpair, t);
+	int64_t got;
+
+	if (nvio_sgl_wanted(qpair, request)) {
+		got = nvio_sgl_build(qpair, request, t, len, sqe);
+		if (got)
+			return got;
+	}
+	got = nvio_data_prps(qpair, request->data, len, &prps);
+	if (got == -EFAULT)
+		return bad_buffer(request);
+	if (prps.first & 3)
+		got = 0;
+	nvio_prps_end(&prps, sqe);
+	if ((size_t)got < len && nvio_sgl_possible(qpair, request))
+		return nvio_sgl_build(qpair, request, t, len, sqe);
+	return got;
+}
+
+static int describe_metadata(const struct nvio_qpair *qpair, const struct nvio_request *request,
+			     uint64_t nr, struct nvio_sqe *sqe)
+{
+	struct iovec iov = { (void *)request->metadata, nr * request->metadata_len };
+	struct nvio_data data = { &iov, 1, request->data.rights, 0 };
+
+	if (nvio_data_run(qpair, &data, iov.iov_len, &sqe->mptr) < iov.iov_len)
+		return nvio_error(EFAULT,
+				  "metadata %p + %zu is not DMA memory with the rights for this "
+				  "command and consecutive IOVAs",
+				  iov.iov_base, iov.iov_len);
+	return 0;
+}
+
+int64_t nvio_request_build(const struct nvio_qpair *qpair, const struct nvio_request *request,
+			   const struct nvio_tracker *t, struct nvio_sqe *sqe)
+{
+	const bool counts = request->nr_blocks;
+	uint64_t nr = counts ? room(request) : 1;
+	int64_t got;
+	int err;
+
+	*sqe = request->sqe;
+	if (request->data.nr_iov) {
+		size_t len = counts ? nr * request->block_len : nvio_data_len(&request->data);
+
+		got = describe_data(qpair, request, t, len, sqe);
+		if (got < 0)
+			return got;
+		if ((size_t)got < len) {
+			/* Whole blocks only; the rest goes into the next command. */
+			nr = counts ? (uint64_t)got / request->block_len : 0;
+			if (!nr)
+				return cannot_express(request);
+			describe_data(qpair, request, t, nr * request->block_len, sqe);
+		}
+	}
+	if (request->metadata) {
+		err = describe_metadata(qpair, request, nr, sqe);
+		if (err)
+			return err;
+	}
+	if (counts) {
+		sqe->cdw10 = (uint32_t)request->slba;
+		sqe->cdw11 = (uint32_t)(request->slba >> 32);
+		sqe->cdw12 |= (uint32_t)(nr - 1);
+		if (request->ns->info.protection)
+			put_tags(sqe, request);
+	}
+	return (int64_t)nr;
+}
+
+int nvio_request_queue(struct nvio_qpair *qpair, struct nvio_request *request)
+{
+	struct nvio_tracker *t = qpair->free;
+	struct nvio_sqe sqe;
+	int64_t nr;
+
+	if (!t)
+		return nvio_no_slot(qpair);
+	/*
+	 * Said to be in use before it is looked up: whoever unregisters it clears it first and
+	 * looks for users then, so that one of the two sees the other.
+	 */
+	nvio_request_track(request, t, request->nr_blocks);
+	nvio_smp_mb();
+	nr = nvio_request_build(qpair, request, t, &sqe);
+	if (nr > 0 && (uint64_t)nr >= request->nr_blocks) {
+		nvio_command_queue(qpair, t, &sqe, NVIO_TRACKER_WHOLE | request->state,
+				   request->user_data);
+		return 0;
+	}
+	nvio_track_state(t, NVIO_TRACKER_FREE);
+	return nr < 0 ? (int)nr : nvio_parent_queue(qpair, request);
+}

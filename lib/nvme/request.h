@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A request as the caller means it, and the commands that it takes.
+ *
+ * It is taken from the front: each command carries as many blocks as the controller, the
+ * namespace's boundary and the memory under the data allow.
+ */
+#ifndef NVIO_LIB_NVME_REQUEST_H
+#define NVIO_LIB_NVME_REQUEST_H
+
+#include "nvme/ctrl.h"
+#include "nvme/data.h"
+
+struct nvio_request {
+	const struct nvio_ns *ns;
+	struct nvio_sqe sqe; /* the command but for what differs from part to part */
+	uint64_t user_data;
+	uint32_t state; /* flags for the trackers */
+
+	/* What is left. */
+	uint64_t slba;
+	uint64_t nr_blocks; /* 0 where blocks are not counted */
+	struct nvio_data data; /* nr_iov 0: none */
+	uintptr_t metadata; /* separate; 0: none */
+	uint64_t ref_tag;
+	uint64_t storage_tag;
+
+	uint64_t max_blocks; /* of one command */
+	uint32_t boundary; /* blocks that a command does not cross a multiple of; 0: none */
+	uint32_t block_len; /* bytes that a block has at the data's place */
+	uint32_t metadata_len; /* and at the metadata's */
+	bool ref_tag_counts; /* up, a block at a time */
+	struct iovec single; /* what data is of when it is one piece */
+};
+
+/* nvio_read() and nvio_write() off the short way. */
+int nvio_read_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
+		   uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+int nvio_write_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
+		    uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+
+/* Queues a request, with as many commands as it takes. Returns 0 or -errno. */
+int nvio_request_queue(struct nvio_qpair *qpair, struct nvio_request *request);
+
+/*
+ * Builds the next command of a request at @sqe, with the list memory of @t.
+ * Returns how many blocks it carries, 1 for one that counts none; -EFAULT, -EINVAL.
+ */
+int64_t nvio_request_build(const struct nvio_qpair *qpair, const struct nvio_request *request,
+			   const struct nvio_tracker *t, struct nvio_sqe *sqe);
+
+/* Takes @nr blocks off the front. */
+void nvio_request_skip(struct nvio_request *request, uint64_t nr);
+
+/* Says what memory a part of @nr blocks uses, in @t. Before any of it is looked up. */
+void nvio_request_track(const struct nvio_request *request, struct nvio_tracker *t, uint64_t nr);
+
+#endif

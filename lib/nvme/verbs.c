@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The commands that name blocks: what a caller asks for, checked and turned into a request.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "nvme/command.h"
+#include "nvme/parent.h"
+#include "nvme/sgl.h"
+
+#define IO_FLAGS       0xffu
+#define BLOCKS_MAX     65536u
+#define PI_TYPE_CUSTOM 3
+
+/* What is known of an opcode. */
+struct verb {
+	uint8_t opcode;
+	uint8_t rights; /* that its data needs; 0: it has none */
+	bool is_limited; /* by the largest transfer, data or not */
+	uint16_t oncs; /* the bit that says it is there; 0: it always is */
+	const char *name;
+};
+
+static const struct verb verbs[] = {
+	{ NVIO_OP_READ, NVIO_DMA_WRITE, true, 0, "read" },
+	{ NVIO_OP_WRITE, NVIO_DMA_READ, true, 0, "write" },
+	{ NVIO_OP_COMPARE, NVIO_DMA_READ, true, NVIO_ONCS_COMPARE, "compare" },
+	{ NVIO_OP_WRITE_UNCORRECTABLE, 0, false, NVIO_ONCS_WRITE_UNCORRECTABLE,
+	  "write uncorrectable" },
+	{ NVIO_OP_WRITE_ZEROES, 0, false, NVIO_ONCS_WRITE_ZEROES, "write zeroes" },
+	{ NVIO_OP_VERIFY, 0, true, NVIO_ONCS_VERIFY, "verify" },
+};
+
+static const struct verb *find_verb(uint8_t opcode)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (verbs[i].opcode == opcode)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+static int check_blocks(const struct nvio_qpair *qpair, const struct nvio_ns *ns, uint64_t slba,
+			uint32_t nr_blocks)
+{
+	if (ns->ctrl != qpair->ctrl)
+		return nvio_error(EINVAL,
+				  "namespace %u is of another controller than queue pair %u",
+				  ns->nsid, qpair->qid);
+	if (!nr_blocks)
+		return nvio_error(EINVAL, "a request for no blocks of namespace %u", ns->nsid);
+	if (slba > ns->last_block || nr_blocks - 1 > ns->last_block - slba)
+		return nvio_error(EINVAL,
+				  "blocks %llu + %u lie beyond namespace %u with its %llu blocks",
+				  (unsigned long long)slba, nr_blocks, ns->nsid,
+				  (unsigned long long)ns->last_block + 1);
+	return 0;
+}
+
+/* FUA and Limited Retry; DEAC; PRINFO: each group as its bits lie in dword 12. */
+static uint32_t cdw12_flags(unsigned int flags)
+{
+	return (flags & 3u) << 30 | (flags & NVIO_IO_DEALLOCATE ? NVIO_RW_DEALLOCATE : 0) |
+	       (flags >> 3 & 0xfu) << NVIO_RW_PRINFO_SHIFT;
+}
+
+/* Whether blocks of a namespace go without their metadata: the controller makes and strips it. */
+static bool is_stripped(const struct nvio_ns *ns, unsigned int flags)
+{
+	return (flags & NVIO_IO_PRACT) && ns->info.pi_alone;
+}
+
+static int check_data(const struct nvio_qpair *qpair, const struct nvio_request *request,
+		      const struct verb *verb)
+{
+	size_t len = nvio_data_len(&request->data), want = request->nr_blocks * request->block_len;
+
+	if (len != (verb->rights ? want : 0))
+		return nvio_error(EINVAL,
+				  "%zu bytes of data with a %s of %llu blocks: it takes %zu", len,
+				  verb->name, (unsigned long long)request->nr_blocks,
+				  verb->rights ? want : 0);
+	for (uint32_t i = 0; i < request->data.nr_iov; i++) {
+		if (request->data.iov[i].iov_base || !request->data.iov[i].iov_len)
+			continue;
+		if (verb->opcode != NVIO_OP_READ || !nvio_sgl_possible(qpair, request) ||
+		    !(qpair->ctrl->sgls & NVIO_SGLS_BIT_BUCKET))
+			return nvio_error(ENOTSUP,
+					  "queue pair %u cannot throw data away: its controller "
+					  "has no SGL bit buckets, or this is no read",
+					  qpair->qid);
+	}
+	return 0;
+}
+
+/* Metadata of its own, where the format has it and it is transferred. */
+static int take_metadata(struct nvio_request *request, const struct nvio_io *io,
+			 const struct verb *verb)
+{
+	const struct nvio_ns_info *info = &request->ns->info;
+	size_t want = 0;
+
+	if (verb->rights && info->metadata_len && !info->metadata_extended &&
+	    !is_stripped(request->ns, io->flags))
+		want = (size_t)request->nr_blocks * info->metadata_len;
+	if ((io->metadata ? io->metadata_len : 0) != want)
+		return nvio_error(EINVAL,
+				  "%zu bytes of metadata with a %s of %u blocks of namespace %u: "
+				  "it takes %zu",
+				  io->metadata ? io->metadata_len : 0, verb->name, io->nr_blocks,
+				  info->nsid, want);
+	if ((uintptr_t)io->metadata & 3)
+		return nvio_error(EINVAL, "metadata %p does not begin at a multiple of 4",
+				  io->metadata);
+	request->metadata = (uintptr_t)io->metadata;
+	request->metadata_len = info->metadata_len;
+	return 0;
+}
+
+/* Blocks of one command: of those without data, only the count of 16 bits is the limit. */
+static uint32_t max_blocks(const struct nvio_ns *ns, const struct verb *verb)
+{
+	return verb->is_limited ? ns->info.max_blocks : BLOCKS_MAX;
+}
+
+/* Turns what the caller wants into a request. Returns 0 or -errno. */
+static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
+		   const struct nvio_io *io, uint64_t user_data, struct nvio_request *request)
+{
+	const struct verb *verb = find_verb(io->opcode);
+	const struct nvio_ns_info *info = &ns->info;
+	int err = check_blocks(qpair, ns, io->slba, io->nr_blocks);
+
+	if (err)
+		return err;
+	if (!verb || (io->flags & ~IO_FLAGS))
+		return nvio_error(EINVAL,
+				  "opcode 0x%02x with flags 0x%x is no request for blocks of a "
+				  "namespace",
+				  io->opcode, io->flags);
+	if (verb->oncs && qpair->ctrl && !(qpair->ctrl->oncs & verb->oncs))
+		return nvio_error(ENOTSUP, "%s has no command to %s (ONCS 0x%x)",
+				  qpair->ctrl->info.name, verb->name, qpair->ctrl->oncs);
+	*request = (struct nvio_request){
+		.ns = ns,
+		.sqe = { .opcode = io->opcode,
+			 .nsid = ns->nsid,
+			 .cdw12 = cdw12_flags(io->flags) | (uint32_t)io->directive
+								   << NVIO_RW_DTYPE_SHIFT,
+			 .cdw13 = (uint32_t)io->directive_specific << 16,
+			 .cdw15 = (uint32_t)io->app_mask << 16 | io->app_tag },
+		.user_data = user_data,
+		.state = io->flags & NVIO_IO_ONCE ? NVIO_TRACKER_ONCE : 0,
+		.slba = io->slba,
+		.nr_blocks = io->nr_blocks,
+		.data = { io->iov, io->nr_iov, verb->rights, 0 },
+		.ref_tag = io->ref_tag,
+		.storage_tag = io->storage_tag,
+		.max_blocks = max_blocks(ns, verb),
+		.boundary = ns->boundary,
+		.block_len = info->block_len,
+		.ref_tag_counts = info->protection && info->protection != PI_TYPE_CUSTOM,
+	};
+	if (info->metadata_extended && !is_stripped(ns, io->flags))
+		request->block_len += info->metadata_len;
+	err = check_data(qpair, request, verb);
+	if (!err)
+		err = take_metadata(request, io, verb);
+	return err;
+}
+
+static int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t opcode,
+			 uintptr_t addr, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
+			 uint64_t user_data)
+{
+	struct nvio_request request;
+	struct iovec iov = { (void *)addr, (size_t)nr_blocks * ns->block_len };
+	struct nvio_io io = {
+		.opcode = opcode,
+		.flags = flags,
+		.slba = slba,
+		.nr_blocks = nr_blocks,
+		.nr_iov = 1,
+		.iov = &iov,
+	};
+	int err;
+
+	if (!qpair->free)
+		return nvio_no_slot(qpair);
+	/* The heap may have grown: the next request finds its way short again. */
+	qpair->heap = nvio_memory_window(qpair->memory);
+	if (ns->info.metadata_extended && !is_stripped(ns, flags))
+		iov.iov_len += (size_t)nr_blocks * ns->info.metadata_len;
+	/* Nothing at all is not memory to be thrown away. */
+	if (!addr)
+		return nvio_error(EFAULT, "a buffer of NULL");
+	err = prepare(qpair, ns, &io, user_data, &request);
+	if (err)
+		return err;
+	request.single = iov;
+	request.data.iov = &request.single;
+	return nvio_request_queue(qpair, &request);
+}
+
+int nvio_read_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
+		   uint32_t nr_blocks, unsigned int flags, uint64_t user_data)
+{
+	return read_or_write(qpair, ns, NVIO_OP_READ, addr, slba, nr_blocks, flags, user_data);
+}
+
+int nvio_write_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
+		    uint32_t nr_blocks, unsigned int flags, uint64_t user_data)
+{
+	return read_or_write(qpair, ns, NVIO_OP_WRITE, addr, slba, nr_blocks, flags, user_data);
+}
+
+/* Takes a structure that an older or newer caller has made. */
+static int take_io(struct nvio_io *io, const struct nvio_io *given)
+{
+	return nvio_take_opts(io, sizeof(*io), given, "nvio_io");
+}
+
+int nvio_io(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_io *given,
+	    uint64_t user_data)
+{
+	struct nvio_request request;
+	struct nvio_io io = { 0 };
+	int err;
+
+	if (!qpair->free)
+		return nvio_no_slot(qpair);
+	err = take_io(&io, given);
+	if (err)
+		return err;
+	if (io.opcode == NVIO_OP_FLUSH)
+		return nvio_flush(qpair, ns, user_data);
+	err = prepare(qpair, ns, &io, user_data, &request);
+	return err ? err : nvio_request_queue(qpair, &request);
+}
+
+static int vectored(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t opcode,
+		    const struct iovec *iov, uint32_t nr_iov, uint64_t slba, uint32_t nr_blocks,
+		    unsigned int flags, uint64_t user_data)
+{
+	const struct nvio_io io = {
+		.size = sizeof(io),
+		.opcode = opcode,
+		.flags = flags,
+		.slba = slba,
+		.nr_blocks = nr_blocks,
+		.nr_iov = nr_iov,
+		.iov = iov,
+	};
+
+	return nvio_io(qpair, ns, &io, user_data);
+}
+
+int nvio_readv(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct iovec *iov,
+	       uint32_t nr_iov, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
+	       uint64_t user_data)
+{
+	return vectored(qpair, ns, NVIO_OP_READ, iov, nr_iov, slba, nr_blocks, flags, user_data);
+}
+
+int nvio_writev(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct iovec *iov,
+		uint32_t nr_iov, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
+		uint64_t user_data)
+{
+	return vectored(qpair, ns, NVIO_OP_WRITE, iov, nr_iov, slba, nr_blocks, flags, user_data);
+}
+
+int nvio_flush(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t user_data)
+{
+	const struct nvio_sqe sqe = { .opcode = NVIO_OP_FLUSH, .nsid = ns->nsid };
+	int err = check_blocks(qpair, ns, 0, 1);
+
+	return err ? err : nvio_command_post(qpair, &sqe, 0, user_data);
+}
+
+int nvio_compare_and_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const void *expected,
+			   const void *data, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
+			   uint64_t user_data)
+{
+	const size_t len = (size_t)nr_blocks * ns->block_len;
+	const struct iovec iov[] = { { (void *)expected, len }, { (void *)data, len } };
+	static const uint8_t opcodes[] = { NVIO_OP_COMPARE, NVIO_OP_WRITE };
+	struct nvio_request requests[2];
+
+	if (!qpair->free)
+		return nvio_no_slot(qpair);
+	if (!(qpair->ctrl->fuses & NVIO_FUSES_COMPARE_WRITE))
+		return nvio_error(ENOTSUP, "%s has no fused compare and write",
+				  qpair->ctrl->info.name);
+	for (int i = 0; i < 2; i++) {
+		const struct nvio_io io = {
+			.opcode = opcodes[i],
+			.flags = flags,
+			.slba = slba,
+			.nr_blocks = nr_blocks,
+			.nr_iov = 1,
+			.iov = &iov[i],
+		};
+		int err = prepare(qpair, ns, &io, user_data, &requests[i]);
+
+		if (err)
+			return err;
+		requests[i].sqe.flags = i ? NVIO_FUSE_SECOND : NVIO_FUSE_FIRST;
+		requests[i].single = iov[i];
+		requests[i].data.iov = &requests[i].single;
+	}
+	return nvio_parent_queue_fused(qpair, &requests[0], &requests[1]);
+}

@@ -23,9 +23,9 @@ _Static_assert(sizeof(struct nvme_id_ns) == NVIO_IDENTIFY_LEN, "NVM:figure 97");
 /* Bits 3:0 of FLBAS, and 6:5 above them where there are more than 16 formats (NVM:4.1.5.1). */
 static unsigned int format_idx(const struct nvme_id_ns *id)
 {
-	unsigned int idx = id->flbas & 0xfu;
+	unsigned int nr_formats = id->nlbaf + 1u + id->nulbaf, idx = id->flbas & 0xfu;
 
-	if (id->nlbaf > 16)
+	if (nr_formats > 16)
 		idx |= (id->flbas >> 1) & 0x30u;
 	return idx;
 }
@@ -51,7 +51,7 @@ int nvio_ns_parse(struct nvio_ns *ns, uint32_t nsid, const void *data, uint32_t 
 		.nr_blocks = nr_blocks,
 		.capacity = le64toh(id->ncap),
 		.used = le64toh(id->nuse),
-		.metadata_extended = id->flbas & FLBAS_EXTENDED,
+		.metadata_extended = format->ms && id->flbas & FLBAS_EXTENDED,
 		.protection = id->dps & DPS_TYPE,
 		.read_only = id->nsattr & NSATTR_WRITE_PROTECTED,
 	};

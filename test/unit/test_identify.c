@@ -139,10 +139,20 @@ static void namespaces(void)
 	CU_ASSERT_TRUE(ns.info.metadata_extended);
 	CU_ASSERT_EQUAL(ns.info.protection, 1);
 	CU_ASSERT_EQUAL(ns.max_blocks, 0);
-	/* Bits 6:5 of FLBAS count where there are more than 16 formats. */
-	id.nlbaf = 20;
+	/* Without metadata, the way in which it would travel means nothing. */
+	id.lbaf[2].ms = 0;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
+	CU_ASSERT_FALSE(ns.info.metadata_extended);
+	/* Bits 6:5 of FLBAS count where there are more than 16 formats, common or unique ones. */
+	id.nlbaf = 16;
 	id.flbas = 1 << 5 | 2;
 	id.lbaf[18].ds = 14;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
+	CU_ASSERT_EQUAL(ns.info.block_len, 16384);
+	id.nlbaf = 15;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
+	CU_ASSERT_EQUAL(ns.info.block_len, 512);
+	id.nulbaf = 1;
 	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
 	CU_ASSERT_EQUAL(ns.info.block_len, 16384);
 }

@@ -95,6 +95,16 @@ struct nvio_ns_info {
 				   own) */
 	uint8_t protection; /* protection information type 1 to 3, 0 when off */
 	bool read_only; /* write protected (8.12) */
+
+	/* Protection information (NVM:5.2); all zero when it is off. */
+	uint8_t guard_bits; /* 16, 32 or 64 */
+	uint8_t pi_len; /* bytes of metadata that it takes */
+	uint16_t pi_offset; /* where in the metadata it begins */
+	bool pi_alone; /* the metadata is nothing else: with PRACT the controller makes and strips
+			  it, and none is transferred (NVM:5.2.2) */
+	uint8_t storage_tag_bits; /* of the bits that the reference tag would have; 0: no storage
+				     tag */
+	uint64_t storage_tag_mask; /* bits of the storage tag that the controller compares */
 };
 
 /**

@@ -3,8 +3,8 @@
  * nvio: a userspace NVMe driver over Linux VFIO.
  *
  * One header for everything; each of the headers below also stands alone. nvme.h drives controllers
- * and is all that most programs need; mem.h owns DMA memory; vfio.h reaches any PCI device, without
- * the NVMe layer.
+ * and is all that most programs need; pi.h makes and checks protection information; mem.h owns DMA
+ * memory; vfio.h reaches any PCI device, without the NVMe layer.
  */
 #ifndef NVIO_NVIO_H
 #define NVIO_NVIO_H
@@ -13,5 +13,6 @@
 #include <nvio/vfio.h>
 #include <nvio/mem.h>
 #include <nvio/nvme.h>
+#include <nvio/pi.h>
 
 #endif

@@ -70,11 +70,32 @@ static void enables_extended_formats(void)
 	nvio_ctrl_close(ctrl);
 }
 
+/* Software makes what the format asks for, through the public calls alone. */
+static void makes_what_the_format_asks_for(void)
+{
+	const struct nvio_pi_tags tags = { 0x123456789abcdef0, 0, 0xa5a5, 0xffff };
+	static uint8_t data[2][4096], md[2][64];
+	struct nvio_pi_error error;
+	struct nvio_ns_info info;
+
+	nvio_ctrl_close(open_emu("emu:size=1M,lba=4096,md=64,pi=1,guard=64", &info));
+	memset(md, 0xee, sizeof(md));
+	CU_ASSERT_EQUAL(nvio_pi_generate(&info, data, md, 2, &tags), 0);
+	CU_ASSERT_EQUAL(md[0][47], 0xee);
+	CU_ASSERT_EQUAL(memcmp(md[1] + 56, "\xa5\xa5\x56\x78\x9a\xbc\xde\xf1", 8), 0);
+	CU_ASSERT_EQUAL(nvio_pi_verify(&info, data, md, 2, &tags, NVIO_PI_ALL, &error), 0);
+	md[1][47] ^= 1;
+	CU_ASSERT_NOT_EQUAL(nvio_pi_verify(&info, data, md, 2, &tags, NVIO_PI_ALL, &error), 0);
+	CU_ASSERT_EQUAL(error.block, 1);
+	CU_ASSERT_EQUAL(error.check, NVIO_PI_GUARD);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "tells guards and places", tells_guards_and_places },
 		{ "enables extended formats", enables_extended_formats },
+		{ "makes what the format asks for", makes_what_the_format_asks_for },
 	};
 
 	return tap_run("formats", tests, sizeof(tests) / sizeof(tests[0]));

@@ -36,7 +36,7 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 base_cflags := -std=gnu11 -D_GNU_SOURCE $(if $(DEBUG),-O0,-O2) -g -fPIC -pthread -fvisibility=hidden \
 	-fno-strict-aliasing $(warnings) $(sanitize) -Iinclude -DNVIO_VERSION='"$(VERSION)"'
 all_ldflags := -pthread $(sanitize) -Wl,--as-needed $(LDFLAGS)
-libs := -lhugetlbfs
+libs := -lhugetlbfs -lisal
 
 lib_src := $(wildcard lib/*/*.c emu/*.c)
 perf_src := app/nvme_perf.c $(wildcard app/perf/*.c)
@@ -120,6 +120,11 @@ $(B)/bench/cost: $(call obj,bench/cost.c bench/plain.c test/unit/fake_iommu.c) $
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
 $(B)/test/vm/%: $(B)/obj/test/vm/%.o $(static_lib)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
+
+$(B)/bench/%: $(B)/obj/bench/%.o $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include <nvio/nvme.h>
+#include <nvio/pi.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,7 +41,8 @@ enum nvio_io_flags {
 	NVIO_IO_PRACT = 64, /* it makes the protection information of a write, and strips that of a
 			       read where the metadata is nothing else */
 	NVIO_IO_ONCE = 128, /* it is not sent again, whatever its status says */
-	NVIO_IO_REPEATABLE = 256, /* passthrough: it may be sent again */
+	NVIO_IO_CHECK_STORAGE = 256, /* it checks the storage tag */
+	NVIO_IO_REPEATABLE = 512, /* passthrough: it may be sent again */
 };
 
 /**
@@ -88,15 +90,15 @@ struct nvio_io {
 	/* Metadata of its own, metadata_len of the namespace for each block; consecutive IOVAs. */
 	void *metadata;
 	size_t metadata_len; /* bytes at @metadata */
-	uint64_t ref_tag; /* of the first block; counts up with protection types 1 and 2 */
-	uint64_t storage_tag;
-	uint16_t app_tag;
-	uint16_t app_mask; /* bits of the application tag that are compared */
+	struct nvio_pi_tags tags; /* of the first block */
 };
 
-#define NVIO_IO                                                                        \
-	{                                                                              \
-		sizeof(struct nvio_io), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, 0 \
+#define NVIO_IO                                                             \
+	{                                                                   \
+		sizeof(struct nvio_io), 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, \
+		{                                                           \
+			0, 0, 0, 0                                          \
+		}                                                           \
 	}
 
 enum nvio_opcode {

@@ -3,8 +3,9 @@
  * nvio: a userspace NVMe driver over Linux VFIO.
  *
  * One header for everything; each of the headers below also stands alone. io.h reads and writes and
- * is, with nvme.h for controllers and queue pairs under it, all that most programs need; mem.h owns
- * DMA memory; vfio.h reaches any PCI device, without the NVMe layer.
+ * is, with nvme.h for controllers and queue pairs under it, all that most programs need; pi.h makes
+ * and checks protection information; mem.h owns DMA memory; vfio.h reaches any PCI device, without
+ * the NVMe layer.
  */
 #ifndef NVIO_NVIO_H
 #define NVIO_NVIO_H
@@ -14,5 +15,6 @@
 #include <nvio/mem.h>
 #include <nvio/nvme.h>
 #include <nvio/io.h>
+#include <nvio/pi.h>
 
 #endif

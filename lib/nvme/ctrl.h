@@ -57,6 +57,7 @@ struct nvio_ctrl {
 	uint16_t oncs; /* optional commands */
 	uint16_t fuses; /* fused operations */
 	bool enabled; /* CC.EN was set by us */
+	bool extended_formats; /* namespaces may have wide guards and storage tags (ELBAS) */
 
 	pthread_mutex_t lock; /* over all below, and over admin commands as a whole */
 	struct nvio_qpair *admin;
@@ -89,7 +90,9 @@ int nvio_admin_locked(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *
 int nvio_admin_must(struct nvio_ctrl *ctrl, const char *what, int status);
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl);
 
-/* identify.c */
+/* identify.c: Identify into @data of NVIO_IDENTIFY_LEN bytes, as nvio_admin(), with the lock held.
+ */
+int nvio_identify(struct nvio_ctrl *ctrl, uint32_t cns, uint32_t nsid, void *data);
 int nvio_identify_ctrl(struct nvio_ctrl *ctrl);
 int nvio_request_queues(struct nvio_ctrl *ctrl);
 int nvio_identify_namespaces(struct nvio_ctrl *ctrl);
@@ -105,11 +108,14 @@ typedef int (*nvio_ns_list_fn)(void *arg, uint32_t nsid, uint32_t *list);
  */
 int64_t nvio_ns_list_read(nvio_ns_list_fn fetch, void *arg, struct nvio_ns_slot **slots);
 
-/* ns.c: fills a namespace in from its Identify data of NVIO_IDENTIFY_LEN bytes. Returns 0 or
- * -EPROTO. */
+/* ns.c: fills a namespace in from its Identify data of NVIO_IDENTIFY_LEN bytes, all but what
+ * nvio_ns_parse_pi() does. Returns 0 or -EPROTO. */
 int nvio_ns_parse(struct nvio_ns *ns, uint32_t nsid, const void *data, uint32_t max_transfer);
 /* Makes what the short way reads. */
 void nvio_ns_prepare(struct nvio_ns *ns);
+/* The layout of protection information, for a namespace with its type. @data is as above; @nvm is
+ * the same of the NVM command set (CNS 05h), NULL where the controller has none. */
+int nvio_ns_parse_pi(struct nvio_ns *ns, const void *data, const void *nvm);
 void nvio_ns_free_all(struct nvio_ctrl *ctrl);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a controller says of itself: Identify Controller, the queues it grants, its active
- * namespaces.
+ * namespaces; and what it must be told of us before it says all of it.
  *
  * Everything read here is input from outside and is checked before use.
  */
@@ -16,9 +16,13 @@
 
 #define SHUTDOWN_TIMEOUT_MAX_MS 300000u
 
+/* Host Behavior Support (figure 337), by its bytes: libnvme's names for them changed. */
+#define HOST_BEHAVIOR_LEN 512u
+#define LBAFEE            2
+
 _Static_assert(sizeof(struct nvme_id_ctrl) == NVIO_IDENTIFY_LEN, "figure 276");
 
-static int identify(struct nvio_ctrl *ctrl, uint32_t cns, uint32_t nsid, void *data)
+int nvio_identify(struct nvio_ctrl *ctrl, uint32_t cns, uint32_t nsid, void *data)
 {
 	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_IDENTIFY, .nsid = nsid, .cdw10 = cns };
 
@@ -45,6 +49,34 @@ static uint32_t max_transfer(const struct nvio_ctrl *ctrl, uint8_t mdts)
 	return (uint32_t)min_u64(1u << shift, NVIO_TRANSFER_MAX);
 }
 
+static int host_behavior(struct nvio_ctrl *ctrl, uint8_t opcode, uint8_t *host)
+{
+	struct nvio_sqe sqe = { .opcode = opcode, .cdw10 = NVIO_FEATURE_HOST_BEHAVIOR };
+
+	return nvio_admin_locked(ctrl, &sqe, host, HOST_BEHAVIOR_LEN, NULL);
+}
+
+/*
+ * Without LBAFEE set, commands to namespaces with wide guards or storage tags are aborted
+ * (NVM:3.2). A controller that refuses it has the other namespaces still.
+ */
+static int enable_extended_formats(struct nvio_ctrl *ctrl)
+{
+	uint8_t host[HOST_BEHAVIOR_LEN];
+	int err = host_behavior(ctrl, NVIO_ADMIN_GET_FEATURES, host);
+
+	if (!err) {
+		host[LBAFEE] = 1;
+		err = host_behavior(ctrl, NVIO_ADMIN_SET_FEATURES, host);
+	}
+	if (err > 0)
+		nvio_log(NVIO_LOG_WARN,
+			 "%s: cannot enable extended LBA formats (%s): namespaces with guards of "
+			 "32 or 64 bits or with storage tags will not work",
+			 ctrl->info.name, nvio_status_text((unsigned int)err));
+	return err < 0 ? err : 0;
+}
+
 int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 {
 	struct nvme_id_ctrl *id = malloc(sizeof(*id));
@@ -53,7 +85,8 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 
 	if (!id)
 		return nvio_error(ENOMEM, "no memory to identify a controller");
-	err = nvio_admin_must(ctrl, "Identify Controller", identify(ctrl, NVIO_CNS_CTRL, 0, id));
+	err = nvio_admin_must(ctrl, "Identify Controller",
+			      nvio_identify(ctrl, NVIO_CNS_CTRL, 0, id));
 	if (err)
 		goto free_id;
 	copy_text(ctrl->info.model, id->mn, sizeof(id->mn));
@@ -69,6 +102,9 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 	rtd3e_ms = le32toh(id->rtd3e) / 1000;
 	ctrl->shutdown_timeout_ms = (uint32_t)min_u64(max_u64(rtd3e_ms, NVIO_SHUTDOWN_TIMEOUT_MS),
 						      SHUTDOWN_TIMEOUT_MAX_MS);
+	ctrl->extended_formats = le32toh(id->ctratt) & NVME_CTRL_CTRATT_ELBAS;
+	if (ctrl->extended_formats)
+		err = enable_extended_formats(ctrl);
 
 free_id:
 	free(id);
@@ -99,7 +135,7 @@ static int fetch_ns_list(void *arg, uint32_t nsid, uint32_t *list)
 	struct nvio_ctrl *ctrl = arg;
 
 	return nvio_admin_must(ctrl, "Identify (active namespaces)",
-			       identify(ctrl, NVIO_CNS_ACTIVE_NS, nsid, list));
+			       nvio_identify(ctrl, NVIO_CNS_ACTIVE_NS, nsid, list));
 }
 
 /* Appends one list's identifiers. Returns how many, or -errno. */

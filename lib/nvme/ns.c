@@ -10,22 +10,36 @@
 
 #include "base/error.h"
 #include "nvme/ctrl.h"
+#include "nvme/pi.h"
 
 #define BLOCK_SHIFT_MIN        9
 #define BLOCK_SHIFT_MAX        16
 #define BLOCKS_PER_COMMAND     65536u
 #define FLBAS_EXTENDED         (1u << 4)
 #define DPS_TYPE               7u
+#define DPS_TYPE_MAX           3u
+#define DPS_FIRST              (1u << 3)
 #define NSATTR_WRITE_PROTECTED 1u
 
+/* Extended LBA formats (NVM:figure 101), and the qualified type, which revision 1.1 adds. */
+#define ELBAF_STS_SHIFT  0
+#define ELBAF_STS_MASK   0x7fu
+#define ELBAF_PIF_SHIFT  7
+#define ELBAF_PIF_MASK   3u
+#define ELBAF_QPIF_SHIFT 9
+#define ELBAF_QPIF_MASK  0xfu
+#define PIF_QUALIFIED    3u
+#define PIC_QUALIFIED    (1u << 3)
+
 _Static_assert(sizeof(struct nvme_id_ns) == NVIO_IDENTIFY_LEN, "NVM:figure 97");
+_Static_assert(sizeof(struct nvme_nvm_id_ns) == NVIO_IDENTIFY_LEN, "NVM:figure 100");
 
 /* Bits 3:0 of FLBAS, and 6:5 above them where there are more than 16 formats (NVM:4.1.5.1). */
 static unsigned int format_idx(const struct nvme_id_ns *id)
 {
-	unsigned int idx = id->flbas & 0xfu;
+	unsigned int nr_formats = id->nlbaf + 1u + id->nulbaf, idx = id->flbas & 0xfu;
 
-	if (id->nlbaf > 16)
+	if (nr_formats > 16)
 		idx |= (id->flbas >> 1) & 0x30u;
 	return idx;
 }
@@ -51,7 +65,7 @@ int nvio_ns_parse(struct nvio_ns *ns, uint32_t nsid, const void *data, uint32_t 
 		.nr_blocks = nr_blocks,
 		.capacity = le64toh(id->ncap),
 		.used = le64toh(id->nuse),
-		.metadata_extended = id->flbas & FLBAS_EXTENDED,
+		.metadata_extended = format->ms && id->flbas & FLBAS_EXTENDED,
 		.protection = id->dps & DPS_TYPE,
 		.read_only = id->nsattr & NSATTR_WRITE_PROTECTED,
 	};
@@ -94,22 +108,106 @@ void nvio_ns_prepare(struct nvio_ns *ns)
 	ns->max_blocks = min_u64(ns->max_blocks, ns->info.nr_blocks);
 }
 
+/* What protection information looks like with an index of PIF (NVM:5.2.1, figure 101). */
+struct pi_kind {
+	uint8_t guard_bits;
+	uint8_t sts_min;
+	uint8_t sts_max;
+};
+
+static const struct pi_kind pi_kinds[] = { { 16, 0, 32 }, { 32, 16, 64 }, { 64, 0, 48 } };
+
+/* Fills in the guard and the storage tag. */
+static int parse_elbaf(struct nvio_ns_info *info, const struct nvme_nvm_id_ns *nvm,
+		       unsigned int idx)
+{
+	uint32_t elbaf = le32toh(nvm->elbaf[idx]), pif = FIELD_GET(ELBAF_PIF, elbaf);
+	uint8_t sts = FIELD_GET(ELBAF_STS, elbaf);
+
+	if (pif == PIF_QUALIFIED && nvm->pic & PIC_QUALIFIED)
+		pif = FIELD_GET(ELBAF_QPIF, elbaf);
+	if (pif >= ARRAY_LEN(pi_kinds))
+		return nvio_error(
+			EPROTO, "namespace %u has protection information of the unknown format %u",
+			info->nsid, pif);
+	info->guard_bits = pi_kinds[pif].guard_bits;
+	if (sts < pi_kinds[pif].sts_min || sts > pi_kinds[pif].sts_max)
+		return nvio_error(EPROTO,
+				  "namespace %u has a storage tag of %u bits with a guard of %u",
+				  info->nsid, sts, info->guard_bits);
+	info->storage_tag_bits = sts;
+	if (sts)
+		info->storage_tag_mask = le64toh(nvm->lbstm) & UINT64_MAX >> (64 - sts);
+	return 0;
+}
+
+int nvio_ns_parse_pi(struct nvio_ns *ns, const void *data, const void *nvm)
+{
+	const struct nvme_id_ns *id = data;
+	struct nvio_ns_info *info = &ns->info;
+	int err;
+
+	if (info->protection > DPS_TYPE_MAX)
+		return nvio_error(EPROTO,
+				  "namespace %u has protection information of the unknown type %u",
+				  info->nsid, info->protection);
+	info->guard_bits = pi_kinds[0].guard_bits;
+	if (nvm) {
+		err = parse_elbaf(info, nvm, format_idx(id));
+		if (err)
+			return err;
+	}
+	info->pi_len = (uint8_t)nvio_pi_len(info->guard_bits);
+	if (info->metadata_len < info->pi_len)
+		return nvio_error(EPROTO,
+				  "namespace %u has %u bytes of protection information in %u of "
+				  "metadata",
+				  info->nsid, info->pi_len, info->metadata_len);
+	if (!(id->dps & DPS_FIRST))
+		info->pi_offset = (uint16_t)(info->metadata_len - info->pi_len);
+	info->pi_alone = info->metadata_len == info->pi_len;
+	return 0;
+}
+
+/* A wrong guess here would be a wrong guard in every block: what the controller should say of its
+ * formats it must. */
+static int identify_pi(struct nvio_ctrl *ctrl, struct nvio_ns *ns, const void *data)
+{
+	void *nvm;
+	int err;
+
+	if (!ctrl->extended_formats)
+		return nvio_ns_parse_pi(ns, data, NULL);
+	nvm = malloc(NVIO_IDENTIFY_LEN);
+	if (!nvm)
+		return nvio_error(ENOMEM, "no memory to identify a namespace");
+	err = nvio_admin_must(ctrl, "Identify Namespace (NVM command set)",
+			      nvio_identify(ctrl, NVIO_CNS_NVM_NS, ns->nsid, nvm));
+	if (!err)
+		err = nvio_ns_parse_pi(ns, data, nvm);
+	free(nvm);
+	return err;
+}
+
 static int identify_ns(struct nvio_ctrl *ctrl, struct nvio_ns *ns, uint32_t nsid)
 {
-	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_IDENTIFY, .nsid = nsid, .cdw10 = NVIO_CNS_NS };
 	void *data = malloc(NVIO_IDENTIFY_LEN);
 	int err;
 
 	if (!data)
 		return nvio_error(ENOMEM, "no memory to identify a namespace");
 	err = nvio_admin_must(ctrl, "Identify Namespace",
-			      nvio_admin_locked(ctrl, &sqe, data, NVIO_IDENTIFY_LEN, NULL));
-	if (!err) {
-		err = nvio_ns_parse(ns, nsid, data, ctrl->info.max_transfer);
-		ns->ctrl = ctrl;
-		if (err)
-			nvio_error_prefix("%s", ctrl->info.name);
-	}
+			      nvio_identify(ctrl, NVIO_CNS_NS, nsid, data));
+	if (err)
+		goto free_data;
+	err = nvio_ns_parse(ns, nsid, data, ctrl->info.max_transfer);
+	if (!err && ns->info.protection)
+		err = identify_pi(ctrl, ns, data);
+	if (err == -EPROTO)
+		nvio_error_prefix("%s", ctrl->info.name);
+	ns->ctrl = ctrl;
+
+free_data:
 	free(data);
 	return err;
 }

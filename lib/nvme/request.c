@@ -8,27 +8,9 @@
 #include "base/mmio.h"
 #include "nvme/command.h"
 #include "nvme/parent.h"
+#include "nvme/pi.h"
 #include "nvme/request.h"
 #include "nvme/sgl.h"
-
-/* Bits that storage tag and reference tag share, by the guard (NVM:5.2.1). */
-static unsigned int tag_bits(const struct nvio_ns_info *info)
-{
-	return info->guard_bits == 64 ? 48 : info->guard_bits == 32 ? 80 : 32;
-}
-
-/* They lie in dword 14, and in dwords 2 and 3 above it where they are longer (NVM:3.2.4). */
-static void put_tags(struct nvio_sqe *sqe, const struct nvio_request *request)
-{
-	const struct nvio_ns_info *info = &request->ns->info;
-	unsigned int ref_bits = tag_bits(info) - info->storage_tag_bits;
-	unsigned __int128 one = 1, tags = request->ref_tag & ((one << ref_bits) - 1);
-
-	tags |= (unsigned __int128)request->storage_tag << ref_bits;
-	sqe->cdw14 = (uint32_t)tags;
-	sqe->cdw2 = (uint32_t)(tags >> 32);
-	sqe->cdw3 = (uint32_t)(tags >> 64) & 0xffff;
-}
 
 void nvio_request_skip(struct nvio_request *request, uint64_t nr)
 {
@@ -39,7 +21,7 @@ void nvio_request_skip(struct nvio_request *request, uint64_t nr)
 	if (request->metadata)
 		request->metadata += nr * request->metadata_len;
 	if (request->ref_tag_counts)
-		request->ref_tag += nr;
+		request->tags.reference += nr;
 }
 
 void nvio_request_track(const struct nvio_request *request, struct nvio_tracker *t, uint64_t nr)
@@ -155,7 +137,7 @@ int64_t nvio_request_build(const struct nvio_qpair *qpair, const struct nvio_req
 		sqe->cdw11 = (uint32_t)(request->slba >> 32);
 		sqe->cdw12 |= (uint32_t)(nr - 1);
 		if (request->ns->info.protection)
-			put_tags(sqe, request);
+			nvio_pi_to_sqe(&request->ns->info, &request->tags, sqe);
 	}
 	return (int64_t)nr;
 }

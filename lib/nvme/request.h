@@ -22,8 +22,7 @@ struct nvio_request {
 	uint64_t nr_blocks; /* 0 where blocks are not counted */
 	struct nvio_data data; /* nr_iov 0: none */
 	uintptr_t metadata; /* separate; 0: none */
-	uint64_t ref_tag;
-	uint64_t storage_tag;
+	struct nvio_pi_tags tags;
 
 	uint64_t max_blocks; /* of one command */
 	uint32_t boundary; /* blocks that a command does not cross a multiple of; 0: none */

@@ -10,7 +10,7 @@
 #include "nvme/parent.h"
 #include "nvme/sgl.h"
 
-#define IO_FLAGS       0xffu
+#define IO_FLAGS       0x1ffu
 #define BLOCKS_MAX     65536u
 #define PI_TYPE_CUSTOM 3
 
@@ -63,6 +63,7 @@ static int check_blocks(const struct nvio_qpair *qpair, const struct nvio_ns *ns
 static uint32_t cdw12_flags(unsigned int flags)
 {
 	return (flags & 3u) << 30 | (flags & NVIO_IO_DEALLOCATE ? NVIO_RW_DEALLOCATE : 0) |
+	       (flags & NVIO_IO_CHECK_STORAGE ? NVIO_RW_STC : 0) |
 	       (flags >> 3 & 0xfu) << NVIO_RW_PRINFO_SHIFT;
 }
 
@@ -149,15 +150,13 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 			 .nsid = ns->nsid,
 			 .cdw12 = cdw12_flags(io->flags) | (uint32_t)io->directive
 								   << NVIO_RW_DTYPE_SHIFT,
-			 .cdw13 = (uint32_t)io->directive_specific << 16,
-			 .cdw15 = (uint32_t)io->app_mask << 16 | io->app_tag },
+			 .cdw13 = (uint32_t)io->directive_specific << 16 },
 		.user_data = user_data,
 		.state = io->flags & NVIO_IO_ONCE ? NVIO_TRACKER_ONCE : 0,
 		.slba = io->slba,
 		.nr_blocks = io->nr_blocks,
 		.data = { io->iov, io->nr_iov, verb->rights, 0 },
-		.ref_tag = io->ref_tag,
-		.storage_tag = io->storage_tag,
+		.tags = io->tags,
 		.max_blocks = max_blocks(ns, verb),
 		.boundary = ns->boundary,
 		.block_len = info->block_len,

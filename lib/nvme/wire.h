@@ -71,6 +71,7 @@ enum nvio_admin_opcode {
 	NVIO_ADMIN_CREATE_CQ = 0x05,
 	NVIO_ADMIN_IDENTIFY = 0x06,
 	NVIO_ADMIN_SET_FEATURES = 0x09,
+	NVIO_ADMIN_GET_FEATURES = 0x0a,
 };
 
 enum nvio_nvm_opcode {
@@ -94,9 +95,11 @@ enum nvio_cns {
 	NVIO_CNS_NS = 0x00,
 	NVIO_CNS_CTRL = 0x01,
 	NVIO_CNS_ACTIVE_NS = 0x02,
+	NVIO_CNS_NVM_NS = 0x05, /* with the command set identifier of NVM, which is 0 */
 };
 
-#define NVIO_FEATURE_NR_QUEUES 0x07u
+#define NVIO_FEATURE_NR_QUEUES     0x07u
+#define NVIO_FEATURE_HOST_BEHAVIOR 0x16u
 
 /* dword 11 of Create I/O Completion Queue and Create I/O Submission Queue */
 #define NVIO_QUEUE_CONTIGUOUS 1u
@@ -106,6 +109,7 @@ enum nvio_cns {
 #define NVIO_RW_FUA           (1u << 30)
 #define NVIO_RW_LIMITED_RETRY (1u << 31)
 #define NVIO_RW_DEALLOCATE    (1u << 25)
+#define NVIO_RW_STC           (1u << 24)
 #define NVIO_RW_PRINFO_SHIFT  26
 #define NVIO_RW_DTYPE_SHIFT   20
 

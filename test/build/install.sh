@@ -46,5 +46,8 @@ gcc -Wall -Werror "${cflags[@]}" "$out/hello.c" -o "$out/hello" "${libs[@]}"
 [ "$(LD_LIBRARY_PATH=$root/lib "$out/hello")" = 0.1.0 ] || fail "the shared program does not run"
 g++ -x c++ -Wall -Werror "${cflags[@]}" "$out/hello.c" -x none -o "$out/hello++" "${libs[@]}"
 [ "$(LD_LIBRARY_PATH=$root/lib "$out/hello++")" = 0.1.0 ] || fail "the C++ program does not run"
-gcc -Wall -Werror "${cflags[@]}" "$out/hello.c" -o "$out/static" "$root/lib/libnvio.a" -lhugetlbfs -pthread
+# The archive, with what nvio.pc says that it needs.
+read -ra static <<< "$(pkg-config --static --libs nvio)"
+gcc -Wall -Werror "${cflags[@]}" "$out/hello.c" -o "$out/static" "${static[@]/#-lnvio/$root/lib/libnvio.a}"
+objdump -p "$out/static" | grep -q 'NEEDED *libnvio' && fail "the static program needs the shared library"
 [ "$("$out/static")" = 0.1.0 ] || fail "the static program does not run"

@@ -139,12 +139,120 @@ static void namespaces(void)
 	CU_ASSERT_TRUE(ns.info.metadata_extended);
 	CU_ASSERT_EQUAL(ns.info.protection, 1);
 	CU_ASSERT_EQUAL(ns.max_blocks, 0);
-	/* Bits 6:5 of FLBAS count where there are more than 16 formats. */
-	id.nlbaf = 20;
+	/* Without metadata, the way in which it would travel means nothing. */
+	id.lbaf[2].ms = 0;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
+	CU_ASSERT_FALSE(ns.info.metadata_extended);
+	/* Bits 6:5 of FLBAS count where there are more than 16 formats, common or unique ones. */
+	id.nlbaf = 16;
 	id.flbas = 1 << 5 | 2;
 	id.lbaf[18].ds = 14;
 	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
 	CU_ASSERT_EQUAL(ns.info.block_len, 16384);
+	id.nlbaf = 15;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
+	CU_ASSERT_EQUAL(ns.info.block_len, 512);
+	id.nulbaf = 1;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
+	CU_ASSERT_EQUAL(ns.info.block_len, 16384);
+}
+
+/* Identify data of a namespace with a format of 4 KiB and @ms bytes of metadata; DPS, and what the
+ * extended format says. */
+static struct nvme_id_ns id_pi;
+static struct nvme_nvm_id_ns id_nvm;
+
+static int parse_pi(struct nvio_ns *ns, uint16_t ms, uint8_t dps, uint32_t elbaf)
+{
+	int err;
+
+	id_pi.nsze = 1000;
+	id_pi.nlbaf = 5;
+	id_pi.flbas = 5;
+	id_pi.lbaf[5].ds = 12;
+	id_pi.lbaf[5].ms = ms;
+	id_pi.dps = dps;
+	id_nvm.elbaf[5] = elbaf;
+	err = nvio_ns_parse(ns, 9, &id_pi, 131072);
+	return err ? err : nvio_ns_parse_pi(ns, &id_pi, &id_nvm);
+}
+
+static void check_pi(const struct nvio_ns *ns, unsigned int guard, unsigned int offset,
+		     unsigned int tag_bits, uint64_t mask)
+{
+	CU_ASSERT_EQUAL(ns->info.guard_bits, guard);
+	CU_ASSERT_EQUAL(ns->info.pi_len, guard == 16 ? 8 : 16);
+	CU_ASSERT_EQUAL(ns->info.pi_offset, offset);
+	CU_ASSERT_EQUAL(ns->info.storage_tag_bits, tag_bits);
+	CU_ASSERT_EQUAL(ns->info.storage_tag_mask, mask);
+	CU_ASSERT_EQUAL(ns->info.pi_alone, ns->info.metadata_len == ns->info.pi_len);
+}
+
+#define PIF(n)  ((n) << 7)
+#define QPIF(n) ((n) << 9 | PIF(3))
+
+static void protection_information(void)
+{
+	struct nvio_ns ns;
+
+	/* Types and places. Before 2.0 there is nothing but DPS to tell. */
+	CU_ASSERT_EQUAL(parse_pi(&ns, 8, 1, 0), 0);
+	CU_ASSERT_EQUAL(ns.info.protection, 1);
+	check_pi(&ns, 16, 0, 0, 0);
+	CU_ASSERT_TRUE(ns.info.pi_alone);
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id_pi, 131072), 0);
+	CU_ASSERT_EQUAL(ns.info.guard_bits, 0);
+	CU_ASSERT_EQUAL(nvio_ns_parse_pi(&ns, &id_pi, NULL), 0);
+	check_pi(&ns, 16, 0, 0, 0);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 64, 2, 0), 0);
+	CU_ASSERT_EQUAL(ns.info.protection, 2);
+	check_pi(&ns, 16, 56, 0, 0);
+	CU_ASSERT_FALSE(ns.info.pi_alone);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 64, 3 | 1 << 3, 0), 0);
+	CU_ASSERT_EQUAL(ns.info.protection, 3);
+	check_pi(&ns, 16, 0, 0, 0);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 65535, 1, 0), 0);
+	check_pi(&ns, 16, 65527, 0, 0);
+	/* Guards, storage tags and the low bits of the mask. */
+	id_nvm.lbstm = 0xfedcba9876543210;
+	CU_ASSERT_EQUAL(parse_pi(&ns, 8, 1, PIF(0) | 32), 0);
+	check_pi(&ns, 16, 0, 32, 0x76543210);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, PIF(1) | 16), 0);
+	check_pi(&ns, 32, 0, 16, 0x3210);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 64, 1, PIF(1) | 64), 0);
+	check_pi(&ns, 32, 48, 64, 0xfedcba9876543210);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, PIF(2)), 0);
+	check_pi(&ns, 64, 0, 0, 0);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 17, 1, PIF(2) | 18), 0);
+	check_pi(&ns, 64, 1, 18, 0x03210);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, PIF(2) | 48), 0);
+	check_pi(&ns, 64, 0, 48, 0xba9876543210);
+	/* The qualified type counts where the controller has it. */
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, QPIF(2)), -EPROTO);
+	id_nvm.pic = 1 << 3;
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, QPIF(2)), 0);
+	check_pi(&ns, 64, 0, 0, 0);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, QPIF(3)), -EPROTO);
+	id_nvm.pic = 0;
+}
+
+static void protection_information_that_makes_no_sense(void)
+{
+	struct nvio_ns ns;
+
+	CU_ASSERT_EQUAL(parse_pi(&ns, 8, 4, 0), -EPROTO);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 8, 7, 0), -EPROTO);
+	/* Too little metadata. */
+	CU_ASSERT_EQUAL(parse_pi(&ns, 0, 1, 0), -EPROTO);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 7, 1, 0), -EPROTO);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 15, 1 | 1 << 3, PIF(2)), -EPROTO);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 15, 1, PIF(1) | 16), -EPROTO);
+	/* Storage tags that their format does not allow. */
+	CU_ASSERT_EQUAL(parse_pi(&ns, 8, 1, PIF(0) | 33), -EPROTO);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, PIF(1) | 15), -EPROTO);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, PIF(1) | 65), -EPROTO);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, PIF(2) | 49), -EPROTO);
+	CU_ASSERT_EQUAL(parse_pi(&ns, 16, 1, PIF(3)), -EPROTO);
 }
 
 static void namespaces_that_make_no_sense(void)
@@ -207,6 +315,9 @@ int main(void)
 		{ "namespace lists that lie", lists_that_lie },
 		{ "namespaces", namespaces },
 		{ "namespaces that make no sense", namespaces_that_make_no_sense },
+		{ "protection information", protection_information },
+		{ "protection information that makes no sense",
+		  protection_information_that_makes_no_sense },
 		{ "splits names", splits_names },
 		{ "statuses in words", statuses_in_words },
 	};

@@ -44,9 +44,11 @@ static void print_ns(struct nvio_ctrl *ctrl, uint32_t nsid, bool first)
 	print_bytes("nguid", info.nguid, sizeof(info.nguid));
 	printf("\"nsid\":%u,\"block_len\":%u,\"metadata_len\":%u,\"max_blocks\":%u,"
 	       "\"nr_blocks\":%" PRIu64 ",\"capacity\":%" PRIu64 ",\"used\":%" PRIu64
-	       ",\"protection\":%u,\"metadata_extended\":%d,\"read_only\":%d}",
+	       ",\"protection\":%u,\"metadata_extended\":%d,\"read_only\":%d,",
 	       info.nsid, info.block_len, info.metadata_len, info.max_blocks, info.nr_blocks,
 	       info.capacity, info.used, info.protection, info.metadata_extended, info.read_only);
+	printf("\"guard_bits\":%u,\"pi_offset\":%u,\"storage_tag_bits\":%u}", info.guard_bits,
+	       info.pi_offset, info.storage_tag_bits);
 }
 
 static void print_ctrl(const struct nvio_ctrl_info *info)

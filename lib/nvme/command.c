@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "nvme/command.h"
+#include "nvme/registered.h"
 
 int nvio_no_slot(const struct nvio_qpair *qpair)
 {
@@ -43,12 +44,9 @@ int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint
 	return 0;
 }
 
-/* A command of the short way: data in the heap, PRPs as they were. */
+/* A command of a short way. Its memory is where it was: it cannot be unregistered meanwhile. */
 static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvio_sqe *slot)
 {
-	struct nvio_prps prps = nvio_tracker_prps(qpair, t);
-
-	nvio_prps_first(&prps, t->addr - qpair->heap.addr + qpair->heap.iova, t->len);
 	*slot = (struct nvio_sqe){
 		.opcode = (uint8_t)t->word0,
 		.cid = nvio_tracker_cid(t),
@@ -57,7 +55,7 @@ static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvi
 		.cdw11 = (uint32_t)(t->slba >> 32),
 		.cdw12 = t->cdw12,
 	};
-	nvio_prps_end(&prps, slot);
+	nvio_describe_registered(qpair, t, 0, t->addr, t->len, slot);
 }
 
 void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t)

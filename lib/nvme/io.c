@@ -13,60 +13,8 @@
 #include "nvme/command.h"
 #include "nvme/finish.h"
 #include "nvme/request.h"
+#include "nvme/short.h"
 #include "nvme/tend.h"
-
-#define IO_FLAGS ((unsigned int)(NVIO_IO_FUA | NVIO_IO_LIMITED_RETRY))
-
-/* A slot as the 8 words that it is written in. */
-static inline uint64_t *words(struct nvio_sqe *sqe)
-{
-	return (uint64_t *)(void *)sqe;
-}
-
-/*
- * The checks of the short way but for what memory the data ends in. What does not pass goes the
- * long way, where it is decided again from the start.
- */
-static inline __attribute__((always_inline)) bool is_short(const struct nvio_qpair *qpair,
-							   const struct nvio_ns *ns, uintptr_t addr,
-							   uint64_t slba, uint32_t nr_blocks,
-							   unsigned int flags)
-{
-	const uint64_t last = nr_blocks - 1; /* of 32 bits: none becomes too many */
-
-	/* max_blocks is at most the namespace's, so that the last subtraction cannot wrap. */
-	return likely(flags <= IO_FLAGS && !(addr & 3) &&
-		      addr - qpair->heap.addr < qpair->heap.len && ns->ctrl == qpair->ctrl &&
-		      (slba & ns->boundary_mask) + last < ns->max_blocks &&
-		      slba <= ns->last_block - last);
-}
-
-/* The command, in its slot and in its tracker, where address, length and the caller's data are. */
-static inline __attribute__((always_inline)) void build(struct nvio_qpair *qpair,
-							struct nvio_tracker *t, uint64_t word0,
-							uint64_t iova, uint64_t prp2, uint64_t slba,
-							uint32_t nr_blocks, unsigned int flags)
-{
-	struct nvio_sqe *sqe = qpair->sq_next;
-	/* FUA and Limited Retry are neighbours in our flags and in dword 12. */
-	const uint32_t cdw12 = (nr_blocks - 1) | flags << 30;
-
-	t->slba = slba;
-	t->cdw12 = cdw12;
-	words(sqe)[5] = slba;
-	words(sqe)[6] = cdw12;
-	words(sqe)[7] = 0;
-	words(sqe)[1] = 0;
-	words(sqe)[2] = 0;
-	words(sqe)[3] = iova;
-	words(sqe)[4] = prp2;
-	word0 |= t->cid_bits;
-	words(sqe)[0] = word0;
-	t->word0 = word0;
-	qpair->free = t->next;
-	nvio_track_state(t, qpair->sent_word);
-	nvio_sq_advance(qpair, sqe);
-}
 
 typedef int other_way(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
 		      uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
@@ -93,7 +41,8 @@ static inline __attribute__((always_inline)) int read_or_write(
 	if (unlikely(!t))
 		return nvio_no_slot(qpair);
 	t->user_data = user_data;
-	if (!is_short(qpair, ns, addr, slba, nr_blocks, flags))
+	if (!nvio_is_short(qpair, ns, addr, slba, nr_blocks, flags) ||
+	    unlikely(addr - qpair->heap.addr >= qpair->heap.len))
 		return long_way(qpair, ns, addr, slba, nr_blocks, flags, read_back(&t->user_data));
 	iova = addr - qpair->heap.addr + qpair->heap.iova;
 	len = nr_blocks * ns->block_len;
@@ -102,7 +51,7 @@ static inline __attribute__((always_inline)) int read_or_write(
 	if (unlikely((iova ^ (iova + len - 1)) > qpair->page_mask))
 		return pages(qpair, ns, read_back(&t->addr), slba, nr_blocks, flags,
 			     read_back(&t->user_data));
-	build(qpair, t, *word0, iova, 0, slba, nr_blocks, flags);
+	nvio_build_short(qpair, t, *word0, iova, 0, slba, nr_blocks, flags);
 	return 0;
 }
 
@@ -118,7 +67,8 @@ static inline __attribute__((always_inline)) int read_or_write_pages(
 	if (unlikely(t->len > qpair->heap.len - offset))
 		return long_way(qpair, ns, addr, slba, nr_blocks, flags, user_data);
 	t->user_data = user_data;
-	build(qpair, t, *word0, iova, nvio_prp2(qpair, t, iova, t->len), slba, nr_blocks, flags);
+	nvio_build_short(qpair, t, *word0, iova, nvio_prp2(qpair, t, iova, t->len), slba, nr_blocks,
+			 flags);
 	return 0;
 }
 
@@ -137,9 +87,6 @@ static __attribute__((noinline)) int write_pages(struct nvio_qpair *qpair, struc
 	return read_or_write_pages(qpair, ns, &ns->write_word0, addr, slba, nr_blocks, flags,
 				   user_data, nvio_write_long);
 }
-
-_Static_assert(NVIO_IO_FUA << 30 == NVIO_RW_FUA, "a shift turns flags into dword 12");
-_Static_assert((unsigned int)NVIO_IO_LIMITED_RETRY << 30 == NVIO_RW_LIMITED_RETRY, "likewise");
 
 int nvio_read(struct nvio_qpair *qpair, struct nvio_ns *ns, void *buf, uint64_t slba,
 	      uint32_t nr_blocks, unsigned int flags, uint64_t user_data)

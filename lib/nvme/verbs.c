@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "nvme/command.h"
 #include "nvme/parent.h"
+#include "nvme/registered.h"
 #include "nvme/sgl.h"
 
 #define IO_FLAGS       0x1ffu
@@ -206,12 +207,18 @@ static int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t o
 int nvio_read_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
 		   uint32_t nr_blocks, unsigned int flags, uint64_t user_data)
 {
+	if (nvio_queue_registered(qpair, ns, ns->read_word0, NVIO_DMA_WRITE, addr, slba, nr_blocks,
+				  flags, user_data))
+		return 0;
 	return read_or_write(qpair, ns, NVIO_OP_READ, addr, slba, nr_blocks, flags, user_data);
 }
 
 int nvio_write_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
 		    uint32_t nr_blocks, unsigned int flags, uint64_t user_data)
 {
+	if (nvio_queue_registered(qpair, ns, ns->write_word0, NVIO_DMA_READ, addr, slba, nr_blocks,
+				  flags, user_data))
+		return 0;
 	return read_or_write(qpair, ns, NVIO_OP_WRITE, addr, slba, nr_blocks, flags, user_data);
 }
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reads and writes of one command whose data is in memory of the application's own; see
+ * registered.h. Nearly the short way: what is new is the table, and that memory may be taken away.
+ */
+#include "base/mmio.h"
+#include "nvme/registered.h"
+#include "nvme/short.h"
+
+bool nvio_describe_registered(const struct nvio_qpair *qpair, struct nvio_tracker *t,
+			      unsigned int rights, uintptr_t addr, size_t len, struct nvio_sqe *sqe)
+{
+	struct nvio_prps prps = nvio_tracker_prps(qpair, t);
+
+	while (len) {
+		uint64_t iova;
+		size_t run = len;
+
+		if (!nvio_memory_in_window(qpair->memory, addr, len, &iova))
+			run = nvio_memory_run(qpair->memory, addr, len, rights, &iova);
+		if (!run || !nvio_prps_add(&prps, iova, run))
+			return false;
+		addr += run;
+		len -= run;
+	}
+	nvio_prps_end(&prps, sqe);
+	return true;
+}
+
+/* The most frequent case by itself: data within one page of 4 KiB. */
+static inline bool describe(const struct nvio_qpair *qpair, struct nvio_tracker *t,
+			    unsigned int rights, uintptr_t addr, size_t len, struct nvio_sqe *sqe)
+{
+	uint64_t entry = nvio_table_get(&qpair->memory->table, addr);
+
+	if (unlikely((addr & (NVIO_MEM_PAGE - 1)) + len > NVIO_MEM_PAGE))
+		return nvio_describe_registered(qpair, t, rights, addr, len, sqe);
+	sqe->prp1 = (entry & ~NVIO_TABLE_RIGHTS) + (addr & (NVIO_MEM_PAGE - 1));
+	sqe->prp2 = 0;
+	return (entry & rights) == rights;
+}
+
+bool nvio_queue_registered(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t word0,
+			   unsigned int rights, uintptr_t addr, uint64_t slba, uint32_t nr_blocks,
+			   unsigned int flags, uint64_t user_data)
+{
+	struct nvio_tracker *t = qpair->free;
+	uint64_t len = nr_blocks * ns->block_len;
+	struct nvio_sqe pointers;
+
+	if (!t || !nvio_is_short(qpair, ns, addr, slba, nr_blocks, flags))
+		return false;
+	/*
+	 * Said to be in use before it is looked up: whoever unregisters it clears it first and
+	 * looks for users then, so that one of the two sees the other.
+	 */
+	nvio_track_memory(t, addr, len);
+	nvio_track_state(t, NVIO_TRACKER_WHOLE);
+	nvio_smp_mb();
+	if (!describe(qpair, t, rights, addr, len, &pointers)) {
+		nvio_track_state(t, NVIO_TRACKER_FREE);
+		return false;
+	}
+	t->user_data = user_data;
+	nvio_build_short(qpair, t, word0, pointers.prp1, pointers.prp2, slba, nr_blocks, flags);
+	return true;
+}

@@ -26,6 +26,7 @@ struct run {
 	int batch;
 	char *buf;
 	char *metadata;
+	struct nvio_buffer *handle;
 	struct iovec iov[4];
 	int (*queue)(const struct run *run, struct nvio_qpair *qpair, uint64_t i);
 };
@@ -38,6 +39,11 @@ static int queue_read(const struct run *run, struct nvio_qpair *qpair, uint64_t 
 static int queue_write(const struct run *run, struct nvio_qpair *qpair, uint64_t i)
 {
 	return nvio_write(qpair, run->ns, run->buf, i * 8, run->nr_blocks, 0, i);
+}
+
+static int queue_buffer(const struct run *run, struct nvio_qpair *qpair, uint64_t i)
+{
+	return nvio_read_buffer(qpair, run->ns, run->handle, 0, i * 8, run->nr_blocks, 0, i);
 }
 
 static int queue_readv(const struct run *run, struct nvio_qpair *qpair, uint64_t i)
@@ -127,7 +133,8 @@ static char *get_buffer(const struct run *run, bool registered)
 
 static bool prepare(struct run *run, const char *workload, uint32_t len, uint16_t depth)
 {
-	bool metadata = !strcmp(workload, "metadata"), registered = !strcmp(workload, "registered");
+	bool metadata = !strcmp(workload, "metadata"), handle = !strcmp(workload, "buffer");
+	bool registered = handle || !strcmp(workload, "registered");
 	uint32_t block_len = len < 4096 ? 512 : 4096;
 
 	run->len = len;
@@ -142,8 +149,12 @@ static bool prepare(struct run *run, const char *workload, uint32_t len, uint16_
 		run->iov[i] = (struct iovec){ run->buf + i * (len / 4 + 4096), len / 4 };
 	run->queue = !strcmp(workload, "write")      ? queue_write
 		     : !strcmp(workload, "vectored") ? queue_readv
+		     : handle                        ? queue_buffer
 		     : metadata                      ? queue_metadata
 						     : queue_read;
+	if (handle &&
+	    nvio_buffer_open(plain_iommu(run->plain), run->buf, len, NVIO_DMA_RW, &run->handle))
+		return false;
 	return run->buf;
 }
 
@@ -168,6 +179,7 @@ int main(int argc, char **argv)
 	start = seconds();
 	done = idle ? measured_idle(&run, rounds) : measured(&run, rounds);
 	printf("%llu %.2f\n", (unsigned long long)done, (seconds() - start) * 1e9 / (double)done);
+	nvio_buffer_close(run.handle);
 	plain_free(run.plain);
 	return done == rounds * (idle ? 1 : (uint64_t)run.batch) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -68,6 +68,23 @@ NVIO_API int nvio_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const void
 			uint64_t slba, uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
 
 /**
+ * nvio_read_buffer - nvio_read() into memory with a handle, which saves looking it up.
+ * @buffer: of nvio_buffer_open(), with NVIO_DMA_WRITE
+ * @offset: bytes from its beginning
+ *
+ * Return: as nvio_read(); -EFAULT beyond the buffer's end, for another address space's or without
+ * the rights.
+ */
+NVIO_API int nvio_read_buffer(struct nvio_qpair *qpair, struct nvio_ns *ns,
+			      const struct nvio_buffer *buffer, size_t offset, uint64_t slba,
+			      uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+
+/** nvio_write_buffer - nvio_write() from such memory, with NVIO_DMA_READ. */
+NVIO_API int nvio_write_buffer(struct nvio_qpair *qpair, struct nvio_ns *ns,
+			       const struct nvio_buffer *buffer, size_t offset, uint64_t slba,
+			       uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+
+/**
  * nvio_flush - queues a flush (7.1): what completed before it is on the medium when it completes.
  *
  * Return: 0; -EAGAIN; -EIO; -ENODEV.

@@ -120,6 +120,26 @@ NVIO_API int nvio_mem_unregister(struct nvio_iommu *iommu, void *addr, size_t le
 NVIO_API int64_t nvio_mem_iova(struct nvio_iommu *iommu, const void *addr, size_t len,
 			       unsigned int rights, uint64_t *iova);
 
+struct nvio_buffer;
+
+/**
+ * nvio_buffer_open - a handle for memory that is used again and again: its IOVA is looked up once.
+ * @addr: @len: inside the heap or one registration, at consecutive IOVAs; any alignment
+ * @rights:     what devices will do with it: enum nvio_dma_rights
+ * @buffer:     receives the handle, for nvio_read_buffer() and the like; nvio_buffer_close()
+ *
+ * Registered memory cannot be unregistered while it has a handle (-EBUSY); memory of the heap is
+ * not to be freed.
+ *
+ * Return: 0; -EFAULT when it is not registered with these rights, or not in one piece; -ENOMEM.
+ */
+NVIO_API int nvio_buffer_open(struct nvio_iommu *iommu, void *addr, size_t len, unsigned int rights,
+			      struct nvio_buffer **buffer);
+
+/** nvio_buffer_close - ends a handle, with no command outstanding that uses it. NULL is fine. The
+ * memory stays as it is. */
+NVIO_API void nvio_buffer_close(struct nvio_buffer *buffer);
+
 #ifdef __cplusplus
 }
 #endif

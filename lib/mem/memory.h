@@ -26,11 +26,19 @@ struct nvio_mem_user {
 	bool (*uses)(struct nvio_mem_user *user, uintptr_t addr, size_t len);
 };
 
+/* Consecutive memory whose IOVAs are consecutive too. */
+struct nvio_window {
+	uintptr_t addr;
+	uint64_t iova;
+	size_t len;
+};
+
 struct nvio_registration {
 	uintptr_t addr;
 	size_t len;
 	uint64_t iova;
 	unsigned int rights;
+	unsigned int nr_buffers; /* handles that keep it registered */
 };
 
 struct nvio_memory {
@@ -53,6 +61,13 @@ struct nvio_memory {
 	struct nvio_mem_user *users;
 };
 
+/* A handle for part of it. */
+struct nvio_buffer {
+	struct nvio_window window;
+	const struct nvio_memory *memory;
+	unsigned int rights;
+};
+
 /* The memory of an address space, made at the first call. NULL with the error set: -ENOMEM. */
 struct nvio_memory *nvio_memory_of(struct nvio_iommu *iommu);
 
@@ -64,13 +79,6 @@ int nvio_memory_ready(struct nvio_memory *memory);
 
 void nvio_mem_user_add(struct nvio_memory *memory, struct nvio_mem_user *user);
 void nvio_mem_user_remove(struct nvio_memory *memory, struct nvio_mem_user *user);
-
-/* Consecutive memory whose IOVAs are consecutive too. */
-struct nvio_window {
-	uintptr_t addr;
-	uint64_t iova;
-	size_t len;
-};
 
 /* The heap's window as it is now: it only grows. */
 static inline struct nvio_window nvio_memory_window(const struct nvio_memory *memory)

@@ -83,7 +83,7 @@ static int add_registration(struct nvio_memory *memory, uintptr_t addr, size_t l
 		goto unmap;
 	}
 	memory->registrations[memory->nr_registrations++] =
-		(struct nvio_registration){ addr, len, iova, rights };
+		(struct nvio_registration){ addr, len, iova, rights, 0 };
 	return 0;
 
 unmap:
@@ -138,7 +138,10 @@ static int remove_registration(struct nvio_memory *memory, uintptr_t addr, size_
 
 	if (!r)
 		return nvio_error(ENOENT, "memory %p + %zu is not registered", (void *)addr, len);
-	/* Out of reach first, then asked for users: see build_prps() in lib/nvme/io.c. */
+	if (r->nr_buffers)
+		return nvio_error(EBUSY, "memory %p + %zu has %u open buffer handles", (void *)addr,
+				  len, r->nr_buffers);
+	/* Out of reach first, then asked for users: see lib/nvme/registered.c. */
 	nvio_table_clear(&memory->table, addr, len);
 	nvio_smp_mb();
 	if (in_use(memory, addr, len)) {

@@ -28,6 +28,10 @@ struct nvio_ns {
 
 	/* The long way's. */
 	uint32_t nsid;
+	uint32_t copy_max; /* blocks of one copy, of one of its ranges, and ranges (MCL, MSSRL,
+			      MSRC) */
+	uint32_t copy_range_max;
+	uint32_t copy_ranges;
 	uint32_t boundary; /* blocks, any number; 0: none (NOIOB) */
 	struct nvio_ns_info info;
 };

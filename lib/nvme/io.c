@@ -16,9 +16,6 @@
 #include "nvme/short.h"
 #include "nvme/tend.h"
 
-typedef int other_way(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
-		      uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
-
 /* What was stored in memory, from there: else the compiler keeps a register for it. */
 static inline uint64_t read_back(const uint64_t *value)
 {
@@ -32,8 +29,8 @@ static inline uint64_t read_back(const uint64_t *value)
  */
 static inline __attribute__((always_inline)) int read_or_write(
 	struct nvio_qpair *qpair, struct nvio_ns *ns, const uint64_t *word0, uintptr_t addr,
-	uint64_t slba, uint32_t nr_blocks, unsigned int flags, uint64_t user_data, other_way *pages,
-	other_way *long_way)
+	uint64_t slba, uint32_t nr_blocks, unsigned int flags, uint64_t user_data,
+	nvio_rw_fn *pages, nvio_rw_fn *long_way)
 {
 	struct nvio_tracker *t = qpair->free;
 	uint64_t iova, len;
@@ -59,7 +56,7 @@ static inline __attribute__((always_inline)) int read_or_write(
 static inline __attribute__((always_inline)) int read_or_write_pages(
 	struct nvio_qpair *qpair, struct nvio_ns *ns, const uint64_t *word0, uintptr_t addr,
 	uint64_t slba, uint32_t nr_blocks, unsigned int flags, uint64_t user_data,
-	other_way *long_way)
+	nvio_rw_fn *long_way)
 {
 	struct nvio_tracker *t = qpair->free;
 	uint64_t offset = addr - qpair->heap.addr, iova = offset + qpair->heap.iova;

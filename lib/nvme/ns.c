@@ -72,6 +72,9 @@ int nvio_ns_parse(struct nvio_ns *ns, uint32_t nsid, const void *data, uint32_t 
 	memcpy(ns->info.eui64, id->eui64, sizeof(ns->info.eui64));
 	memcpy(ns->info.nguid, id->nguid, sizeof(ns->info.nguid));
 	ns->boundary = le16toh(id->noiob);
+	ns->copy_max = le32toh(id->mcl);
+	ns->copy_range_max = le16toh(id->mssrl);
+	ns->copy_ranges = id->msrc + 1u;
 	nvio_ns_prepare(ns);
 	return 0;
 }

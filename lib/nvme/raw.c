@@ -12,6 +12,8 @@
 
 #define RANGES_MAX 256u
 #define DSM_ENTRY  16u /* bytes (NVM:figure 40) */
+#define COPY_ENTRY 40u /* the longer of two formats (NVM:figures 35 and 36) */
+#define COPY_WIDE  (1u << 8) /* dword 12: the longer one */
 
 /* A command whose list of ranges lies in the list memory of its tracker. */
 static int queue_list(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvio_sqe *sqe,
@@ -71,6 +73,69 @@ int nvio_dsm(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_ran
 		*entry++ = ranges[i].slba;
 	}
 	return queue_list(qpair, t, &sqe, 0, user_data);
+}
+
+static int check_copy(const struct nvio_qpair *qpair, const struct nvio_ns *ns, uint64_t slba,
+		      const struct nvio_range *ranges, unsigned int nr)
+{
+	unsigned int max = (unsigned int)min_u64(qpair->list_len / COPY_ENTRY, ns->copy_ranges);
+	uint64_t total = 0;
+	int err = check_ranges(qpair, ns, ranges, nr, max);
+
+	if (err)
+		return err;
+	for (unsigned int i = 0; i < nr; i++) {
+		if (ranges[i].nr_blocks > ns->copy_range_max)
+			return nvio_error(EINVAL,
+					  "range %u of a copy has %u blocks, namespace %u takes up "
+					  "to %u (MSSRL)",
+					  i, ranges[i].nr_blocks, ns->nsid, ns->copy_range_max);
+		total += ranges[i].nr_blocks;
+	}
+	if (total > ns->copy_max || slba > ns->last_block || total - 1 > ns->last_block - slba)
+		return nvio_error(EINVAL,
+				  "a copy of %llu blocks to %llu: namespace %u has %llu and takes "
+				  "up to %u at once (MCL)",
+				  (unsigned long long)total, (unsigned long long)slba, ns->nsid,
+				  (unsigned long long)ns->last_block + 1, ns->copy_max);
+	return 0;
+}
+
+int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t slba,
+	      const struct nvio_range *ranges, unsigned int nr_ranges, unsigned int flags,
+	      uint64_t user_data)
+{
+	/* Wide guards have descriptors of their own (NVM:figure 36). */
+	const bool wide = ns->info.protection && ns->info.guard_bits != 16;
+	struct nvio_tracker *t = qpair->free;
+	struct nvio_sqe sqe = { .opcode = NVIO_NVM_COPY,
+				.nsid = ns->nsid,
+				.cdw10 = (uint32_t)slba,
+				.cdw11 = (uint32_t)(slba >> 32),
+				.cdw12 = (nr_ranges - 1) | (wide ? COPY_WIDE : 0) | flags << 30 };
+	uint64_t *entry;
+	int err;
+
+	if (!t)
+		return nvio_no_slot(qpair);
+	if (!(qpair->ctrl->oncs & NVIO_ONCS_COPY))
+		return nvio_error(ENOTSUP, "%s has no copy command", qpair->ctrl->info.name);
+	if (flags & ~(unsigned int)(NVIO_IO_FUA | NVIO_IO_LIMITED_RETRY))
+		return nvio_error(EINVAL, "0x%x are no flags of a copy", flags);
+	err = check_copy(qpair, ns, slba, ranges, nr_ranges);
+	if (err)
+		return err;
+	entry = nvio_tracker_prps(qpair, t).entries;
+	for (unsigned int i = 0; i < nr_ranges; i++) {
+		entry[0] = 0;
+		entry[1] = ranges[i].slba;
+		entry[2] = ranges[i].nr_blocks - 1;
+		entry[3] = 0;
+		if (wide)
+			entry[4] = 0;
+		entry += wide ? 5 : 4;
+	}
+	return queue_list(qpair, t, &sqe, NVIO_TRACKER_ONCE, user_data);
 }
 
 int nvio_passthrough(struct nvio_qpair *qpair, const struct nvio_sqe *cmd, const struct iovec *iov,

@@ -3,8 +3,12 @@
  * Reads and writes of one command whose data is in memory of the application's own; see
  * registered.h. Nearly the short way: what is new is the table, and that memory may be taken away.
  */
+#include <errno.h>
+
+#include "base/error.h"
 #include "base/mmio.h"
 #include "nvme/registered.h"
+#include "nvme/request.h"
 #include "nvme/short.h"
 
 bool nvio_describe_registered(const struct nvio_qpair *qpair, struct nvio_tracker *t,
@@ -64,4 +68,56 @@ bool nvio_queue_registered(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_
 	t->user_data = user_data;
 	nvio_build_short(qpair, t, word0, pointers.prp1, pointers.prp2, slba, nr_blocks, flags);
 	return true;
+}
+
+static __attribute__((cold, noinline)) int bad_range(const struct nvio_buffer *buffer,
+						     size_t offset, uint64_t len)
+{
+	return nvio_error(EFAULT,
+			  "%llu bytes from %zu on of a buffer of %zu with the rights 0x%x: beyond "
+			  "it, without the rights, or of another address space",
+			  (unsigned long long)len, offset, buffer->window.len, buffer->rights);
+}
+
+/* Data in memory with a handle. */
+static inline __attribute__((always_inline)) int read_or_write(
+	struct nvio_qpair *qpair, struct nvio_ns *ns, const uint64_t *word0, unsigned int rights,
+	const struct nvio_buffer *buffer, size_t offset, uint64_t slba, uint32_t nr_blocks,
+	unsigned int flags, uint64_t user_data, nvio_rw_fn *long_way)
+{
+	struct nvio_tracker *t = qpair->free;
+	const uintptr_t addr = buffer->window.addr + offset;
+	const uint64_t iova = buffer->window.iova + offset, len = nr_blocks * ns->block_len;
+	uint64_t prp2 = 0;
+
+	if (unlikely(!t))
+		return nvio_no_slot(qpair);
+	if (unlikely(buffer->memory != qpair->memory || !(buffer->rights & rights) ||
+		     offset >= buffer->window.len || len > buffer->window.len - offset))
+		return bad_range(buffer, offset, len);
+	if (!nvio_is_short(qpair, ns, addr, slba, nr_blocks, flags))
+		return long_way(qpair, ns, addr, slba, nr_blocks, flags, user_data);
+	/* The handle keeps it registered: nobody can take it away meanwhile. */
+	nvio_track_memory(t, addr, len);
+	t->user_data = user_data;
+	if ((iova ^ (iova + len - 1)) > qpair->page_mask)
+		prp2 = nvio_prp2(qpair, t, iova, len);
+	nvio_build_short(qpair, t, *word0, iova, prp2, slba, nr_blocks, flags);
+	return 0;
+}
+
+int nvio_read_buffer(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_buffer *buffer,
+		     size_t offset, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
+		     uint64_t user_data)
+{
+	return read_or_write(qpair, ns, &ns->read_word0, NVIO_DMA_WRITE, buffer, offset, slba,
+			     nr_blocks, flags, user_data, nvio_read_long);
+}
+
+int nvio_write_buffer(struct nvio_qpair *qpair, struct nvio_ns *ns,
+		      const struct nvio_buffer *buffer, size_t offset, uint64_t slba,
+		      uint32_t nr_blocks, unsigned int flags, uint64_t user_data)
+{
+	return read_or_write(qpair, ns, &ns->write_word0, NVIO_DMA_READ, buffer, offset, slba,
+			     nr_blocks, flags, user_data, nvio_write_long);
 }

@@ -71,14 +71,23 @@ static int cannot_express(const struct nvio_request *request)
 static int64_t describe_data(const struct nvio_qpair *qpair, const struct nvio_request *request,
 			     const struct nvio_tracker *t, size_t len, struct nvio_sqe *sqe)
 {
-	struct nvio_prps prps = nvio_tracker_prps(qpair, t);
+	struct nvio_prps prps;
+	uint64_t iova;
 	int64_t got;
 
+	/* Most data is in one piece. */
+	if (nvio_data_run(qpair, &request->data, len, &iova) == len && !(iova & 3)) {
+		sqe->prp1 = iova;
+		if ((iova ^ (iova + len - 1)) > qpair->page_mask)
+			sqe->prp2 = nvio_prp2(qpair, t, iova, len);
+		return (int64_t)len;
+	}
 	if (nvio_sgl_wanted(qpair, request)) {
 		got = nvio_sgl_build(qpair, request, t, len, sqe);
 		if (got)
 			return got;
 	}
+	prps = nvio_tracker_prps(qpair, t);
 	got = nvio_data_prps(qpair, request->data, len, &prps);
 	if (got == -EFAULT)
 		return bad_buffer(request);

@@ -32,11 +32,11 @@ struct nvio_request {
 	struct iovec single; /* what data is of when it is one piece */
 };
 
+typedef int nvio_rw_fn(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
+		       uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+
 /* nvio_read() and nvio_write() off the short way. */
-int nvio_read_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
-		   uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
-int nvio_write_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
-		    uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+nvio_rw_fn nvio_read_long, nvio_write_long;
 
 /* Queues a request, with as many commands as it takes. Returns 0 or -errno. */
 int nvio_request_queue(struct nvio_qpair *qpair, struct nvio_request *request);

@@ -222,28 +222,31 @@ int nvio_write_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr
 	return read_or_write(qpair, ns, NVIO_OP_WRITE, addr, slba, nr_blocks, flags, user_data);
 }
 
-/* Takes a structure that an older or newer caller has made. */
-static int take_io(struct nvio_io *io, const struct nvio_io *given)
+static int queue_io(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_io *io,
+		    uint64_t user_data)
 {
-	return nvio_take_opts(io, sizeof(*io), given, "nvio_io");
+	struct nvio_request request;
+	int err;
+
+	if (!qpair->free)
+		return nvio_no_slot(qpair);
+	if (io->opcode == NVIO_OP_FLUSH)
+		return nvio_flush(qpair, ns, user_data);
+	err = prepare(qpair, ns, io, user_data, &request);
+	return err ? err : nvio_request_queue(qpair, &request);
 }
 
 int nvio_io(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_io *given,
 	    uint64_t user_data)
 {
-	struct nvio_request request;
 	struct nvio_io io = { 0 };
 	int err;
 
-	if (!qpair->free)
-		return nvio_no_slot(qpair);
-	err = take_io(&io, given);
-	if (err)
-		return err;
-	if (io.opcode == NVIO_OP_FLUSH)
-		return nvio_flush(qpair, ns, user_data);
-	err = prepare(qpair, ns, &io, user_data, &request);
-	return err ? err : nvio_request_queue(qpair, &request);
+	/* What a caller of another version has made is taken over first. */
+	if (likely(given && given->size == sizeof(*given)))
+		return queue_io(qpair, ns, given, user_data);
+	err = nvio_take_opts(&io, sizeof(io), given, "nvio_io");
+	return err ? err : queue_io(qpair, ns, &io, user_data);
 }
 
 static int vectored(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t opcode,
@@ -251,7 +254,6 @@ static int vectored(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t opcode
 		    unsigned int flags, uint64_t user_data)
 {
 	const struct nvio_io io = {
-		.size = sizeof(io),
 		.opcode = opcode,
 		.flags = flags,
 		.slba = slba,
@@ -260,7 +262,7 @@ static int vectored(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t opcode
 		.iov = iov,
 	};
 
-	return nvio_io(qpair, ns, &io, user_data);
+	return queue_io(qpair, ns, &io, user_data);
 }
 
 int nvio_readv(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct iovec *iov,

@@ -46,7 +46,7 @@ static bool send_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_
 	if (t->state & NVIO_TRACKER_ONCE || !may_pass(status) ||
 	    FIELD_GET(TRACKER_RETRIES, t->state) >= qpair->max_retries)
 		return false;
-	delay_ms = qpair->ctrl ? qpair->ctrl->retry_delay_ms[delay] : 0;
+	delay_ms = qpair->ctrl->retry_delay_ms[delay];
 	if (!delay_ms) {
 		nvio_command_again(qpair, t);
 		return true;

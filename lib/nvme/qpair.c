@@ -423,7 +423,7 @@ void nvio_qpair_ring_by_call(const struct nvio_qpair *qpair, bool cq, uint16_t v
 	uint32_t wide = value;
 
 	/* Plain memory has no controller to tell. */
-	if (qpair->ctrl)
+	if (qpair->ctrl->device)
 		nvio_device_region_write(qpair->ctrl->device, NVIO_REGION_BAR0,
 					 nvio_reg_doorbell_offset(qpair->ctrl, qpair->qid, cq),
 					 &wide, sizeof(wide));

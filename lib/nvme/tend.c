@@ -43,7 +43,7 @@ void nvio_qpair_gone(struct nvio_qpair *qpair)
 
 void nvio_qpair_check_alive(struct nvio_qpair *qpair)
 {
-	if (qpair->ctrl && !nvio_device_alive(qpair->ctrl->device))
+	if (qpair->ctrl->device && !nvio_device_alive(qpair->ctrl->device))
 		nvio_qpair_gone(qpair);
 }
 

@@ -142,7 +142,7 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 				  "opcode 0x%02x with flags 0x%x is no request for blocks of a "
 				  "namespace",
 				  io->opcode, io->flags);
-	if (verb->oncs && qpair->ctrl && !(qpair->ctrl->oncs & verb->oncs))
+	if (verb->oncs && !(qpair->ctrl->oncs & verb->oncs))
 		return nvio_error(ENOTSUP, "%s has no command to %s (ONCS 0x%x)",
 				  qpair->ctrl->info.name, verb->name, qpair->ctrl->oncs);
 	*request = (struct nvio_request){

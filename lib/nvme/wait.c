@@ -55,7 +55,7 @@ static int check_ctrl(struct nvio_qpair *qpair)
 {
 	uint32_t csts;
 
-	if (!qpair->ctrl)
+	if (!qpair->ctrl->device)
 		return 0;
 	if (nvio_device_region_read(qpair->ctrl->device, NVIO_REGION_BAR0, NVIO_REG_CSTS, &csts,
 				    sizeof(csts)) ||

@@ -123,7 +123,7 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 		return;
 	pthread_mutex_lock(&ctrl->lock);
 	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
-		if (nvio_qpair_delete(q))
+		if (nvio_queues_delete(q))
 			nvio_log(NVIO_LOG_WARN, "queue pair %u was not deleted: %s", q->qid,
 				 nvio_last_error());
 	}

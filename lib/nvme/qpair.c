@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Making and deleting queue pairs. The order is the specification's: the completion queue exists
- * before the submission queue and outlives it; memory is freed only once the controller has let go
- * of it.
+ * Making and freeing queue pairs: their memory, and what is asked of them. Memory is freed only
+ * once the controller has let go of it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -151,82 +150,6 @@ static bool uses_memory(struct nvio_mem_user *user, uintptr_t addr, size_t len)
 	return nvio_parents_use(qpair, addr, len);
 }
 
-static int create_queue(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, const char *what,
-			bool *made)
-{
-	int ret = nvio_admin_locked(qpair->ctrl, sqe, NULL, 0, NULL);
-
-	/* Without an answer it may have been made; only a refusal is certain. */
-	*made = ret <= 0;
-	return nvio_admin_must(qpair->ctrl, what, ret);
-}
-
-static int create_cq(struct nvio_qpair *qpair)
-{
-	struct nvio_sqe sqe = {
-		.opcode = NVIO_ADMIN_CREATE_CQ,
-		.prp1 = nvio_qpair_cq_iova(qpair),
-		.cdw10 = (uint32_t)(qpair->cq_entries - 1) << 16 | qpair->qid,
-		.cdw11 = (uint32_t)qpair->vector << 16 |
-			 (qpair->vector ? NVIO_QUEUE_INTERRUPTS : 0) | NVIO_QUEUE_CONTIGUOUS,
-	};
-
-	return create_queue(qpair, &sqe, "Create I/O Completion Queue", &qpair->cq_made);
-}
-
-static int create_sq(struct nvio_qpair *qpair)
-{
-	struct nvio_sqe sqe = {
-		.opcode = NVIO_ADMIN_CREATE_SQ,
-		.prp1 = nvio_qpair_sq_iova(qpair),
-		.cdw10 = (uint32_t)(qpair->sq_entries - 1) << 16 | qpair->qid,
-		.cdw11 = (uint32_t)qpair->qid << 16 | NVIO_QUEUE_CONTIGUOUS,
-	};
-
-	return create_queue(qpair, &sqe, "Create I/O Submission Queue", &qpair->sq_made);
-}
-
-static int delete_queue(struct nvio_qpair *qpair, uint8_t opcode, const char *what, bool *made)
-{
-	struct nvio_sqe sqe = { .opcode = opcode, .cdw10 = qpair->qid };
-	int err;
-
-	if (!*made)
-		return 0;
-	err = nvio_admin_must(qpair->ctrl, what,
-			      nvio_admin_locked(qpair->ctrl, &sqe, NULL, 0, NULL));
-	if (!err)
-		*made = false;
-	return err;
-}
-
-int nvio_qpair_delete(struct nvio_qpair *qpair)
-{
-	int err = delete_queue(qpair, NVIO_ADMIN_DELETE_SQ, "Delete I/O Submission Queue",
-			       &qpair->sq_made);
-
-	if (!err)
-		err = delete_queue(qpair, NVIO_ADMIN_DELETE_CQ, "Delete I/O Completion Queue",
-				   &qpair->cq_made);
-	if (!err)
-		nvio_qpair_drop_vector(qpair);
-	return err;
-}
-
-/* The smallest identifier that no queue pair has, 0 when all that were granted are taken. */
-static uint16_t free_qid(const struct nvio_ctrl *ctrl)
-{
-	for (uint16_t qid = 1; qid <= ctrl->info.nr_qpairs; qid++) {
-		const struct nvio_qpair *q = ctrl->qpairs;
-
-		while (q && q->qid != qid)
-			q = q->next;
-		if (!q)
-			return qid;
-	}
-	return 0;
-}
-
 static uint16_t choose_depth(const struct nvio_ctrl *ctrl, uint16_t wanted)
 {
 	uint16_t depth = wanted ? wanted : DEPTH_DEFAULT;
@@ -263,28 +186,6 @@ static struct nvio_qpair_shape choose_shape(const struct nvio_ctrl *ctrl,
 								    : MAX_RETRIES,
 		.interrupts = opts->interrupts,
 	};
-}
-
-static int create(struct nvio_qpair *qpair, bool interrupts)
-{
-	struct nvio_ctrl *ctrl = qpair->ctrl;
-	int err;
-
-	if (ctrl->dead)
-		return nvio_error(EIO, "%s takes no more commands after an earlier failure",
-				  ctrl->info.name);
-	qpair->qid = free_qid(ctrl);
-	if (!qpair->qid)
-		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",
-				  ctrl->info.name, ctrl->info.nr_qpairs);
-	qpair->sq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, false);
-	qpair->cq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, true);
-	err = interrupts ? nvio_qpair_take_vector(qpair) : 0;
-	if (!err)
-		err = create_cq(qpair);
-	if (!err)
-		err = create_sq(qpair);
-	return err;
 }
 
 void nvio_qpair_watch_memory(struct nvio_qpair *qpair)
@@ -325,11 +226,11 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	qpair->ctrl = ctrl;
 	qpair->no_sgl = opts.no_sgl;
 	pthread_mutex_lock(&ctrl->lock);
-	err = create(qpair, opts.interrupts);
+	err = nvio_queues_create(qpair, opts.interrupts);
 	/* A queue pair that is half there and cannot be taken back stays until the device is
 	 * closed. */
 	nvio_error_save(&sentence);
-	keep = !err || nvio_qpair_delete(qpair);
+	keep = !err || nvio_queues_delete(qpair);
 	nvio_error_restore(&sentence);
 	if (keep)
 		link_qpair(qpair);
@@ -352,7 +253,7 @@ void nvio_qpair_free(struct nvio_qpair *qpair)
 		return;
 	ctrl = qpair->ctrl;
 	pthread_mutex_lock(&ctrl->lock);
-	if (nvio_qpair_delete(qpair)) {
+	if (nvio_queues_delete(qpair)) {
 		/* The caller is about to reuse its buffers: the controller must not write any more.
 		 */
 		nvio_log(NVIO_LOG_ERROR,

@@ -131,9 +131,12 @@ void nvio_qpair_watch_memory(struct nvio_qpair *qpair);
 uint64_t nvio_qpair_sq_iova(const struct nvio_qpair *qpair);
 uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair);
 
-/* Deletes a queue pair at the controller. Returns 0, or -errno: then the controller may still use
- * its memory. */
-int nvio_qpair_delete(struct nvio_qpair *qpair);
+/* queues.c: makes the queues at the controller, whose lock the caller holds. Returns 0 or -errno:
+ * then one of them may be there. */
+int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts);
+
+/* Deletes them. Returns 0, or -errno: then the controller may still use their memory. */
+int nvio_queues_delete(struct nvio_qpair *qpair);
 
 /* vectors.c: gives the queue pair a vector and an eventfd. Returns 0 or -errno. */
 int nvio_qpair_take_vector(struct nvio_qpair *qpair);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Making and deleting the queues of a queue pair at the controller. The order is the
+ * specification's: the completion queue exists before the submission queue and outlives it.
+ */
+#include <errno.h>
+
+#include "base/error.h"
+#include "nvme/ctrl.h"
+
+static int create_queue(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, const char *what,
+			bool *made)
+{
+	int ret = nvio_admin_locked(qpair->ctrl, sqe, NULL, 0, NULL);
+
+	/* Without an answer it may have been made; only a refusal is certain. */
+	*made = ret <= 0;
+	return nvio_admin_must(qpair->ctrl, what, ret);
+}
+
+static int create_cq(struct nvio_qpair *qpair)
+{
+	struct nvio_sqe sqe = {
+		.opcode = NVIO_ADMIN_CREATE_CQ,
+		.prp1 = nvio_qpair_cq_iova(qpair),
+		.cdw10 = (uint32_t)(qpair->cq_entries - 1) << 16 | qpair->qid,
+		.cdw11 = (uint32_t)qpair->vector << 16 |
+			 (qpair->vector ? NVIO_QUEUE_INTERRUPTS : 0) | NVIO_QUEUE_CONTIGUOUS,
+	};
+
+	return create_queue(qpair, &sqe, "Create I/O Completion Queue", &qpair->cq_made);
+}
+
+static int create_sq(struct nvio_qpair *qpair)
+{
+	struct nvio_sqe sqe = {
+		.opcode = NVIO_ADMIN_CREATE_SQ,
+		.prp1 = nvio_qpair_sq_iova(qpair),
+		.cdw10 = (uint32_t)(qpair->sq_entries - 1) << 16 | qpair->qid,
+		.cdw11 = (uint32_t)qpair->qid << 16 | NVIO_QUEUE_CONTIGUOUS,
+	};
+
+	return create_queue(qpair, &sqe, "Create I/O Submission Queue", &qpair->sq_made);
+}
+
+static int delete_queue(struct nvio_qpair *qpair, uint8_t opcode, const char *what, bool *made)
+{
+	struct nvio_sqe sqe = { .opcode = opcode, .cdw10 = qpair->qid };
+	int err;
+
+	if (!*made)
+		return 0;
+	err = nvio_admin_must(qpair->ctrl, what,
+			      nvio_admin_locked(qpair->ctrl, &sqe, NULL, 0, NULL));
+	if (!err)
+		*made = false;
+	return err;
+}
+
+int nvio_queues_delete(struct nvio_qpair *qpair)
+{
+	int err = delete_queue(qpair, NVIO_ADMIN_DELETE_SQ, "Delete I/O Submission Queue",
+			       &qpair->sq_made);
+
+	if (!err)
+		err = delete_queue(qpair, NVIO_ADMIN_DELETE_CQ, "Delete I/O Completion Queue",
+				   &qpair->cq_made);
+	if (!err)
+		nvio_qpair_drop_vector(qpair);
+	return err;
+}
+
+/* The smallest identifier that no queue pair has, 0 when all that were granted are taken. */
+static uint16_t free_qid(const struct nvio_ctrl *ctrl)
+{
+	for (uint16_t qid = 1; qid <= ctrl->info.nr_qpairs; qid++) {
+		const struct nvio_qpair *q = ctrl->qpairs;
+
+		while (q && q->qid != qid)
+			q = q->next;
+		if (!q)
+			return qid;
+	}
+	return 0;
+}
+
+int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts)
+{
+	struct nvio_ctrl *ctrl = qpair->ctrl;
+	int err;
+
+	if (ctrl->dead)
+		return nvio_error(EIO, "%s takes no more commands after an earlier failure",
+				  ctrl->info.name);
+	qpair->qid = free_qid(ctrl);
+	if (!qpair->qid)
+		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",
+				  ctrl->info.name, ctrl->info.nr_qpairs);
+	qpair->sq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, false);
+	qpair->cq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, true);
+	err = interrupts ? nvio_qpair_take_vector(qpair) : 0;
+	if (!err)
+		err = create_cq(qpair);
+	if (!err)
+		err = create_sq(qpair);
+	return err;
+}

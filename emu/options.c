@@ -38,14 +38,10 @@ int nvio_emu_fail(struct emu_error *error, int rc, const char *format, ...)
 
 static const struct emu_ns_opts default_ns = { .size = DEFAULT_SIZE, .lba = 512, .guard = 16 };
 
-/* The namespace that nobody asked for is told from others by its guard, which counts as 16 bits. */
-#define GUARD_UNASKED 0
-
 void nvio_emu_opts_default(struct emu_opts *opts)
 {
 	memset(opts, 0, sizeof(*opts));
 	opts->ns[0] = default_ns;
-	opts->ns[0].guard = GUARD_UNASKED;
 	opts->nr_ns = 1;
 	opts->mdts = 7;
 	opts->nr_queues = 64;
@@ -264,6 +260,7 @@ static int begin_ns(struct parser *p, const char *key, const char *value)
 	finish_ns(p);
 	p->ns = &p->opts->ns[p->opts->nr_ns++];
 	*p->ns = default_ns;
+	p->opts->ns_given = true;
 	return 0;
 }
 
@@ -303,8 +300,7 @@ static int parse_pair(struct parser *p, char *pair, bool ns_only)
 		*value++ = '\0';
 	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!strcmp(keys[i].key, pair) && (keys[i].of_ns || !ns_only)) {
-			if (keys[i].of_ns && p->ns->guard == GUARD_UNASKED)
-				p->ns->guard = default_ns.guard;
+			p->opts->ns_given |= keys[i].of_ns;
 			return keys[i].parse(p, keys[i].key, value ? value : "");
 		}
 	return nvio_emu_fail(p->error, -EINVAL, "\"%.64s\" is no option%s", pair,
@@ -372,7 +368,7 @@ int nvio_emu_opts_add_ns(struct emu_opts *opts, const char *text, struct emu_err
 	struct parser p = { .opts = opts, .error = error };
 	int rc;
 
-	if (opts->nr_ns == 1 && opts->ns[0].guard == GUARD_UNASKED)
+	if (!opts->ns_given)
 		opts->nr_ns = 0;
 	rc = begin_ns(&p, "ns", "");
 	if (!rc)

@@ -31,6 +31,7 @@ struct emu_ns_opts {
 struct emu_opts {
 	struct emu_ns_opts ns[EMU_NS_MAX];
 	unsigned int nr_ns;
+	bool ns_given; /* else there is the default one, which nvio_emu_opts_add_ns() replaces */
 	uint8_t mdts; /* log2 of pages; 0: no limit */
 	uint16_t nr_queues; /* I/O queue pairs */
 	uint16_t queue_entries; /* CAP.MQES + 1 */

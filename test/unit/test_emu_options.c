@@ -18,6 +18,7 @@ static void has_defaults(void)
 	CU_ASSERT_EQUAL(o.nr_ns, 1);
 	CU_ASSERT_EQUAL(o.ns[0].size, 1u << 30);
 	CU_ASSERT_EQUAL(o.ns[0].lba, 512);
+	CU_ASSERT_EQUAL(o.ns[0].guard, 16);
 	CU_ASSERT_EQUAL(o.nr_queues, 64);
 	CU_ASSERT_EQUAL(o.queue_entries, 1024);
 	CU_ASSERT_EQUAL(o.mdts, 7);
@@ -69,6 +70,26 @@ static void adds_namespaces(void)
 	CU_ASSERT_EQUAL(nvio_emu_opts_add_ns(&o, "", &error), -EINVAL);
 }
 
+/* Only the namespace that nobody asked for is replaced. */
+static void replaces_the_default(void)
+{
+	static const struct {
+		const char *text;
+		unsigned int nr_ns;
+	} before[] = { { "", 1 },         { "mdts=3", 1 }, { "size=1M", 2 },
+		       { "null=off", 2 }, { "ns", 3 },     { "mdts=3,ns,size=1M", 3 } };
+	struct emu_opts o;
+	struct emu_error error;
+
+	for (unsigned int i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		nvio_emu_opts_default(&o);
+		CU_ASSERT_EQUAL(nvio_emu_opts_parse(&o, before[i].text, &error), 0);
+		CU_ASSERT_EQUAL(nvio_emu_opts_add_ns(&o, "size=2M", &error), 0);
+		CU_ASSERT_EQUAL(o.nr_ns, before[i].nr_ns);
+		CU_ASSERT_EQUAL(o.ns[o.nr_ns - 1].size, 2u << 20);
+	}
+}
+
 static void names_what_is_wrong(void)
 {
 	static const struct {
@@ -118,6 +139,7 @@ int main(void)
 		{ "has defaults", has_defaults },
 		{ "parses", parses },
 		{ "adds namespaces", adds_namespaces },
+		{ "replaces the default", replaces_the_default },
 		{ "names what is wrong", names_what_is_wrong },
 	};
 

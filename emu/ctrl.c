@@ -125,7 +125,7 @@ void nvio_emu_ctrl_free(struct emu_ctrl *ctrl)
 		return;
 	for (unsigned int i = 0; i < EMU_NS_MAX; i++)
 		nvio_emu_store_close(&ctrl->ns[i]);
-	nvio_emu_faults_free(ctrl);
+	nvio_emu_faults_clear(ctrl);
 	nvio_emu_events_free(ctrl);
 	nvio_emu_features_free(ctrl);
 	nvio_emu_queues_free(ctrl);

@@ -40,6 +40,12 @@ void nvio_emu_ctrl_write(struct emu_ctrl *ctrl, uint32_t offset, unsigned int le
  * DEVICE_RESET, a client that left. */
 void nvio_emu_ctrl_reset(struct emu_ctrl *ctrl);
 
+/* Whether the device was pulled out: nothing that is read or written reaches it. */
+bool nvio_emu_ctrl_gone(const struct emu_ctrl *ctrl);
+
+/* It is put back, and is as after power on. */
+void nvio_emu_ctrl_return(struct emu_ctrl *ctrl);
+
 /* One round over all queues. Returns whether there was anything to do: the caller sleeps when there
  * was not for a while. */
 bool nvio_emu_ctrl_poll(struct emu_ctrl *ctrl);

@@ -64,6 +64,26 @@ void nvio_emu_ctrl_reset(struct emu_ctrl *ctrl)
 	ctrl->acq = 0;
 }
 
+void nvio_emu_ctrl_remove(struct emu_ctrl *ctrl)
+{
+	if (ctrl->running)
+		ctrl->stats.unsafe_shutdowns++;
+	ctrl->running = false;
+	ctrl->gone = true;
+}
+
+bool nvio_emu_ctrl_gone(const struct emu_ctrl *ctrl)
+{
+	return ctrl->gone;
+}
+
+void nvio_emu_ctrl_return(struct emu_ctrl *ctrl)
+{
+	ctrl->gone = false;
+	ctrl->stats.power_cycles++;
+	nvio_emu_ctrl_reset(ctrl);
+}
+
 static uint32_t get(uint32_t value, unsigned int shift, uint32_t mask)
 {
 	return value >> shift & mask;
@@ -258,8 +278,6 @@ uint64_t nvio_emu_ctrl_read(struct emu_ctrl *ctrl, uint32_t offset, unsigned int
 
 	if (!access_is_valid(offset, len))
 		return 0;
-	if (emu_unlikely(ctrl->faults) && nvio_emu_fault_event(ctrl, EMU_FAULT_GONE))
-		return len == 8 ? UINT64_MAX : (1ull << 8 * len) - 1;
 	value = read_dword(ctrl, offset & ~3u);
 	if (len == 8)
 		return value | (uint64_t)read_dword(ctrl, offset + 4) << 32;
@@ -273,8 +291,6 @@ void nvio_emu_ctrl_write(struct emu_ctrl *ctrl, uint32_t offset, unsigned int le
 	uint32_t mask = len >= 4 ? UINT32_MAX : (1u << 8 * len) - 1;
 
 	if (!access_is_valid(offset, len))
-		return;
-	if (emu_unlikely(ctrl->faults) && nvio_emu_fault_event(ctrl, EMU_FAULT_GONE))
 		return;
 	write_dword(ctrl, offset & ~3u, (uint32_t)value << shift, mask << shift);
 	if (len == 8)

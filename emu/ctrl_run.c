@@ -50,6 +50,21 @@ static void heap_pop(struct emu_ctrl *ctrl)
 	heap[i] = heap[nr];
 }
 
+void nvio_emu_post(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct emu_done *done)
+{
+	sq->inflight--;
+	sq->cq->inflight--;
+	nvio_emu_cq_post(ctrl, sq->cq, done);
+}
+
+static void post_delayed(struct emu_ctrl *ctrl, const struct emu_done *done)
+{
+	if (done->late)
+		nvio_emu_cq_reveal(ctrl, done);
+	else
+		nvio_emu_post(ctrl, &ctrl->sqs[done->sq], done);
+}
+
 void nvio_emu_delay(struct emu_ctrl *ctrl, struct emu_done *done, uint64_t ns)
 {
 	if (ctrl->nr_delayed == ctrl->max_delayed) {
@@ -57,7 +72,7 @@ void nvio_emu_delay(struct emu_ctrl *ctrl, struct emu_done *done, uint64_t ns)
 		struct emu_done *heap = realloc(ctrl->delayed, max * sizeof(*heap));
 
 		if (!heap) {
-			nvio_emu_post(ctrl, &ctrl->sqs[done->sq], done);
+			post_delayed(ctrl, done);
 			return;
 		}
 		ctrl->delayed = heap;
@@ -66,13 +81,6 @@ void nvio_emu_delay(struct emu_ctrl *ctrl, struct emu_done *done, uint64_t ns)
 	done->due = nvio_emu_now() + ns;
 	done->serial = ctrl->serial++;
 	heap_push(ctrl, done);
-}
-
-void nvio_emu_post(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct emu_done *done)
-{
-	sq->inflight--;
-	sq->cq->inflight--;
-	nvio_emu_cq_post(ctrl, sq->cq, done);
 }
 
 static bool post_due(struct emu_ctrl *ctrl)
@@ -84,7 +92,7 @@ static bool post_due(struct emu_ctrl *ctrl)
 		struct emu_done done = ctrl->delayed[0];
 
 		heap_pop(ctrl);
-		nvio_emu_post(ctrl, &ctrl->sqs[done.sq], &done);
+		post_delayed(ctrl, &done);
 		busy = true;
 	}
 	return busy;
@@ -100,7 +108,8 @@ static bool heap_remove(struct emu_ctrl *ctrl, uint16_t sq, uint32_t cid, struct
 	for (size_t i = 0; i < nr; i++) {
 		struct emu_done done = ctrl->delayed[i];
 
-		if (done.sq == sq && (cid == UINT32_MAX || (done.cid == cid && !found))) {
+		if (done.sq == sq &&
+		    (cid == UINT32_MAX || (done.cid == cid && !done.late && !found))) {
 			*out = done;
 			found = true;
 		} else {
@@ -175,27 +184,23 @@ static uint64_t draw_latency(struct emu_ctrl *ctrl)
 	return ctrl->opts.latency_min_ns + (span ? ctrl->random % (span + 1) : 0);
 }
 
-void nvio_emu_complete(struct emu_ctrl *ctrl, struct emu_sq *sq, uint16_t cid, uint16_t status,
-		       uint32_t result)
+static void finish(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct nvio_sqe *cmd,
+		   uint16_t status, uint32_t result)
 {
-	struct emu_done done = { .sq = sq->id, .cid = cid, .status = status, .result = result };
+	struct emu_done done = {
+		.sq = sq->id, .cid = cmd->cid, .status = status, .result = result
+	};
 
 	if (emu_unlikely(status)) {
-		log_error(ctrl, sq, cid, status);
+		log_error(ctrl, sq, cmd->cid, status);
 		done.status = with_retry(status);
 	}
+	if (emu_unlikely(ctrl->faults) && nvio_emu_fault_done(ctrl, sq, cmd, &done))
+		return;
 	if (emu_unlikely(ctrl->latency) && sq->id)
 		nvio_emu_delay(ctrl, &done, draw_latency(ctrl));
 	else
 		nvio_emu_post(ctrl, sq, &done);
-}
-
-static void finish(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct nvio_sqe *cmd,
-		   uint16_t status, uint32_t result)
-{
-	if (emu_unlikely(ctrl->faults) && nvio_emu_fault_done(ctrl, sq, cmd, &status, result))
-		return;
-	nvio_emu_complete(ctrl, sq, cmd->cid, status, result);
 }
 
 /* Copies a command once: what the client changes later does not count. */

@@ -10,37 +10,53 @@
 
 #include "state.h"
 
+/* Room for what nvio_emu_faults_list() writes of all of them. */
+#define EMU_FAULT_LIST_MAX ((EMU_FAULT_TEXT_MAX + 64) * EMU_FAULTS_MAX)
+
 /* Faults that are not about one command. */
 enum emu_fault_event {
 	EMU_FAULT_NO_READY, /* CSTS.RDY never comes */
 	EMU_FAULT_NO_SHUTDOWN, /* CSTS.SHST never says complete */
-	EMU_FAULT_GONE, /* registers read as all ones, writes are lost */
 	EMU_FAULT_NR_EVENTS,
 };
 
 /*
- * Adds a fault. @text is "what key=value ...":
+ * Adds a fault. @text is "what key=value ...", the words apart by blanks or '+'.
  *
- *	fail status=0xSCT_SC    the next completions carry this status
- *	delay ns=N              come late
+ * About completions:
+ *	fail status=N           they carry this status: code type in bits 10:8, code in 7:0, 14: DNR
+ *	delay time=T            come late
+ *	late time=T             are there at once but for their phase tag
  *	drop, duplicate         never come; come twice
- *	cid value=N             they name another command
- *	queue value=N           they name another submission queue
- *	flip byte=N             one bit at this byte of what a Read transfers is wrong
- *	stall                   commands of=QUEUE (all) are not taken
- *	no-irq                  interrupts are lost
- *	no-ready, no-shutdown, gone, cfs
- *	aen type=N info=N log=N an asynchronous event
- *	identify cns=N byte=N value=N   one byte of Identify data has this value
- *	clear                   takes all of them back
+ *	cid value=N             name another command
+ *	queue value=N           name another submission queue
+ *	flip byte=N             one bit at this byte of what a Read transferred is wrong
+ *	cfs                     the controller stops with CSTS.CFS instead
+ *	gone                    the device is pulled out instead
+ * and which: opcode=N, of=QUEUE (else any I/O queue), lba=FIRST[-LAST]; skip=N of them, then
+ * count=N (1; 0: all). cfs and gone with none of these happen at once.
  *
- * and which ones: opcode=N, of=QUEUE, lba=FIRST[-LAST]; skip=N of them, then count=N (0: always;
- * 1 for what is about a completion, else 0).
- * To be called in the controller's thread. Returns 0, or -EINVAL with a sentence naming the word.
+ * Others:
+ *	stall                   commands are not taken; of=QUEUE (else of I/O queues)
+ *	no-irq                  interrupts get lost; of=QUEUE (else of I/O queues), skip, count
+ *	no-ready, no-shutdown   CSTS.RDY, CSTS.SHST never come; skip, count
+ *	identify cns=N byte=N value=N   bytes of Identify data; len=N (1), skip, count
+ *	aen type=N info=N log=N an asynchronous event, now
+ * whose count is 0 unless it is given.
+ *
+ * To be called in the controller's thread. Returns 0, or -EINVAL or -ENOSPC with a sentence that
+ * names the word.
  */
 int nvio_emu_fault_add(struct emu_ctrl *ctrl, const char *text, struct emu_error *error);
 
-void nvio_emu_faults_free(struct emu_ctrl *ctrl);
+/* Whether a text says a fault, without adding it. */
+int nvio_emu_fault_check(const char *text, struct emu_error *error);
+
+/* Takes all back, but for what was done at once. */
+void nvio_emu_faults_clear(struct emu_ctrl *ctrl);
+
+/* Each fault as it was asked for, with how often it was hit and may be yet; "; " between them. */
+void nvio_emu_faults_list(const struct emu_ctrl *ctrl, char *out, size_t len);
 
 /* Whether such a fault is on; counts it. */
 bool nvio_emu_fault_event(struct emu_ctrl *ctrl, enum emu_fault_event event);
@@ -48,12 +64,12 @@ bool nvio_emu_fault_event(struct emu_ctrl *ctrl, enum emu_fault_event event);
 /* Whether nothing is to be taken from this queue now. */
 bool nvio_emu_fault_fetch(struct emu_ctrl *ctrl, const struct emu_sq *sq);
 
-/* At a completion: may change *@status; true when it did the completion itself. */
+/* At a completion, which it may change; true when it did with it what is to be done. */
 bool nvio_emu_fault_done(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct nvio_sqe *cmd,
-			 uint16_t *status, uint32_t result);
+			 struct emu_done *done);
 
-/* Whether this interrupt gets lost. */
-bool nvio_emu_fault_interrupt(struct emu_ctrl *ctrl);
+/* Whether this queue's interrupt gets lost. */
+bool nvio_emu_fault_interrupt(struct emu_ctrl *ctrl, const struct emu_cq *cq);
 
 /* Changes Identify data before they are sent. */
 void nvio_emu_fault_identify(struct emu_ctrl *ctrl, uint8_t cns, uint8_t data[NVIO_IDENTIFY_LEN]);

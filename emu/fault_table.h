@@ -7,54 +7,62 @@
 
 #include "fault.h"
 
-#define EMU_FAULTS_MAX 32u
-
 enum emu_fault_kind {
 	EMU_FAULT_NONE,
 	EMU_FAULT_FAIL,
 	EMU_FAULT_DELAY,
+	EMU_FAULT_LATE,
 	EMU_FAULT_DROP,
 	EMU_FAULT_DUPLICATE,
 	EMU_FAULT_CID,
 	EMU_FAULT_QUEUE,
 	EMU_FAULT_FLIP,
+	EMU_FAULT_CFS,
+	EMU_FAULT_GONE,
 	EMU_FAULT_NOT_DONE, /* from here on: not about a completion */
 	EMU_FAULT_STALL,
 	EMU_FAULT_NO_IRQ,
 	EMU_FAULT_IDENTIFY,
 	EMU_FAULT_KIND_NO_READY,
 	EMU_FAULT_KIND_NO_SHUTDOWN,
-	EMU_FAULT_KIND_GONE,
-	/* Done at once, never in the table. */
-	EMU_FAULT_CFS,
-	EMU_FAULT_AEN,
-	EMU_FAULT_CLEAR,
+	EMU_FAULT_AEN, /* done at once, never in the table */
 };
+
+enum emu_fault_key {
+	EMU_KEY_STATUS,
+	EMU_KEY_TIME,
+	EMU_KEY_VALUE,
+	EMU_KEY_BYTE,
+	EMU_KEY_LEN,
+	EMU_KEY_CNS,
+	EMU_KEY_TYPE,
+	EMU_KEY_INFO,
+	EMU_KEY_LOG,
+	EMU_KEY_OPCODE,
+	EMU_KEY_OF,
+	EMU_KEY_LBA,
+	EMU_KEY_SKIP,
+	EMU_KEY_COUNT,
+	EMU_NR_KEYS,
+};
+
+#define EMU_KEY(name) (1u << EMU_KEY_##name)
 
 struct emu_fault {
 	enum emu_fault_kind kind;
-	uint8_t cns;
-	uint8_t type; /* of an event */
-	uint8_t info;
-	uint8_t log;
-	int opcode; /* -1: any */
-	int queue;
-	uint64_t count; /* 0: always */
-	uint64_t skip;
-	uint64_t lba_first;
-	uint64_t lba_last;
-	bool by_lba; /* else any block */
-	uint64_t value; /* status, identifier, byte */
-	uint64_t ns;
-	uint64_t byte;
+	uint32_t given; /* a bit for each key that was */
+	uint64_t value[EMU_NR_KEYS];
+	uint64_t lba_last; /* the first is a value */
+	uint64_t skipped;
+	uint64_t hits;
+	char text[EMU_FAULT_TEXT_MAX]; /* as it was asked for */
 };
 
 struct emu_faults {
+	unsigned int nr;
 	struct emu_fault faults[EMU_FAULTS_MAX];
 };
 
-/* The fault that a completion of this command meets first, or NULL. */
-struct emu_fault *nvio_emu_fault_match(struct emu_ctrl *ctrl, const struct emu_sq *sq,
-				       const struct nvio_sqe *cmd);
+int nvio_emu_fault_parse(const char *text, struct emu_fault *fault, struct emu_error *error);
 
 #endif

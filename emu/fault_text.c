@@ -1,36 +1,68 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Turns the text of a fault into an entry of the table, or does at once what needs no entry.
+ * Turns the text of a fault into an entry of the table, and says in one sentence what is wrong with
+ * it.
  */
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fault_table.h"
 
-#define TEXT_MAX 256u
+#define BLANKS " \t+"
+#define WHICH  (EMU_KEY(OPCODE) | EMU_KEY(OF) | EMU_KEY(LBA))
+#define TURNS  (EMU_KEY(SKIP) | EMU_KEY(COUNT))
+
+/* An hour: what waits longer may as well be dropped. */
+#define TIME_MAX 3600000000000ull
+
+static const struct kind {
+	const char *name;
+	enum emu_fault_kind kind;
+	uint32_t needs;
+	uint32_t takes; /* besides */
+} kinds[] = {
+	{ "fail", EMU_FAULT_FAIL, EMU_KEY(STATUS), WHICH | TURNS },
+	{ "delay", EMU_FAULT_DELAY, EMU_KEY(TIME), WHICH | TURNS },
+	{ "late", EMU_FAULT_LATE, EMU_KEY(TIME), WHICH | TURNS },
+	{ "drop", EMU_FAULT_DROP, 0, WHICH | TURNS },
+	{ "duplicate", EMU_FAULT_DUPLICATE, 0, WHICH | TURNS },
+	{ "cid", EMU_FAULT_CID, EMU_KEY(VALUE), WHICH | TURNS },
+	{ "queue", EMU_FAULT_QUEUE, EMU_KEY(VALUE), WHICH | TURNS },
+	{ "flip", EMU_FAULT_FLIP, EMU_KEY(BYTE), WHICH | TURNS },
+	{ "cfs", EMU_FAULT_CFS, 0, WHICH | EMU_KEY(SKIP) },
+	{ "gone", EMU_FAULT_GONE, 0, WHICH | EMU_KEY(SKIP) },
+	{ "stall", EMU_FAULT_STALL, 0, EMU_KEY(OF) },
+	{ "no-irq", EMU_FAULT_NO_IRQ, 0, EMU_KEY(OF) | TURNS },
+	{ "no-ready", EMU_FAULT_KIND_NO_READY, 0, TURNS },
+	{ "no-shutdown", EMU_FAULT_KIND_NO_SHUTDOWN, 0, TURNS },
+	{ "identify", EMU_FAULT_IDENTIFY, EMU_KEY(CNS) | EMU_KEY(BYTE) | EMU_KEY(VALUE),
+	  EMU_KEY(LEN) | TURNS },
+	{ "aen", EMU_FAULT_AEN, EMU_KEY(TYPE) | EMU_KEY(INFO) | EMU_KEY(LOG), 0 },
+};
+
+#define NR_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static const struct {
 	const char *name;
-	enum emu_fault_kind kind;
-} kinds[] = {
-	{ "fail", EMU_FAULT_FAIL },
-	{ "delay", EMU_FAULT_DELAY },
-	{ "drop", EMU_FAULT_DROP },
-	{ "duplicate", EMU_FAULT_DUPLICATE },
-	{ "cid", EMU_FAULT_CID },
-	{ "queue", EMU_FAULT_QUEUE },
-	{ "flip", EMU_FAULT_FLIP },
-	{ "stall", EMU_FAULT_STALL },
-	{ "no-irq", EMU_FAULT_NO_IRQ },
-	{ "identify", EMU_FAULT_IDENTIFY },
-	{ "no-ready", EMU_FAULT_KIND_NO_READY },
-	{ "no-shutdown", EMU_FAULT_KIND_NO_SHUTDOWN },
-	{ "gone", EMU_FAULT_KIND_GONE },
-	{ "cfs", EMU_FAULT_CFS },
-	{ "aen", EMU_FAULT_AEN },
-	{ "clear", EMU_FAULT_CLEAR },
+	uint64_t max;
+} keys[EMU_NR_KEYS] = {
+	[EMU_KEY_STATUS] = { "status", 0x7fff },
+	[EMU_KEY_TIME] = { "time", TIME_MAX },
+	[EMU_KEY_VALUE] = { "value", 0xffff },
+	[EMU_KEY_BYTE] = { "byte", UINT32_MAX },
+	[EMU_KEY_LEN] = { "len", NVIO_IDENTIFY_LEN },
+	[EMU_KEY_CNS] = { "cns", 0xff },
+	[EMU_KEY_TYPE] = { "type", 7 },
+	[EMU_KEY_INFO] = { "info", 0xff },
+	[EMU_KEY_LOG] = { "log", 0xff },
+	[EMU_KEY_OPCODE] = { "opcode", 0xff },
+	[EMU_KEY_OF] = { "of", EMU_QUEUES_MAX },
+	[EMU_KEY_LBA] = { "lba", UINT64_MAX },
+	[EMU_KEY_SKIP] = { "skip", UINT64_MAX },
+	[EMU_KEY_COUNT] = { "count", UINT64_MAX },
 };
 
 static bool parse_number(const char *text, char **end, uint64_t *value)
@@ -42,145 +74,122 @@ static bool parse_number(const char *text, char **end, uint64_t *value)
 	return !errno;
 }
 
-static bool parse_range(struct emu_fault *fault, const char *text)
+static bool parse_value(struct emu_fault *fault, enum emu_fault_key key, const char *text)
 {
+	uint64_t *value = &fault->value[key];
 	char *end;
 
-	if (!parse_number(text, &end, &fault->lba_first))
+	if (key == EMU_KEY_TIME)
+		return nvio_emu_parse_time(text, value);
+	if (!parse_number(text, &end, value))
 		return false;
-	fault->lba_last = fault->lba_first;
-	if (*end == '-' && !parse_number(end + 1, &end, &fault->lba_last))
-		return false;
-	fault->by_lba = true;
-	return !*end && fault->lba_first <= fault->lba_last;
-}
-
-static bool put_byte(uint8_t *out, uint64_t value)
-{
-	*out = (uint8_t)value;
-	return value <= 0xff;
-}
-
-static bool put_int(int *out, uint64_t value)
-{
-	*out = (int)(value & 0xffff);
-	return value <= 0xffff;
-}
-
-static bool put_number(uint64_t *out, uint64_t value)
-{
-	*out = value;
-	return true;
-}
-
-static bool set_key(struct emu_fault *fault, const char *key, uint64_t n)
-{
-	if (!strcmp(key, "opcode"))
-		return n <= 0xff && put_int(&fault->opcode, n);
-	if (!strcmp(key, "of"))
-		return put_int(&fault->queue, n);
-	if (!strcmp(key, "count"))
-		return put_number(&fault->count, n);
-	if (!strcmp(key, "skip"))
-		return put_number(&fault->skip, n);
-	if (!strcmp(key, "status") || !strcmp(key, "value"))
-		return n <= 0xffff && put_number(&fault->value, n);
-	if (!strcmp(key, "ns"))
-		return put_number(&fault->ns, n);
-	if (!strcmp(key, "byte"))
-		return put_number(&fault->byte, n);
-	if (!strcmp(key, "cns"))
-		return put_byte(&fault->cns, n);
-	if (!strcmp(key, "type"))
-		return n < 8 && put_byte(&fault->type, n);
-	if (!strcmp(key, "info"))
-		return put_byte(&fault->info, n);
-	if (!strcmp(key, "log"))
-		return put_byte(&fault->log, n);
-	return false;
-}
-
-static bool parse_pair(struct emu_fault *fault, char *pair)
-{
-	char *value = strchr(pair, '='), *end;
-	uint64_t n;
-	bool ok;
-
-	if (!value)
-		return false;
-	*value = '\0';
-	if (!strcmp(pair, "lba"))
-		ok = parse_range(fault, value + 1);
-	else
-		ok = parse_number(value + 1, &end, &n) && !*end && set_key(fault, pair, n);
-	*value = '=';
-	return ok;
-}
-
-static bool parse_kind(struct emu_fault *fault, const char *name)
-{
-	for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strcmp(kinds[i].name, name))
-			continue;
-		fault->kind = kinds[i].kind;
-		fault->count = fault->kind < EMU_FAULT_NOT_DONE;
-		return true;
+	if (key == EMU_KEY_LBA) {
+		fault->lba_last = *value;
+		if (*end == '-' && !parse_number(end + 1, &end, &fault->lba_last))
+			return false;
 	}
-	return false;
+	return !*end;
 }
 
-static int add_entry(struct emu_ctrl *ctrl, const struct emu_fault *fault, struct emu_error *error)
+static int bad_value(const char *word, enum emu_fault_key key, struct emu_error *error)
 {
-	unsigned int i = 0;
+	if (key == EMU_KEY_TIME)
+		return nvio_emu_fail(error, -EINVAL, "\"%.64s\": a time like 10us or 5ms", word);
+	if (key == EMU_KEY_LBA)
+		return nvio_emu_fail(error, -EINVAL, "\"%.64s\": FIRST or FIRST-LAST", word);
+	return nvio_emu_fail(error, -EINVAL, "\"%.64s\": a number up to %llu", word,
+			     (unsigned long long)keys[key].max);
+}
 
-	if (!ctrl->faults)
-		ctrl->faults = calloc(1, sizeof(*ctrl->faults));
-	if (!ctrl->faults)
-		return nvio_emu_fail(error, -ENOMEM, "out of memory");
-	while (i < EMU_FAULTS_MAX && ctrl->faults->faults[i].kind != EMU_FAULT_NONE)
-		i++;
-	if (i == EMU_FAULTS_MAX)
-		return nvio_emu_fail(error, -ENOSPC, "more than %u faults", EMU_FAULTS_MAX);
-	ctrl->faults->faults[i] = *fault;
-	/* A device that was pulled out does nothing any more. */
-	if (fault->kind == EMU_FAULT_KIND_GONE)
-		ctrl->running = false;
+static int parse_pair(struct emu_fault *fault, const struct kind *kind, const char *word,
+		      struct emu_error *error)
+{
+	size_t len = strcspn(word, "=");
+	unsigned int key = 0;
+
+	while (key < EMU_NR_KEYS && (strncmp(keys[key].name, word, len) || keys[key].name[len]))
+		key++;
+	if (key == EMU_NR_KEYS || !((kind->needs | kind->takes) >> key & 1))
+		return nvio_emu_fail(error, -EINVAL, "%s: \"%.64s\" is no part of it", kind->name,
+				     word);
+	if (fault->given >> key & 1)
+		return nvio_emu_fail(error, -EINVAL, "%s: \"%.64s\" comes twice", kind->name, word);
+	if (!word[len] || !parse_value(fault, key, word + len + 1) ||
+	    fault->value[key] > keys[key].max ||
+	    (key == EMU_KEY_LBA && fault->value[key] > fault->lba_last))
+		return bad_value(word, key, error);
+	fault->given |= 1u << key;
 	return 0;
 }
 
-static int add(struct emu_ctrl *ctrl, const struct emu_fault *fault, struct emu_error *error)
+static int no_such_kind(const char *word, struct emu_error *error)
 {
-	switch (fault->kind) {
-	case EMU_FAULT_CFS:
-		nvio_emu_fatal(ctrl);
-		return 0;
-	case EMU_FAULT_AEN:
-		nvio_emu_event(ctrl, fault->type, fault->info, fault->log);
-		return 0;
-	case EMU_FAULT_CLEAR:
-		nvio_emu_faults_free(ctrl);
-		return 0;
-	default:
-		return add_entry(ctrl, fault, error);
-	}
+	char all[200] = "";
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < NR_KINDS; i++)
+		len += (size_t)snprintf(all + len, sizeof(all) - len, " %s", kinds[i].name);
+	return nvio_emu_fail(error, -EINVAL, "\"%.64s\" is no fault; there are%s", word, all);
 }
 
-int nvio_emu_fault_add(struct emu_ctrl *ctrl, const char *text, struct emu_error *error)
+static int parse_kind(struct emu_fault *fault, const struct kind **kind, const char *word,
+		      struct emu_error *error)
 {
-	struct emu_fault fault = { .opcode = -1, .queue = -1 };
-	char copy[TEXT_MAX], *rest = copy, *word;
-
-	if (strlen(text) >= sizeof(copy))
-		return nvio_emu_fail(error, -EINVAL, "a fault is at most %u characters", TEXT_MAX);
-	strcpy(copy, text);
-	while ((word = strsep(&rest, " \t\n"))) {
-		if (!*word)
+	for (unsigned int i = 0; i < NR_KINDS; i++) {
+		if (strcmp(kinds[i].name, word))
 			continue;
-		if (!(fault.kind ? parse_pair(&fault, word) : parse_kind(&fault, word)))
-			return nvio_emu_fail(error, -EINVAL,
-					     "\"%.64s\" is no fault, or no part of one", word);
+		*kind = &kinds[i];
+		fault->kind = kinds[i].kind;
+		fault->value[EMU_KEY_COUNT] = fault->kind < EMU_FAULT_NOT_DONE;
+		fault->value[EMU_KEY_LEN] = 1;
+		return 0;
 	}
-	if (!fault.kind)
-		return nvio_emu_fail(error, -EINVAL, "no fault named");
-	return add(ctrl, &fault, error);
+	return no_such_kind(word, error);
+}
+
+static int check(const struct emu_fault *fault, const struct kind *kind, struct emu_error *error)
+{
+	const uint64_t *value = fault->value;
+
+	for (unsigned int key = 0; key < EMU_NR_KEYS; key++)
+		if (kind->needs & ~fault->given & 1u << key)
+			return nvio_emu_fail(error, -EINVAL, "%s needs \"%s=\"", kind->name,
+					     keys[key].name);
+	if (fault->kind != EMU_FAULT_IDENTIFY)
+		return 0;
+	if (value[EMU_KEY_VALUE] > 0xff)
+		return nvio_emu_fail(error, -EINVAL, "identify: a byte has a value up to 255");
+	if (value[EMU_KEY_BYTE] + value[EMU_KEY_LEN] > NVIO_IDENTIFY_LEN)
+		return nvio_emu_fail(error, -EINVAL, "identify: its data have %u bytes",
+				     NVIO_IDENTIFY_LEN);
+	return 0;
+}
+
+int nvio_emu_fault_parse(const char *text, struct emu_fault *fault, struct emu_error *error)
+{
+	char copy[EMU_FAULT_TEXT_MAX], *rest = copy, *word;
+	const struct kind *kind = NULL;
+	int rc = 0;
+
+	memset(fault, 0, sizeof(*fault));
+	if (strlen(text) >= sizeof(copy))
+		return nvio_emu_fail(error, -EINVAL, "a fault has at most %zu characters",
+				     sizeof(copy) - 1);
+	strcpy(copy, text);
+	strcpy(fault->text, text);
+	while (!rc && (word = strsep(&rest, BLANKS))) {
+		if (*word)
+			rc = kind ? parse_pair(fault, kind, word, error)
+				  : parse_kind(fault, &kind, word, error);
+	}
+	if (!rc && !kind)
+		rc = nvio_emu_fail(error, -EINVAL, "no fault is named");
+	return rc ? rc : check(fault, kind, error);
+}
+
+int nvio_emu_fault_check(const char *text, struct emu_error *error)
+{
+	struct emu_fault fault;
+
+	return nvio_emu_fault_parse(text, &fault, error);
 }

@@ -89,7 +89,7 @@ static bool parse_size(const char *text, uint64_t *out)
 	return parse_number(text, units, 1024, out);
 }
 
-static bool parse_time(const char *text, uint64_t *out)
+bool nvio_emu_parse_time(const char *text, uint64_t *out)
 {
 	static const char *const units[] = { "", "us", "ms", "s", NULL };
 
@@ -217,8 +217,8 @@ static int parse_latency(struct parser *p, const char *key, const char *value)
 	dash = strchr(text, '-');
 	if (dash)
 		*dash++ = '\0';
-	if (!parse_time(text, &p->opts->latency_min_ns) ||
-	    !parse_time(dash ? dash : text, &p->opts->latency_max_ns) ||
+	if (!nvio_emu_parse_time(text, &p->opts->latency_min_ns) ||
+	    !nvio_emu_parse_time(dash ? dash : text, &p->opts->latency_max_ns) ||
 	    p->opts->latency_min_ns > p->opts->latency_max_ns ||
 	    p->opts->latency_max_ns > 3600000000000ull)
 		return bad_value(p, key, value, "a time or two, like 10us or 10us-1ms");

@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EMU_NS_MAX 64
+#define EMU_NS_MAX         64
+#define EMU_FAULTS_MAX     32
+#define EMU_FAULT_TEXT_MAX 128
 
 /* Why something was refused: one sentence, no newline. */
 struct emu_error {

@@ -279,6 +279,35 @@ void nvio_emu_cq_post(struct emu_ctrl *ctrl, struct emu_cq *cq, const struct emu
 	}
 }
 
+/* The entry with the phase tag of the round before, and without its interrupt. */
+void nvio_emu_cq_post_late(struct emu_ctrl *ctrl, struct emu_cq *cq, struct emu_done *done)
+{
+	bool interrupts = cq->interrupts;
+
+	done->late = true;
+	done->slot = cq->tail;
+	done->phase = (uint8_t)cq->phase;
+	cq->interrupts = false;
+	cq->phase ^= NVIO_CQE_PHASE;
+	nvio_emu_cq_post(ctrl, cq, done);
+	cq->phase ^= NVIO_CQE_PHASE;
+	cq->interrupts = interrupts;
+}
+
+/* The same entry again, as it should have been. */
+void nvio_emu_cq_reveal(struct emu_ctrl *ctrl, const struct emu_done *done)
+{
+	struct emu_cq *cq = ctrl->sqs[done->sq].cq;
+	uint32_t tail = cq->tail;
+	uint16_t phase = cq->phase;
+
+	cq->tail = done->slot;
+	cq->phase = done->phase;
+	nvio_emu_cq_post(ctrl, cq, done);
+	cq->tail = tail;
+	cq->phase = phase;
+}
+
 static bool masked(const struct emu_ctrl *ctrl, uint16_t vector)
 {
 	return vector < 32 && ctrl->intms >> vector & 1;
@@ -304,7 +333,7 @@ void nvio_emu_interrupt(struct emu_ctrl *ctrl)
 		cq->dirty = false;
 		if (masked(ctrl, cq->vector))
 			continue;
-		if (emu_unlikely(ctrl->faults) && nvio_emu_fault_interrupt(ctrl))
+		if (emu_unlikely(ctrl->faults) && nvio_emu_fault_interrupt(ctrl, cq))
 			continue;
 		ctrl->bus->raise(ctrl->bus, cq->vector);
 		ctrl->intx_up = true;

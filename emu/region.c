@@ -208,7 +208,9 @@ int nvio_emu_region_read(struct emu_server *server, const void *payload, size_t 
 		return -ENOMEM;
 	*out = *in;
 	data = (uint8_t *)(out + 1);
-	if (in->region == VFIO_PCI_CONFIG_REGION_INDEX)
+	if (nvio_emu_ctrl_gone(server->ctrl))
+		memset(data, 0xff, in->count);
+	else if (in->region == VFIO_PCI_CONFIG_REGION_INDEX)
 		nvio_emu_pci_read(&server->pci, (uint32_t)in->offset, data, in->count);
 	else if (!server->running)
 		memset(data, 0xff, in->count);
@@ -231,6 +233,8 @@ int nvio_emu_region_write(struct emu_server *server, const void *payload, size_t
 	if (!out)
 		return -ENOMEM;
 	*out = *in;
+	if (nvio_emu_ctrl_gone(server->ctrl))
+		return 0;
 	if (in->region == VFIO_PCI_CONFIG_REGION_INDEX)
 		config_write(server, in->offset, data, in->count);
 	else if (!server->running)

@@ -195,6 +195,8 @@ static int do_reset(struct emu_server *server, const void *payload, size_t len)
 {
 	(void)payload;
 	(void)len;
+	if (nvio_emu_ctrl_gone(server->ctrl))
+		return -ENODEV;
 	nvio_emu_server_reset(server);
 	return 0;
 }

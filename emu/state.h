@@ -105,9 +105,12 @@ struct emu_done {
 	uint64_t due; /* when it is posted, with latency */
 	uint64_t serial; /* keeps the order of those due at once */
 	uint32_t result;
+	uint32_t slot; /* of its entry, which is there but for its phase: */
 	uint16_t sq;
 	uint16_t cid;
 	uint16_t status;
+	bool late;
+	uint8_t phase;
 };
 
 /* Figures of the SMART log. */
@@ -130,6 +133,7 @@ struct emu_ctrl {
 	struct emu_bus *bus;
 	uint64_t generation; /* of the bus, when pointers were last dropped */
 	bool running; /* enabled, not fatal, not shut down: commands are taken */
+	bool gone; /* pulled out */
 	bool intx_up; /* raised, and lower() not called since */
 	uint8_t latency; /* whether completions are delayed */
 	bool write_back; /* the volatile write cache is on */
@@ -184,12 +188,16 @@ struct emu_ctrl {
 /* options.c */
 int nvio_emu_fail(struct emu_error *error, int rc, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* A time with its unit, nanoseconds without: "10us". */
+bool nvio_emu_parse_time(const char *text, uint64_t *out);
 
 /* ctrl.c */
 uint64_t nvio_emu_now(void);
 
 /* ctrl_regs.c: stops everything and says so in CSTS.CFS (9.5). */
 void nvio_emu_fatal(struct emu_ctrl *ctrl);
+/* The device is pulled out; nvio_emu_ctrl_return() puts it back. */
+void nvio_emu_ctrl_remove(struct emu_ctrl *ctrl);
 
 /* queue.c. Opening takes existing memory for granted: pages are resolved when they are used. */
 int nvio_emu_queues_new(struct emu_ctrl *ctrl);
@@ -205,6 +213,8 @@ void *nvio_emu_queue_entry(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova
 			   bool write);
 void nvio_emu_cq_check_head(struct emu_ctrl *ctrl, struct emu_cq *cq);
 void nvio_emu_cq_post(struct emu_ctrl *ctrl, struct emu_cq *cq, const struct emu_done *done);
+void nvio_emu_cq_post_late(struct emu_ctrl *ctrl, struct emu_cq *cq, struct emu_done *done);
+void nvio_emu_cq_reveal(struct emu_ctrl *ctrl, const struct emu_done *done);
 void nvio_emu_interrupt(struct emu_ctrl *ctrl);
 void nvio_emu_interrupt_masked(struct emu_ctrl *ctrl, uint32_t was);
 
@@ -220,8 +230,6 @@ static inline uint32_t nvio_emu_cq_room(const struct emu_cq *cq)
 
 /* ctrl_run.c */
 bool nvio_emu_run(struct emu_ctrl *ctrl);
-void nvio_emu_complete(struct emu_ctrl *ctrl, struct emu_sq *sq, uint16_t cid, uint16_t status,
-		       uint32_t result);
 void nvio_emu_post(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct emu_done *done);
 void nvio_emu_delay(struct emu_ctrl *ctrl, struct emu_done *done, uint64_t ns);
 bool nvio_emu_abort(struct emu_ctrl *ctrl, uint16_t sq, uint16_t cid);

@@ -2,7 +2,6 @@
 /*
  * Latency, aborting, and each fault that the software controller can be asked for.
  */
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -99,10 +98,10 @@ static void fails_what_it_is_told(void)
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(19)), 0x281);
 	CU_ASSERT_EQUAL(bench_io(&b, bench_rw(NVIO_NVM_READ, 9, 2, BENCH_DATA)), 0x281);
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(10)), 0);
-	add(&b, "fail status=0x5 count=0 of=1");
+	add(&b, "fail+status=0x5+count=0+of=1");
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 5);
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 5);
-	add(&b, "clear");
+	nvio_emu_faults_clear(b.ctrl);
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
 	bench_free(&b);
 }
@@ -133,7 +132,7 @@ static void breaks_completions(void)
 	bench_poll(&b);
 	CU_ASSERT_TRUE(bench_reap(&b, &b.io, &cqe));
 	CU_ASSERT_EQUAL(cqe.sq_id, 999);
-	add(&b, "delay ns=3000000");
+	add(&b, "delay time=20ms");
 	bench_submit(&b, &b.io, READ_AT(0), true);
 	bench_poll(&b);
 	CU_ASSERT_FALSE(bench_reap(&b, &b.io, &cqe));
@@ -162,18 +161,21 @@ static void flips_and_lies(void)
 
 static void stalls_and_loses_interrupts(void)
 {
+	struct nvio_sqe id = { .opcode = NVIO_ADMIN_IDENTIFY, .prp1 = BENCH_DATA, .cdw10 = 1 };
 	struct emu_bench b;
 	struct nvio_cqe cqe;
 	unsigned int raised;
 
 	setup(&b);
-	add(&b, "stall of=1");
+	add(&b, "stall");
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), NO_COMPLETION);
-	add(&b, "clear");
+	CU_ASSERT_EQUAL(bench_admin(&b, id), 0);
+	nvio_emu_faults_clear(b.ctrl);
 	bench_poll(&b);
 	CU_ASSERT_TRUE(bench_reap(&b, &b.io, &cqe));
 	raised = b.raised[1];
 	add(&b, "no-irq count=1");
+	CU_ASSERT_EQUAL(bench_admin(&b, id), 0);
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
 	CU_ASSERT_EQUAL(b.raised[1], raised);
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
@@ -203,26 +205,101 @@ static void breaks_registers(void)
 	add(&b, "no-shutdown");
 	nvio_emu_ctrl_write(b.ctrl, NVME_REG_CC, 4, 1 | 1 << 14);
 	CU_ASSERT_EQUAL(nvio_emu_ctrl_read(b.ctrl, NVME_REG_CSTS, 4), 1 | 4);
+	CU_ASSERT_FALSE(nvio_emu_ctrl_gone(b.ctrl));
 	add(&b, "gone");
-	CU_ASSERT_EQUAL(nvio_emu_ctrl_read(b.ctrl, NVME_REG_CSTS, 4), 0xffffffff);
-	CU_ASSERT_EQUAL(nvio_emu_ctrl_read(b.ctrl, NVME_REG_CAP, 8), UINT64_MAX);
-	CU_ASSERT_EQUAL(nvio_emu_ctrl_read(b.ctrl, NVME_REG_CAP, 1), 0xff);
+	CU_ASSERT_TRUE(nvio_emu_ctrl_gone(b.ctrl));
+	nvio_emu_ctrl_return(b.ctrl);
+	CU_ASSERT_FALSE(nvio_emu_ctrl_gone(b.ctrl));
+	CU_ASSERT_EQUAL(nvio_emu_ctrl_read(b.ctrl, NVME_REG_CSTS, 4), 0);
+	CU_ASSERT_EQUAL(nvio_emu_ctrl_read(b.ctrl, NVME_REG_CC, 4), 0);
 	bench_free(&b);
 }
 
-static void refuses_unknown_faults(void)
+/* The entry with everything but its phase, and the interrupt with that. */
+static void shows_the_phase_late(void)
 {
-	static const char *const bad[] = { "",         "explode",         "fail status=0x10000",
-					   "fail of=", "delay ns=1us",    "drop lba=5-4",
-					   "drop 5",   "identify cns=256" };
-	struct emu_error error;
+	struct nvio_sqe del = { .opcode = NVIO_ADMIN_DELETE_SQ, .cdw10 = 1 };
+	struct emu_bench b;
+	struct nvio_cqe cqe;
+	unsigned int raised;
+	uint16_t cid;
+
+	setup(&b);
+	raised = b.raised[1];
+	add(&b, "late time=50ms");
+	cid = bench_submit(&b, &b.io, READ_AT(0), true);
+	bench_poll(&b);
+	bench_get(&b, b.io.cq, &cqe, sizeof(cqe));
+	CU_ASSERT_EQUAL(cqe.cid, cid);
+	CU_ASSERT_EQUAL(cqe.sq_id, 1);
+	CU_ASSERT_EQUAL(cqe.sq_head, 1);
+	CU_ASSERT_EQUAL(cqe.status, 0);
+	CU_ASSERT_EQUAL(b.raised[1], raised);
+	/* The next one is complete before it, and waits behind it. */
+	bench_submit(&b, &b.io, READ_AT(0), true);
+	bench_poll(&b);
+	bench_get(&b, b.io.cq + sizeof(cqe), &cqe, sizeof(cqe));
+	CU_ASSERT_EQUAL(cqe.status, 1);
+	CU_ASSERT_FALSE(bench_reap(&b, &b.io, &cqe));
+	raised = b.raised[1];
+	while (nvio_emu_ctrl_next_event(b.ctrl) != UINT64_MAX)
+		nvio_emu_ctrl_poll(b.ctrl);
+	CU_ASSERT_EQUAL(b.raised[1], raised + 1);
+	CU_ASSERT_TRUE(bench_reap(&b, &b.io, &cqe) && cqe.cid == cid && !cqe.status);
+	CU_ASSERT_TRUE(bench_reap(&b, &b.io, &cqe) && cqe.cid == cid + 1);
+	CU_ASSERT_FALSE(bench_reap(&b, &b.io, &cqe));
+	add(&b, "late time=1000s");
+	bench_submit(&b, &b.io, READ_AT(0), true);
+	bench_poll(&b);
+	CU_ASSERT_EQUAL(bench_admin(&b, del), 0);
+	CU_ASSERT_EQUAL(nvio_emu_ctrl_next_event(b.ctrl), UINT64_MAX);
+	bench_free(&b);
+}
+
+/* In the middle of commands: the one that it happens at never completes. */
+static void stops_at_a_command(void)
+{
 	struct emu_bench b;
 
 	setup(&b);
-	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		CU_ASSERT_EQUAL(nvio_emu_fault_add(b.ctrl, bad[i], &error), -EINVAL);
+	add(&b, "cfs opcode=1 skip=1");
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
+	CU_ASSERT_EQUAL(bench_io(&b, bench_rw(NVIO_NVM_WRITE, 0, 1, BENCH_DATA)), 0);
+	CU_ASSERT_EQUAL(nvio_emu_ctrl_read(b.ctrl, NVME_REG_CSTS, 4), 1);
+	CU_ASSERT_EQUAL(bench_io(&b, bench_rw(NVIO_NVM_WRITE, 0, 1, BENCH_DATA)), NO_COMPLETION);
+	CU_ASSERT_EQUAL(nvio_emu_ctrl_read(b.ctrl, NVME_REG_CSTS, 4), 3);
 	bench_free(&b);
+	setup(&b);
+	add(&b, "gone lba=7");
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(6)), 0);
+	CU_ASSERT_FALSE(nvio_emu_ctrl_gone(b.ctrl));
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(7)), NO_COMPLETION);
+	CU_ASSERT_TRUE(nvio_emu_ctrl_gone(b.ctrl));
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(6)), NO_COMPLETION);
+	bench_free(&b);
+}
+
+/* Both halves complete, or the device is gone and neither does. */
+static void breaks_fused_pairs(void)
+{
+	struct nvio_sqe compare = bench_rw(nvme_cmd_compare, 0, 1, BENCH_DATA);
+	struct nvio_sqe write = bench_rw(NVIO_NVM_WRITE, 0, 1, BENCH_DATA);
+	struct emu_bench b;
+	struct nvio_cqe cqe;
+
+	compare.flags = 1;
+	write.flags = 2;
+	for (int pull = 0; pull < 2; pull++) {
+		setup(&b);
+		add(&b, pull ? "gone opcode=5" : "fail status=0x85 opcode=5");
+		bench_submit(&b, &b.io, compare, false);
+		bench_submit(&b, &b.io, write, true);
+		bench_poll(&b);
+		CU_ASSERT_EQUAL(nvio_emu_ctrl_gone(b.ctrl), pull);
+		CU_ASSERT_EQUAL(bench_reap(&b, &b.io, &cqe), !pull);
+		CU_ASSERT_EQUAL(bench_reap(&b, &b.io, &cqe), !pull);
+		bench_free(&b);
+	}
 }
 
 int main(void)
@@ -235,7 +312,9 @@ int main(void)
 		{ "flips and lies", flips_and_lies },
 		{ "stalls and loses interrupts", stalls_and_loses_interrupts },
 		{ "breaks registers", breaks_registers },
-		{ "refuses unknown faults", refuses_unknown_faults },
+		{ "shows the phase late", shows_the_phase_late },
+		{ "stops at a command", stops_at_a_command },
+		{ "breaks fused pairs", breaks_fused_pairs },
 	};
 
 	return tap_run("emu fault", tests, sizeof(tests) / sizeof(tests[0]));

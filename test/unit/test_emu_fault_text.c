@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The text of the software controller's faults: which commands it means, what it refuses, and how
+ * often each was hit.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "emu/fault.h"
+#include "emu_bench.h"
+
+#define READ_AT(slba) bench_rw(NVIO_NVM_READ, slba, 1, BENCH_DATA)
+
+static void add(struct emu_bench *b, const char *text)
+{
+	struct emu_error error = { "" };
+
+	CU_ASSERT_EQUAL(nvio_emu_fault_add(b->ctrl, text, &error), 0);
+	CU_ASSERT_STRING_EQUAL(error.text, "");
+}
+
+/* What nvio_emu_faults_list() says. */
+static void lists(struct emu_bench *b, const char *says)
+{
+	static char list[EMU_FAULT_LIST_MAX];
+
+	nvio_emu_faults_list(b->ctrl, list, sizeof(list));
+	CU_ASSERT_STRING_EQUAL(list, says);
+}
+
+static void setup(struct emu_bench *b)
+{
+	bench_new(b, "size=1M,lba=4096");
+	bench_start(b, 16);
+}
+
+static void tells_how_often(void)
+{
+	struct emu_bench b;
+
+	setup(&b);
+	lists(&b, "");
+	add(&b, "fail status=5 skip=1 count=2");
+	add(&b, "drop+count=0+opcode=1");
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
+	lists(&b, "fail status=5 skip=1 count=2 (hit 0, left 2); "
+		  "drop+count=0+opcode=1 (hit 0, left all)");
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 5);
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 5);
+	CU_ASSERT_EQUAL(bench_io(&b, bench_rw(NVIO_NVM_WRITE, 0, 1, BENCH_DATA)), NO_COMPLETION);
+	lists(&b, "fail status=5 skip=1 count=2 (hit 2, left 0); "
+		  "drop+count=0+opcode=1 (hit 1, left all)");
+	nvio_emu_faults_clear(b.ctrl);
+	lists(&b, "");
+	bench_free(&b);
+}
+
+/* Without "of" the admin queue is spared, as opcodes mean other things there. */
+static void leaves_the_admin_queue_alone(void)
+{
+	struct nvio_sqe id = { .opcode = NVIO_ADMIN_IDENTIFY, .prp1 = BENCH_DATA, .cdw10 = 1 };
+	struct emu_bench b;
+
+	setup(&b);
+	add(&b, "fail status=6 count=0");
+	CU_ASSERT_EQUAL(bench_admin(&b, id), 0);
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 6);
+	nvio_emu_faults_clear(b.ctrl);
+	add(&b, "fail status=6 of=0 opcode=6");
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
+	CU_ASSERT_EQUAL(bench_admin(&b, id), 6);
+	CU_ASSERT_EQUAL(bench_admin(&b, id), 0);
+	nvio_emu_faults_clear(b.ctrl);
+	/* A fault takes only what it can do something to. */
+	add(&b, "flip byte=0");
+	CU_ASSERT_EQUAL(bench_io(&b, bench_rw(NVIO_NVM_WRITE, 0, 1, BENCH_DATA)), 0);
+	CU_ASSERT_EQUAL(bench_io(&b, bench_rw(NVIO_NVM_READ, 1 << 20, 1, BENCH_DATA)),
+			NVME_SC_LBA_RANGE);
+	lists(&b, "flip byte=0 (hit 0, left 1)");
+	bench_free(&b);
+}
+
+/* Spent ones make room in their order, others do not. */
+static void has_room_for_some(void)
+{
+	struct emu_error error;
+	struct emu_bench b;
+
+	setup(&b);
+	add(&b, "fail status=1 opcode=2");
+	add(&b, "fail status=2 opcode=2");
+	for (int i = 2; i < EMU_FAULTS_MAX; i++)
+		add(&b, "drop opcode=0x99");
+	CU_ASSERT_EQUAL(nvio_emu_fault_add(b.ctrl, "drop", &error), -ENOSPC);
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 1);
+	add(&b, "fail status=3 opcode=2");
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 2);
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 3);
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
+	bench_free(&b);
+}
+
+static void says_what_is_wrong(void)
+{
+	static const struct {
+		const char *text;
+		const char *says;
+	} bad[] = {
+		{ "", "no fault is named" },
+		{ "explode",
+		  "\"explode\" is no fault; there are fail delay late drop duplicate cid "
+		  "queue flip cfs gone stall no-irq no-ready no-shutdown identify aen" },
+		{ "fail", "fail needs \"status=\"" },
+		{ "fail status=0x8000", "\"status=0x8000\": a number up to 32767" },
+		{ "fail status=1 of=", "\"of=\": a number up to 1024" },
+		{ "fail status=1 status=2", "fail: \"status=2\" comes twice" },
+		{ "delay time=1x", "\"time=1x\": a time like 10us or 5ms" },
+		{ "delay time=2000000s", "a time like" },
+		{ "drop lba=5-4", "\"lba=5-4\": FIRST or FIRST-LAST" },
+		{ "drop lba=5-", "\"lba=5-\": FIRST or FIRST-LAST" },
+		{ "drop 5", "drop: \"5\" is no part of it" },
+		{ "drop opcode", "\"opcode\": a number up to 255" },
+		{ "drop status=5", "drop: \"status=5\" is no part of it" },
+		{ "drop count=-1", "\"count=-1\": a number up to" },
+		{ "cfs count=2", "cfs: \"count=2\" is no part of it" },
+		{ "aen type=8 info=0 log=1", "\"type=8\": a number up to 7" },
+		{ "identify cns=256 byte=1 value=1", "\"cns=256\": a number up to 255" },
+		{ "identify cns=1 byte=1 value=256", "a byte has a value up to 255" },
+		{ "identify cns=1 byte=4000 len=97 value=1", "its data have 4096 bytes" },
+	};
+	char longest[EMU_FAULT_TEXT_MAX + 1];
+	struct emu_error error;
+	struct emu_bench b;
+
+	setup(&b);
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		error.text[0] = '\0';
+		CU_ASSERT_EQUAL(nvio_emu_fault_add(b.ctrl, bad[i].text, &error), -EINVAL);
+		CU_ASSERT_PTR_NOT_NULL(strstr(error.text, bad[i].says));
+		CU_ASSERT_EQUAL(nvio_emu_fault_check(bad[i].text, &error), -EINVAL);
+	}
+	memset(longest, ' ', sizeof(longest));
+	memcpy(longest, "drop", 4);
+	longest[EMU_FAULT_TEXT_MAX] = '\0';
+	CU_ASSERT_EQUAL(nvio_emu_fault_check(longest, &error), -EINVAL);
+	longest[EMU_FAULT_TEXT_MAX - 1] = '\0';
+	CU_ASSERT_EQUAL(nvio_emu_fault_check(longest, &error), 0);
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
+	lists(&b, "");
+	bench_free(&b);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "tells how often", tells_how_often },
+		{ "leaves the admin queue alone", leaves_the_admin_queue_alone },
+		{ "has room for some", has_room_for_some },
+		{ "says what is wrong", says_what_is_wrong },
+	};
+
+	return tap_run("emu fault text", tests, sizeof(tests) / sizeof(tests[0]));
+}

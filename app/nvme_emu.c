@@ -46,8 +46,10 @@ static const struct argp_option options[] = {
 	  2 },
 	{ "options", 'o', "KEY=VALUE,...", 0,
 	  "The controller: mdts, queues, entries, mpsmin, mpsmax, dstrd, to, vwc, latency, serial, "
-	  "model, fw",
+	  "model, fw, fault",
 	  2 },
+	{ "fault", 'f', "FAULT", 0,
+	  "Misbehave, as nvme_emu(1) says: \"drop opcode=2 count=3\". Repeat it for more", 2 },
 	{ 0 },
 };
 
@@ -86,6 +88,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'o':
 		if (nvio_emu_opts_parse(p->opts, arg, &error))
 			return -complain("--options '%s': %s", arg, error.text);
+		return 0;
+	case 'f':
+		if (nvio_emu_opts_add_fault(p->opts, arg, &error))
+			return -complain("--fault '%s': %s", arg, error.text);
 		return 0;
 	case ARGP_KEY_ARG:
 		return -complain("'%s' is no option; namespaces are given with --ns", arg);

@@ -78,6 +78,15 @@ static int make_namespaces(struct emu_ctrl *ctrl, struct emu_error *error)
 	return 0;
 }
 
+static int add_faults(struct emu_ctrl *ctrl, struct emu_error *error)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < ctrl->opts.nr_faults && !rc; i++)
+		rc = nvio_emu_fault_add(ctrl, ctrl->opts.faults[i], error);
+	return rc;
+}
+
 int nvio_emu_ctrl_new(const struct emu_opts *opts, struct emu_bus *bus, struct emu_ctrl **out,
 		      struct emu_error *error)
 {
@@ -109,6 +118,8 @@ int nvio_emu_ctrl_new(const struct emu_opts *opts, struct emu_bus *bus, struct e
 		goto free_ctrl;
 	}
 	rc = make_namespaces(ctrl, error);
+	if (!rc)
+		rc = add_faults(ctrl, error);
 	if (rc)
 		goto free_ctrl;
 	*out = ctrl;

@@ -49,9 +49,6 @@ enum emu_fault_event {
  */
 int nvio_emu_fault_add(struct emu_ctrl *ctrl, const char *text, struct emu_error *error);
 
-/* Whether a text says a fault, without adding it. */
-int nvio_emu_fault_check(const char *text, struct emu_error *error);
-
 /* Takes all back, but for what was done at once. */
 void nvio_emu_faults_clear(struct emu_ctrl *ctrl);
 

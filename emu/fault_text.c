@@ -187,9 +187,15 @@ int nvio_emu_fault_parse(const char *text, struct emu_fault *fault, struct emu_e
 	return rc ? rc : check(fault, kind, error);
 }
 
-int nvio_emu_fault_check(const char *text, struct emu_error *error)
+int nvio_emu_opts_add_fault(struct emu_opts *opts, const char *text, struct emu_error *error)
 {
 	struct emu_fault fault;
+	int rc = nvio_emu_fault_parse(text, &fault, error);
 
-	return nvio_emu_fault_parse(text, &fault, error);
+	if (rc)
+		return rc;
+	if (opts->nr_faults == EMU_FAULTS_MAX)
+		return nvio_emu_fail(error, -EINVAL, "more than %u faults", EMU_FAULTS_MAX);
+	strcpy(opts->faults[opts->nr_faults++], text);
+	return 0;
 }

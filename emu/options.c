@@ -243,6 +243,12 @@ static int parse_text(struct parser *p, const char *key, const char *value)
 	return 0;
 }
 
+static int parse_fault(struct parser *p, const char *key, const char *value)
+{
+	(void)key;
+	return nvio_emu_opts_add_fault(p->opts, value, p->error);
+}
+
 static void finish_ns(struct parser *p)
 {
 	/* A file says its own size. */
@@ -290,6 +296,7 @@ static const struct {
 	{ "serial", parse_text, false },
 	{ "model", parse_text, false },
 	{ "fw", parse_text, false },
+	{ "fault", parse_fault, false },
 };
 
 static int parse_pair(struct parser *p, char *pair, bool ns_only)

@@ -47,6 +47,8 @@ struct emu_opts {
 	char serial[21];
 	char model[41];
 	char firmware[9];
+	char faults[EMU_FAULTS_MAX][EMU_FAULT_TEXT_MAX]; /* in force from the start */
+	unsigned int nr_faults;
 };
 
 /* One namespace of 1 GiB in memory with blocks of 512 bytes, 64 queue pairs of 1,024 entries, MDTS
@@ -56,7 +58,7 @@ void nvio_emu_opts_default(struct emu_opts *opts);
 /*
  * Changes @opts by "key=value,key=value": size, lba, md, extended, pi, guard, null, file (of the
  * first namespace, or of the one begun last with "ns"), and mdts, queues, entries, mpsmin, mpsmax,
- * dstrd, to, vwc, latency, serial, model, fw.
+ * dstrd, to, vwc, latency, serial, model, fw, fault.
  * "" changes nothing. Returns 0, or -EINVAL with a sentence that names the key and the value.
  */
 int nvio_emu_opts_parse(struct emu_opts *opts, const char *text, struct emu_error *error);
@@ -64,5 +66,9 @@ int nvio_emu_opts_parse(struct emu_opts *opts, const char *text, struct emu_erro
 /* Adds a namespace by its keys alone, as nvme_emu's --ns does; the first one replaces the default
  * namespace. */
 int nvio_emu_opts_add_ns(struct emu_opts *opts, const char *text, struct emu_error *error);
+
+/* Adds a fault, as the key "fault" and nvme_emu's --fault do; fault.h has the text. Returns 0, or
+ * -EINVAL with a sentence that names the word. */
+int nvio_emu_opts_add_fault(struct emu_opts *opts, const char *text, struct emu_error *error);
 
 #endif

@@ -38,6 +38,16 @@ counted emu: -q 32 -w randrw -M 70 -P 4 -o 128k
 counted emu:size=64M,lba=4096/1 -q 8 -w write -o 64k
 counted emu:null=on -q 1023 -o 512
 
+# One completion in error, of the many; the words of a fault may be apart by blanks too.
+for fault in fail+status=0x4281+opcode=2+skip=50 'fail status=0x4281 opcode=2 skip=50'; do
+	"$build/nvme_perf" -r "emu:lba=4096,fault=$fault" -t 1 --json - > "$tmp/json" 2> "$tmp/err" || true
+	python3 - "$tmp/json" <<-'PYTHON' || fail "$fault: $(cat "$tmp/err" "$tmp/json")"
+		import json, sys
+		total = json.load(open(sys.argv[1]))["total"]
+		sys.exit(not (total["submitted"] == total["completed"] > 100 and total["errors"] == 1))
+	PYTHON
+done
+
 "$build/nvme_emu" --socket "$tmp/s" --ns size=128M,lba=4096 --ns size=64M > "$tmp/ready" &
 server=$!
 for _ in $(seq 100); do
@@ -65,7 +75,10 @@ grep -q 'gone' "$tmp/err" || fail "server gone: $(cat "$tmp/err")"
 bad 'no vfio-user server at' "$build/nvme_perf" -r "vfio-user:$tmp/nothing"
 bad "nonsense" "$build/nvme_perf" -r emu:nonsense=1
 bad "lba" "$build/nvme_perf" -r emu:lba=1000
+bad '"explode" is no fault; there are fail ' "$build/nvme_perf" -r emu:fault=explode
+bad 'no part of it' "$build/nvme_perf" -r emu:fault=drop+status=5
 bad "multiple" "$build/nvme_perf" -r emu:lba=4096 -o 512
 bad "no active namespace 9" "$build/nvme_perf" -r emu:/9
 bad "nonsense" "$build/nvme_emu" --socket "$tmp/t" --ns nonsense=1
+bad 'delay needs "time="' "$build/nvme_emu" --socket "$tmp/t" --fault 'delay opcode=2'
 bad 'a path of 2.. bytes' "$build/nvme_emu" --socket "$tmp/$(printf '%0200d' 0)"

@@ -100,6 +100,29 @@ static void has_room_for_some(void)
 	bench_free(&b);
 }
 
+/* From the start on, as options give them. */
+static void begins_with_faults(void)
+{
+	struct emu_error error;
+	struct emu_bench b;
+
+	bench_new(&b, "size=1M,lba=4096,fault=fail+status=5+opcode=2,fault=drop opcode=1 count=0");
+	bench_start(&b, 16);
+	lists(&b,
+	      "fail+status=5+opcode=2 (hit 0, left 1); drop opcode=1 count=0 (hit 0, left all)");
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 5);
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
+	bench_free(&b);
+	CU_ASSERT_EQUAL(nvio_emu_opts_parse(&b.opts, "fault=drop+drop", &error), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(error.text, "drop: \"drop\" is no part of it");
+	CU_ASSERT_EQUAL(nvio_emu_opts_parse(&b.opts, "fault=", &error), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_emu_opts_parse(&b.opts, "fault", &error), -EINVAL);
+	nvio_emu_opts_default(&b.opts);
+	for (int i = 0; i < EMU_FAULTS_MAX; i++)
+		CU_ASSERT_EQUAL(nvio_emu_opts_add_fault(&b.opts, "drop", &error), 0);
+	CU_ASSERT_EQUAL(nvio_emu_opts_add_fault(&b.opts, "drop", &error), -EINVAL);
+}
+
 static void says_what_is_wrong(void)
 {
 	static const struct {
@@ -137,14 +160,14 @@ static void says_what_is_wrong(void)
 		error.text[0] = '\0';
 		CU_ASSERT_EQUAL(nvio_emu_fault_add(b.ctrl, bad[i].text, &error), -EINVAL);
 		CU_ASSERT_PTR_NOT_NULL(strstr(error.text, bad[i].says));
-		CU_ASSERT_EQUAL(nvio_emu_fault_check(bad[i].text, &error), -EINVAL);
+		CU_ASSERT_EQUAL(nvio_emu_opts_add_fault(&b.opts, bad[i].text, &error), -EINVAL);
 	}
 	memset(longest, ' ', sizeof(longest));
 	memcpy(longest, "drop", 4);
 	longest[EMU_FAULT_TEXT_MAX] = '\0';
-	CU_ASSERT_EQUAL(nvio_emu_fault_check(longest, &error), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_emu_opts_add_fault(&b.opts, longest, &error), -EINVAL);
 	longest[EMU_FAULT_TEXT_MAX - 1] = '\0';
-	CU_ASSERT_EQUAL(nvio_emu_fault_check(longest, &error), 0);
+	CU_ASSERT_EQUAL(nvio_emu_opts_add_fault(&b.opts, longest, &error), 0);
 	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
 	lists(&b, "");
 	bench_free(&b);
@@ -156,6 +179,7 @@ int main(void)
 		{ "tells how often", tells_how_often },
 		{ "leaves the admin queue alone", leaves_the_admin_queue_alone },
 		{ "has room for some", has_room_for_some },
+		{ "begins with faults", begins_with_faults },
 		{ "says what is wrong", says_what_is_wrong },
 	};
 

@@ -39,6 +39,7 @@ all_ldflags := -pthread $(sanitize) -Wl,--as-needed $(LDFLAGS)
 libs := -lhugetlbfs -lisal
 
 lib_src := $(wildcard lib/*/*.c emu/*.c)
+emu_src := app/nvme_emu.c $(wildcard app/emu/*.c)
 perf_src := app/nvme_perf.c $(wildcard app/perf/*.c)
 suite_src := $(wildcard test/unit/test_*.c test/emu/test_*.c)
 vm_src := $(wildcard test/vm/*.c)
@@ -47,6 +48,7 @@ man_src := $(wildcard man/*.pod)
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
 perf_obj := $(call obj,$(perf_src))
+emu_obj := $(call obj,$(emu_src))
 suite_bin := $(suite_src:%.c=$(B)/%)
 vm_bin := $(patsubst test/vm/%.c,$(B)/test/vm/%,$(vm_src))
 man_out := $(patsubst man/%.pod,$(B)/man/%,$(man_src))
@@ -78,7 +80,7 @@ $(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest
 $(B)/obj/test/emu/%.o: private_inc := -Itest/unit
 $(B)/obj/emu/%.o: private_inc := -Ilib
 $(B)/obj/app/%.o: private_inc := -Iapp
-$(B)/obj/app/nvme_emu.o: private_inc := -I.
+$(emu_obj): private_inc += -I.
 $(B)/obj/bench/plain.o: private_inc := -Ilib -Itest
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -101,7 +103,7 @@ $(B)/nvme_perf: $(perf_obj) $(static_lib)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
-$(B)/nvme_emu: $(B)/obj/app/nvme_emu.o $(static_lib)
+$(B)/nvme_emu: $(emu_obj) $(static_lib)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 

@@ -2,40 +2,24 @@
 /*
  * nvme_emu: an NVMe controller in software on a UNIX socket, for vfio-user clients.
  *
- * Here are the command line, the listening socket and the signals. What a controller is made of is
- * emu/options.h's, what clients get to see emu/server.h's.
+ * Here are the command line and the signals. What a controller is made of is emu/options.h's, what
+ * clients get to see emu/server.h's.
  */
 #include <argp.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <nvio/base.h>
 
+#include "emu/listener.h"
 #include "emu/server.h"
-
-/* Clients that may wait for the one that is served. */
-#define BACKLOG 16
 
 struct parsing {
 	struct emu_opts *opts;
 	const char *socket;
-};
-
-/* The socket as it was made, so that another's under the same name is not removed. */
-struct listener {
-	const char *path;
-	int fd;
-	struct stat st;
 };
 
 static const struct argp_option options[] = {
@@ -146,96 +130,6 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/*
- * Whether the path is free, after a socket on which nobody listens any more was removed from it.
- * To be asked with the directory locked.
- */
-static int make_way(const struct sockaddr_un *address)
-{
-	const char *path = address->sun_path;
-	struct stat st;
-	int fd, err;
-
-	if (lstat(path, &st))
-		return errno == ENOENT ? 0 : complain("%s: %s", path, strerror(errno));
-	if (!S_ISSOCK(st.st_mode))
-		return complain("%s: exists and is no socket", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return complain("cannot make a socket: %s", strerror(errno));
-	err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
-	close(fd);
-	/* EAGAIN: somebody does, and so many wait already. */
-	if (!err || err == EAGAIN)
-		return complain("%s: somebody listens on it already", path);
-	if (err != ECONNREFUSED)
-		return complain("%s: %s", path, strerror(err));
-	if (unlink(path) && errno != ENOENT)
-		return complain("cannot remove the old socket %s: %s", path, strerror(errno));
-	return 0;
-}
-
-static int bind_and_listen(struct listener *listener, const struct sockaddr_un *address)
-{
-	int err = make_way(address);
-
-	if (err)
-		return err;
-	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (listener->fd < 0)
-		return complain("cannot make a socket: %s", strerror(errno));
-	if (bind(listener->fd, (const struct sockaddr *)address, sizeof(*address))) {
-		err = complain("cannot bind to %s: %s", listener->path, strerror(errno));
-		goto close_socket;
-	}
-	if (listen(listener->fd, BACKLOG) || lstat(listener->path, &listener->st)) {
-		err = complain("cannot listen on %s: %s", listener->path, strerror(errno));
-		goto remove_socket;
-	}
-	return 0;
-remove_socket:
-	unlink(listener->path);
-close_socket:
-	close(listener->fd);
-	return err;
-}
-
-/* The directory is locked meanwhile: of two that find the same old socket one is to take over. */
-static int start_listening(struct listener *listener, const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	char copy[sizeof(address.sun_path)];
-	const char *directory;
-	int lock, err;
-
-	if (!*path || strlen(path) >= sizeof(address.sun_path))
-		return complain("--socket '%s': a path of %zu bytes; a socket's has 1 to %zu", path,
-				strlen(path), sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
-	strcpy(copy, path);
-	directory = dirname(copy);
-	listener->path = path;
-	lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (lock < 0)
-		return complain("cannot open the directory %s: %s", directory, strerror(errno));
-	if (flock(lock, LOCK_EX))
-		err = complain("cannot lock the directory %s: %s", directory, strerror(errno));
-	else
-		err = bind_and_listen(listener, &address);
-	close(lock);
-	return err;
-}
-
-static void stop_listening(const struct listener *listener)
-{
-	struct stat st;
-
-	if (!lstat(listener->path, &st) && st.st_dev == listener->st.st_dev &&
-	    st.st_ino == listener->st.st_ino)
-		unlink(listener->path);
-	close(listener->fd);
-}
-
 static int serve(const struct parsing *p)
 {
 	struct listener listener;
@@ -245,15 +139,17 @@ static int serve(const struct parsing *p)
 	if (nvio_emu_server_new(p->opts, &server, &error))
 		return complain("%s", error.text);
 	catch_signals();
-	err = start_listening(&listener, p->socket);
-	if (err)
+	err = listener_open(&listener, p->socket, &error);
+	if (err) {
+		complain("%s", error.text);
 		goto free_server;
+	}
 	printf("listening on %s\n", p->socket);
 	fflush(stdout);
 	err = nvio_emu_server_run(server, listener.fd, -1);
 	if (err)
 		complain("%s: %s", p->socket, strerror(-err));
-	stop_listening(&listener);
+	listener_close(&listener);
 free_server:
 	nvio_emu_server_free(server);
 	return err;

@@ -19,6 +19,10 @@ struct emu_error {
 	char text[512];
 };
 
+/* Says why. Returns @rc. */
+int nvio_emu_fail(struct emu_error *error, int rc, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 struct emu_ns_opts {
 	uint64_t size; /* bytes */
 	uint32_t lba; /* bytes of data in a block: 512 to 65536 */

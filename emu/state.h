@@ -186,8 +186,6 @@ struct emu_ctrl {
 };
 
 /* options.c */
-int nvio_emu_fail(struct emu_error *error, int rc, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
 /* A time with its unit, nanoseconds without: "10us". */
 bool nvio_emu_parse_time(const char *text, uint64_t *out);
 

@@ -8,22 +8,27 @@
 #include <argp.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <nvio/base.h>
 
+#include "emu/complain.h"
+#include "emu/ctl.h"
 #include "emu/listener.h"
 #include "emu/server.h"
 
 struct parsing {
 	struct emu_opts *opts;
 	const char *socket;
+	const char *control;
 };
 
 static const struct argp_option options[] = {
 	{ "socket", 's', "PATH", 0, "UNIX socket to listen on. Required", 1 },
+	{ "control", 'c', "PATH", 0,
+	  "A second socket, for `nvme_emu ctl PATH COMMAND...`: faults while a client is served",
+	  1 },
 	{ "ns", 'n', "KEY=VALUE,...", 0,
 	  "A namespace: size, lba, md, extended, pi, guard, null, file. Repeat it for more "
 	  "(default one of 1 GiB in memory)",
@@ -39,16 +44,12 @@ static const struct argp_option options[] = {
 
 static struct emu_server *server;
 
-__attribute__((format(printf, 1, 2))) static int complain(const char *format, ...)
+static int take_path(const char **path, char *arg, const char *option)
 {
-	va_list args;
-
-	fputs("nvme_emu: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return -EINVAL;
+	if (*path)
+		return complain("%s is given twice: %s and %s", option, *path, arg);
+	*path = arg;
+	return 0;
 }
 
 /* argp wants positive errnos. */
@@ -63,8 +64,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		state->err_stream = NULL;
 		return 0;
 	case 's':
-		p->socket = arg;
-		return 0;
+		return -take_path(&p->socket, arg, "--socket");
+	case 'c':
+		return -take_path(&p->control, arg, "--control");
 	case 'n':
 		if (nvio_emu_opts_add_ns(p->opts, arg, &error))
 			return -complain("--ns '%s': %s", arg, error.text);
@@ -97,6 +99,7 @@ static void print_version(FILE *out, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse_option,
+	.args_doc = "\nctl CONTROL COMMAND...",
 	.doc = "Serves an NVMe controller in software over vfio-user, to one client after another, "
 	       "until it is told to end by SIGTERM or SIGINT.",
 };
@@ -130,9 +133,21 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static int listen_for_control(const struct parsing *p, struct listener *control)
+{
+	struct emu_error error;
+
+	if (!p->control)
+		return 0;
+	if (listener_open(control, p->control, &error))
+		return complain("%s", error.text);
+	server->control.listen_fd = control->fd;
+	return 0;
+}
+
 static int serve(const struct parsing *p)
 {
-	struct listener listener;
+	struct listener listener, control;
 	struct emu_error error;
 	int err;
 
@@ -144,11 +159,17 @@ static int serve(const struct parsing *p)
 		complain("%s", error.text);
 		goto free_server;
 	}
+	err = listen_for_control(p, &control);
+	if (err)
+		goto close_listener;
 	printf("listening on %s\n", p->socket);
 	fflush(stdout);
 	err = nvio_emu_server_run(server, listener.fd, -1);
 	if (err)
 		complain("%s: %s", p->socket, strerror(-err));
+	if (p->control)
+		listener_close(&control);
+close_listener:
 	listener_close(&listener);
 free_server:
 	nvio_emu_server_free(server);
@@ -159,13 +180,17 @@ int main(int argc, char **argv)
 {
 	static struct emu_opts opts;
 	struct parsing p = { .opts = &opts };
-	static char name[] = "nvme_emu";
+	static char name[] = "nvme_emu", ctl_name[] = "nvme_emu ctl";
 
 	/* getopt begins its lines with argv[0], path and all. */
 	if (argc)
 		argv[0] = name;
-	nvio_emu_opts_default(&opts);
 	argp_program_version_hook = print_version;
+	if (argc > 1 && !strcmp(argv[1], "ctl")) {
+		argv[1] = ctl_name;
+		return ctl_main(argc - 1, argv + 1);
+	}
+	nvio_emu_opts_default(&opts);
 	if (argp_parse(&argp, argc, argv, 0, NULL, &p))
 		return EXIT_FAILURE;
 	return serve(&p) ? EXIT_FAILURE : EXIT_SUCCESS;

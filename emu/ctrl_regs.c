@@ -84,6 +84,17 @@ void nvio_emu_ctrl_return(struct emu_ctrl *ctrl)
 	nvio_emu_ctrl_reset(ctrl);
 }
 
+const char *nvio_emu_ctrl_state(const struct emu_ctrl *ctrl)
+{
+	if (ctrl->gone)
+		return "gone";
+	if (ctrl->csts & CSTS_CFS)
+		return "fatal";
+	if (ctrl->csts & CSTS_SHST)
+		return "shutdown";
+	return ctrl->csts & CSTS_RDY ? "ready" : "disabled";
+}
+
 static uint32_t get(uint32_t value, unsigned int shift, uint32_t mask)
 {
 	return value >> shift & mask;

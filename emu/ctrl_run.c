@@ -321,6 +321,7 @@ static bool run_sq(struct emu_ctrl *ctrl, struct emu_sq *sq)
 			break;
 		left--;
 	}
+	ctrl->stats.commands += BURST - left;
 	if (sq->event)
 		__atomic_store_n(sq->event, sq->head, __ATOMIC_RELEASE);
 	return left != BURST;

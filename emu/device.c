@@ -98,6 +98,7 @@ int nvio_emu_server_new(const struct emu_opts *opts, struct emu_server **server_
 	nvio_emu_pci_init(&server->pci, &layout);
 	nvio_emu_dma_init(&server->dma);
 	nvio_emu_conn_open(&server->conn, -1);
+	nvio_emu_control_init(&server->control);
 	server->running = true;
 	server->bar0_fd = -1;
 	server->mappable_len = sysconf(_SC_PAGESIZE) == PAGE_LEN ? doorbells_len : 0;
@@ -146,6 +147,7 @@ void nvio_emu_server_free(struct emu_server *server)
 		return;
 	if (server->conn.fd >= 0)
 		nvio_emu_server_disconnect(server);
+	nvio_emu_control_close(&server->control);
 	nvio_emu_ctrl_free(server->ctrl);
 	nvio_emu_irq_fini(&server->irqs);
 	nvio_emu_dma_fini(&server->dma);

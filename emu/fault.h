@@ -49,6 +49,9 @@ enum emu_fault_event {
  */
 int nvio_emu_fault_add(struct emu_ctrl *ctrl, const char *text, struct emu_error *error);
 
+/* Whether a text begins with the name of one. */
+bool nvio_emu_fault_named(const char *text);
+
 /* Takes all back, but for what was done at once. */
 void nvio_emu_faults_clear(struct emu_ctrl *ctrl);
 

@@ -122,6 +122,18 @@ static int parse_pair(struct emu_fault *fault, const struct kind *kind, const ch
 	return 0;
 }
 
+bool nvio_emu_fault_named(const char *text)
+{
+	size_t len;
+
+	text += strspn(text, BLANKS);
+	len = strcspn(text, BLANKS);
+	for (unsigned int i = 0; i < NR_KINDS; i++)
+		if (strlen(kinds[i].name) == len && !memcmp(kinds[i].name, text, len))
+			return true;
+	return false;
+}
+
 static int no_such_kind(const char *word, struct emu_error *error)
 {
 	char all[200] = "";

@@ -91,17 +91,18 @@ static uint64_t sleep_ns(struct emu_server *server, uint64_t now, uint64_t idle_
 	return len;
 }
 
-static void sleep_for(struct emu_server *server, uint64_t ns)
+static void sleep_for(struct emu_server *server, uint64_t now, uint64_t ns)
 {
 	struct timespec timeout = { .tv_nsec = (long)ns };
-	struct pollfd polls[2 + EMU_IRQ_POLL_FDS] = {
+	struct pollfd polls[3 + EMU_IRQ_POLL_FDS] = {
 		{ .fd = server->stop_fd, .events = POLLIN },
 		/* A peer that does not read its replies is waited for until it does. */
 		{ .fd = server->conn.fd,
 		  .events = nvio_emu_conn_sending(&server->conn) ? POLLOUT : POLLIN },
 	};
-	nfds_t nr = 2 + nvio_emu_irq_poll_fds(&server->irqs, polls + 2);
+	nfds_t nr = 3 + nvio_emu_irq_poll_fds(&server->irqs, polls + 3);
 
+	nvio_emu_control_wait(&server->control, now, &polls[2]);
 	ppoll(polls, nr, &timeout, NULL);
 }
 
@@ -119,27 +120,32 @@ static void serve(struct emu_server *server)
 			break;
 		nvio_emu_irq_poll(&server->irqs);
 		now = now_ns();
+		nvio_emu_control_poll(server, now);
 		if (busy || nr) {
 			last_work = now;
 			continue;
 		}
 		len = sleep_ns(server, now, now - last_work);
 		if (len)
-			sleep_for(server, len);
+			sleep_for(server, now, len);
 	}
 	nvio_emu_server_disconnect(server);
 }
 
-/* Waits for a client. Returns its socket, or -1 when it is to be asked again, or -errno. */
+/* Waits for a client, or for what else there is to do. Returns its socket, or -1 when it is to be
+ * asked again, or -errno. */
 static int next_client(struct emu_server *server, int listen_fd)
 {
-	struct pollfd polls[] = {
+	struct pollfd polls[3] = {
 		{ .fd = server->stop_fd, .events = POLLIN },
 		{ .fd = listen_fd, .events = POLLIN },
 	};
-	int fd;
+	uint64_t now = now_ns();
+	int fd, timeout;
 
-	if (poll(polls, 2, -1) < 0 || !polls[1].revents)
+	nvio_emu_control_poll(server, now);
+	timeout = nvio_emu_control_wait(&server->control, now, &polls[2]);
+	if (poll(polls, 3, timeout) < 0 || !polls[1].revents)
 		return -EAGAIN;
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)

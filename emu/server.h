@@ -9,6 +9,7 @@
 
 #include "bus.h"
 #include "conn.h"
+#include "control.h"
 #include "ctrl.h"
 #include "dma.h"
 #include "irq.h"
@@ -21,6 +22,7 @@ struct emu_server {
 	struct emu_dma dma;
 	struct emu_pci pci;
 	struct emu_irqs irqs;
+	struct emu_control control;
 
 	/* BAR 0 as clients map it; of its bytes only the doorbells are used. */
 	uint8_t *bar0;

@@ -123,6 +123,7 @@ struct emu_stats {
 	uint64_t errors;
 	uint64_t power_cycles;
 	uint64_t unsafe_shutdowns;
+	uint64_t commands; /* of all queues; not in the log */
 };
 
 struct emu_features; /* features.c */
@@ -196,6 +197,8 @@ uint64_t nvio_emu_now(void);
 void nvio_emu_fatal(struct emu_ctrl *ctrl);
 /* The device is pulled out; nvio_emu_ctrl_return() puts it back. */
 void nvio_emu_ctrl_remove(struct emu_ctrl *ctrl);
+/* In a word. */
+const char *nvio_emu_ctrl_state(const struct emu_ctrl *ctrl);
 
 /* queue.c. Opening takes existing memory for granted: pages are resolved when they are used. */
 int nvio_emu_queues_new(struct emu_ctrl *ctrl);

@@ -3,24 +3,7 @@
 # accounting, and each bad input with one line and exit status 1.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-build=$PWD/${NVIO_BUILD:-build/release}
-[[ ${NVIO_BUILD:-} != /* ]] || build=$NVIO_BUILD
-fail() { echo "FAIL: $*"; exit 1; }
-tmp=$(mktemp -d)
-server=
-trap '[ -z "$server" ] || kill "$server" 2> /dev/null || true; rm -rf "$tmp"' EXIT
-
-# bad REGEX COMMAND...: one line that matches, exit status 1, nothing on standard output
-bad()
-{
-	local regex=$1 status=0
-	shift
-	"$@" > "$tmp/out" 2> "$tmp/err" || status=$?
-	[ "$status" = 1 ] || fail "$*: exit status $status"
-	[ ! -s "$tmp/out" ] || fail "$*: prints $(cat "$tmp/out")"
-	[ "$(wc -l < "$tmp/err")" = 1 ] || fail "$*: says $(cat "$tmp/err")"
-	grep -qE "$regex" "$tmp/err" || fail "$*: says $(cat "$tmp/err"), not $regex"
-}
+. test/cli/lib.bash
 
 # counted DEVICE ARGS...: a run whose figures add up
 counted()
@@ -48,13 +31,7 @@ for fault in fail+status=0x4281+opcode=2+skip=50 'fail status=0x4281 opcode=2 sk
 	PYTHON
 done
 
-"$build/nvme_emu" --socket "$tmp/s" --ns size=128M,lba=4096 --ns size=64M > "$tmp/ready" &
-server=$!
-for _ in $(seq 100); do
-	[ -s "$tmp/ready" ] && break
-	sleep 0.05
-done
-[ "$(cat "$tmp/ready")" = "listening on $tmp/s" ] || fail "not ready: $(cat "$tmp/ready")"
+serve "$tmp/s" --ns size=128M,lba=4096 --ns size=64M
 counted "vfio-user:$tmp/s" -q 16 -w randrw
 counted "vfio-user:$tmp/s/2" -q 16 -w randread -o 512
 bad 'somebody listens on it already' "$build/nvme_emu" --socket "$tmp/s"
@@ -63,9 +40,7 @@ bad 'somebody listens on it already' "$build/nvme_emu" --socket "$tmp/s"
 "$build/nvme_perf" -r "vfio-user:$tmp/s" -q 32 -t 20 > "$tmp/out" 2> "$tmp/err" &
 client=$!
 sleep 0.5
-kill -KILL "$server"
-wait "$server" 2> /dev/null || true
-server=
+stop KILL
 status=0
 SECONDS=0
 wait "$client" || status=$?

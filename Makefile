@@ -110,7 +110,8 @@ $(B)/nvme_emu: $(emu_obj) $(static_lib)
 # A unit test may reach into the parts of the programs that have no main().
 suite_common := $(call obj,$(filter-out $(suite_src),$(wildcard test/unit/*.c test/emu/*.c)))
 suite_common += $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj))
-$(suite_bin): $(B)/%: $(B)/obj/%.o $(suite_common) $(static_lib)
+# Those in test/emu start the nvme_emu beside them.
+$(suite_bin): $(B)/%: $(B)/obj/%.o $(suite_common) $(static_lib) | $(B)/nvme_emu
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs) -lcunit

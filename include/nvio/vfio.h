@@ -158,10 +158,10 @@ struct nvio_device_info {
  * The kernel resets the function and leaves its bus mastering off. The device holds the address
  * space: @iommu may be closed before it.
  *
- * Return: 0; -EINVAL (name, class); -ENODEV when there is none; -EBUSY when another driver or
- * process has it; -ENOTSUP when it has no IOMMU; -EPERM when its group is not viable or interrupts
- * are not isolated; -EACCES when this user may not open the group; -ENOENT when the kernel's VFIO
- * is not loaded; -EPROTO when it does not speak version 0; -ENOMEM.
+ * Return: 0; -EINVAL (name, class); -ENODEV when there is none or it is gone; -EBUSY when another
+ * driver or process has it; -ENOTSUP when it has no IOMMU; -EPERM when its group is not viable or
+ * interrupts are not isolated; -EACCES when this user may not open the group; -ENOENT when the
+ * kernel's VFIO is not loaded; -EPROTO when it does not speak version 0; -ENOMEM.
  */
 NVIO_API int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 			      const struct nvio_device_opts *opts, struct nvio_device **device);
@@ -245,7 +245,7 @@ NVIO_API int nvio_device_region_write(struct nvio_device *device, uint32_t idx, 
  * nvio_device_bus_master - allows or forbids the function to start DMA (PCI Command register, bit
  * 2).
  *
- * Return: 0 or -errno.
+ * Return: 0; -ENODEV when the device is gone; -errno.
  */
 NVIO_API int nvio_device_bus_master(struct nvio_device *device, bool on);
 
@@ -254,7 +254,7 @@ NVIO_API int nvio_device_bus_master(struct nvio_device *device, bool on);
  *
  * A program that polls switches it off, or an unserviced interrupt line stays asserted.
  *
- * Return: 0 or -errno.
+ * Return: 0; -ENODEV when the device is gone; -errno.
  */
 NVIO_API int nvio_device_intx(struct nvio_device *device, bool on);
 

@@ -70,6 +70,9 @@ bool nvio_device_alive(struct nvio_device *device);
 /* An fd that polls POLLRDHUP when the device goes, or -1. */
 int nvio_device_hangup_fd(struct nvio_device *device);
 
+/* Configuration space reads as all ones. Returns -ENODEV, with the sentence. */
+int nvio_device_gone(const struct nvio_device *device);
+
 /* Reads every region's description. Returns 0 or -errno. */
 int nvio_device_read_regions(struct nvio_device *device);
 

@@ -114,6 +114,8 @@ static int read_identity(struct nvio_device *device)
 					      sizeof(class_code));
 	if (err)
 		return err;
+	if (id == UINT32_MAX)
+		return nvio_device_gone(device);
 	device->pci.vendor = (uint16_t)id;
 	device->pci.device = (uint16_t)(id >> 16);
 	device->pci.class_code = class_code >> 8;

@@ -62,6 +62,7 @@ shows 'state=disabled client=no '
 
 says ok gone
 shows 'state=gone '
+bad 'gone' "$build/nvme_perf" -r "vfio-user:$tmp/s" -t 1
 says ok back
 "$build/nvme_perf" -r "vfio-user:$tmp/s" -t 1 > "$tmp/out" 2> "$tmp/err" || fail "not back: $(cat "$tmp/err")"
 

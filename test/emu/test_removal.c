@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A device that is pulled out, or whose server dies: everything outstanding ends once and with an
+ * error, calls say that it is gone, and closing takes no time. Put back, it can be used again.
+ */
+#include <stdio.h>
+
+#include "stack.h"
+
+#define ADMIN_IDENTIFY 0x06
+
+/* All commands first to last come out with an error, each once, and then it is said why. */
+static void expect_gone(struct stack *s, unsigned int first, unsigned int last)
+{
+	struct nvio_sqe id = { .opcode = ADMIN_IDENTIFY, .cdw10 = 1 };
+	struct nvio_completion done[STACK_BUFS];
+	int nr = (int)(last - first + 1);
+	uint64_t start = now_ns();
+	bool seen[STACK_BUFS] = { false };
+	uint8_t data[4096];
+
+	CU_ASSERT_EQUAL_FATAL(nvio_wait(s->qpair, done, nr, STACK_BUFS, 60 * SECOND), nr);
+	CU_ASSERT(now_ns() - start < 5 * SECOND);
+	for (int i = 0; i < nr; i++) {
+		uint64_t block = done[i].user_data;
+
+		CU_ASSERT_FATAL(block >= first && block <= last && !seen[block]);
+		seen[block] = true;
+		CU_ASSERT_NOT_EQUAL(done[i].status, 0);
+	}
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(s->qpair), 0);
+	CU_ASSERT_EQUAL(nvio_poll(s->qpair, done, 1), -ENODEV);
+	CU_ASSERT_EQUAL(nvio_read(s->qpair, s->ns, stack_buf(s, 0), 0, 1, 0, 0), -ENODEV);
+	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "gone"));
+	CU_ASSERT_EQUAL(nvio_admin(s->ctrl, &id, data, sizeof(data), NULL), -ENODEV);
+	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "gone"));
+	stack_close_within(s, 3 * SECOND);
+}
+
+static void gone_from_the_start(void)
+{
+	struct nvio_ctrl_opts opts = stack_opts();
+
+	CU_ASSERT_EQUAL(stack_try("fault=gone", &opts), -ENODEV);
+	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(),
+				      "is gone: its configuration space reads as "
+				      "all ones"));
+}
+
+/* Each of the commands of bring-up is the last one. */
+static void gone_during_bring_up(void)
+{
+	struct nvio_ctrl_opts opts = stack_opts();
+	char fault[64];
+	int nr;
+
+	for (nr = 0; nr < 8; nr++) {
+		uint64_t start = now_ns();
+		int err;
+
+		snprintf(fault, sizeof(fault), "fault=gone+of=0+skip=%d", nr);
+		err = stack_try(fault, &opts);
+		CU_ASSERT(now_ns() - start < SECOND);
+		if (!err)
+			break;
+		CU_ASSERT_EQUAL(err, -ENODEV);
+		CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "is gone: its registers read as "
+								 "all ones"));
+	}
+	/* Identify, Set Features and the list of namespaces at least. */
+	CU_ASSERT(nr >= 3 && nr < 8);
+}
+
+static void gone_in_the_middle(void)
+{
+	struct stack s;
+
+	stack_open(&s, "fault=gone+opcode=2+skip=4", NULL);
+	stack_write_all(&s);
+	stack_read(&s, 0, 11);
+	stack_expect(&s, 0, 3, 4);
+	expect_gone(&s, 4, 11);
+}
+
+static void gone_while_it_sleeps(void)
+{
+	struct nvio_qpair_opts opts = NVIO_QPAIR_OPTS;
+	struct stack s;
+
+	opts.interrupts = true;
+	stack_open(&s, "fault=gone+opcode=2+skip=4", &opts);
+	stack_write_all(&s);
+	stack_read(&s, 0, 11);
+	stack_expect(&s, 0, 3, 4);
+	expect_gone(&s, 4, 11);
+}
+
+static void put_back(void)
+{
+	struct nvio_ctrl_opts opts = stack_opts();
+	struct daemon d;
+	struct stack s;
+
+	daemon_start(&d, NULL);
+	stack_open(&s, d.name, NULL);
+	stack_write_all(&s);
+	daemon_do(&d, "stall");
+	stack_read(&s, 0, 7);
+	daemon_do(&d, "gone");
+	daemon_do(&d, "clear");
+	expect_gone(&s, 0, 7);
+	CU_ASSERT_EQUAL(stack_try(d.name, &opts), -ENODEV);
+	daemon_do(&d, "back");
+	stack_open(&s, d.name, NULL);
+	stack_read(&s, 0, 7);
+	stack_expect(&s, 0, 7, 8);
+	stack_close_within(&s, 2 * SECOND);
+	daemon_stop(&d);
+}
+
+/* The client that had it does not get it back by itself: its device was reset. */
+static void put_back_under_its_user(void)
+{
+	struct daemon d;
+	struct stack s;
+
+	daemon_start(&d, NULL);
+	stack_open(&s, d.name, NULL);
+	stack_write_all(&s);
+	daemon_do(&d, "gone");
+	daemon_do(&d, "back");
+	CU_ASSERT_EQUAL(stack_read_one(&s, 1), -ETIMEDOUT);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(s.qpair), 1);
+	stack_close_within(&s, 20 * SECOND);
+	stack_open(&s, d.name, NULL);
+	stack_read(&s, 0, 7);
+	stack_expect(&s, 0, 7, 8);
+	stack_close_within(&s, 2 * SECOND);
+	daemon_stop(&d);
+}
+
+static void server_dies(void)
+{
+	struct daemon d;
+	struct stack s;
+
+	daemon_start(&d, "stall");
+	stack_open(&s, d.name, NULL);
+	stack_read(&s, 0, 7);
+	daemon_kill(&d);
+	expect_gone(&s, 0, 7);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "gone from the start", gone_from_the_start },
+		{ "gone during bring-up", gone_during_bring_up },
+		{ "gone in the middle", gone_in_the_middle },
+		{ "gone while it sleeps", gone_while_it_sleeps },
+		{ "put back", put_back },
+		{ "put back under its user", put_back_under_its_user },
+		{ "the server dies", server_dies },
+	};
+
+	return tap_run("removal", tests, sizeof(tests) / sizeof(tests[0]));
+}

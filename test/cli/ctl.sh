@@ -66,6 +66,14 @@ bad 'gone' "$build/nvme_perf" -r "vfio-user:$tmp/s" -t 1
 says ok back
 "$build/nvme_perf" -r "vfio-user:$tmp/s" -t 1 > "$tmp/out" 2> "$tmp/err" || fail "not back: $(cat "$tmp/err")"
 
+# The manual page has all of them.
+for fault in $("$emu" --fault explode 2>&1 | sed 's/.*there are//'); do
+	grep -q "B<$fault>" man/nvme_emu.1.pod || fail "the manual page has no $fault"
+done
+for option in $("$emu" --help | grep -o -- '--[a-z]*'); do
+	[ "$option" = --usage ] || grep -q "B<$option>" man/nvme_emu.1.pod || fail "the manual page has no $option"
+done
+
 bad '"explode" is no command: list, clear, back, status, or a fault' "${ctl[@]}" explode
 bad 'drop: "status=5" is no part of it' "${ctl[@]}" drop status=5
 bad 'the device is not gone' "${ctl[@]}" back

@@ -82,6 +82,32 @@ static void fatal_in_the_middle_ends_the_wait(void)
 	stack_close_within(&s, 3 * SECOND);
 }
 
+/* While it waits for what is under way, and the next client has a sound controller again. */
+static void fatal_at_run_time_ends_the_wait(void)
+{
+	struct nvio_completion done[STACK_BUFS];
+	struct daemon d;
+	struct stack s;
+
+	daemon_start(&d, NULL);
+	stack_open(&s, d.name, NULL);
+	stack_write_all(&s);
+	daemon_do(&d, "stall");
+	stack_read(&s, 0, 7);
+	daemon_do(&d, "cfs");
+	CU_ASSERT_PTR_NOT_NULL(strstr(daemon_ask(&d, "status"), "state=fatal client=yes"));
+	CU_ASSERT_EQUAL(nvio_wait(s.qpair, done, 1, STACK_BUFS, 60 * SECOND), -EIO);
+	CU_ASSERT(said("reports a fatal status (CSTS 0x3)"));
+	CU_ASSERT_EQUAL(stack_is_not(stack_buf(&s, 0), 0xee), 0);
+	stack_close_within(&s, 3 * SECOND);
+	daemon_do(&d, "clear");
+	stack_open(&s, d.name, NULL);
+	stack_read(&s, 0, 7);
+	stack_expect(&s, 0, 7, 8);
+	stack_close_within(&s, 2 * SECOND);
+	daemon_stop(&d);
+}
+
 static void slow_admin_queue_is_waited_for(void)
 {
 	uint64_t start = now_ns();
@@ -166,6 +192,7 @@ int main(void)
 		{ "one that is fatal from the start is refused", fatal_from_the_start_is_refused },
 		{ "fatal at an admin command is noticed", fatal_at_an_admin_command_is_noticed },
 		{ "fatal in the middle ends the wait", fatal_in_the_middle_ends_the_wait },
+		{ "fatal at run time ends the wait", fatal_at_run_time_ends_the_wait },
 		{ "a slow admin queue is waited for", slow_admin_queue_is_waited_for },
 		{ "an admin queue that is too slow times out",
 		  admin_queue_that_is_too_slow_times_out },

@@ -34,6 +34,7 @@ static void expect_gone(struct stack *s, unsigned int first, unsigned int last)
 	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "gone"));
 	CU_ASSERT_EQUAL(nvio_admin(s->ctrl, &id, data, sizeof(data), NULL), -ENODEV);
 	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "gone"));
+	CU_ASSERT_EQUAL(nvio_device_bus_master(nvio_ctrl_device(s->ctrl), false), -ENODEV);
 	stack_close_within(s, 3 * SECOND);
 }
 

@@ -173,6 +173,50 @@ static void says_what_is_wrong(void)
 	bench_free(&b);
 }
 
+/* Words in any order and number: taken or refused, and after it all the controller works. */
+static void survives_any_text(void)
+{
+	static const char *const words[] = {
+		"fail",     "delay",    "late",     "drop",     "duplicate",   "cid",
+		"queue",    "flip",     "cfs",      "gone",     "stall",       "no-irq",
+		"identify", "aen",      "status=6", "time=1us", "value=9",     "byte=4095",
+		"len=4096", "cns=1",    "type=1",   "info=1",   "log=2",       "opcode=2",
+		"of=1",     "lba=0-9",  "skip=1",   "count=0",  "=",           "count=",
+		"of=0",     "+",        "",         "byte=0",   "value=0",     "of=1024",
+		"lba=0-",   "no-ready", "opcode",   "time=",    "no-shutdown",
+	};
+	const unsigned int nr_words = sizeof(words) / sizeof(words[0]);
+	uint64_t seed = 88172645463325252ull;
+	unsigned int taken = 0;
+	struct emu_error error;
+	struct emu_bench b;
+
+	setup(&b);
+	for (unsigned int i = 0; i < 4000; i++) {
+		char text[EMU_FAULT_TEXT_MAX] = "";
+
+		for (unsigned int j = 0; j <= i % 5; j++) {
+			seed ^= seed << 13;
+			seed ^= seed >> 7;
+			seed ^= seed << 17;
+			strcat(text, words[seed % nr_words]);
+			strcat(text, j % 2 ? "+" : " ");
+		}
+		taken += !nvio_emu_fault_add(b.ctrl, text, &error);
+		bench_submit(&b, &b.io, READ_AT(0), true);
+		bench_poll(&b);
+		if (i % 50)
+			continue;
+		nvio_emu_faults_clear(b.ctrl);
+		nvio_emu_ctrl_return(b.ctrl);
+		memset(b.doorbells, 0, sizeof(b.doorbells));
+		bench_start(&b, 16);
+		CU_ASSERT_EQUAL_FATAL(bench_io(&b, READ_AT(0)), 0);
+	}
+	CU_ASSERT(taken > 100 && taken < 3000);
+	bench_free(&b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -181,6 +225,7 @@ int main(void)
 		{ "has room for some", has_room_for_some },
 		{ "begins with faults", begins_with_faults },
 		{ "says what is wrong", says_what_is_wrong },
+		{ "survives any text", survives_any_text },
 	};
 
 	return tap_run("emu fault text", tests, sizeof(tests) / sizeof(tests[0]));

@@ -50,6 +50,27 @@ static bool next_is_read(struct perf_qpair *q)
 	return (q->mixed ? rng_next(&q->rng) >> 32 : 0) < q->read_threshold;
 }
 
+/* Metadata lies apart from the blocks. */
+static int queue_with_metadata(struct perf_qpair *q, const struct perf_slot *slot, uint64_t slba,
+			       uint64_t idx)
+{
+	const struct nvio_ns_info *info = &q->ns->info;
+	size_t data_len = (size_t)q->io_blocks * info->block_len;
+	const struct iovec iov = { slot->buf, data_len };
+	struct nvio_io io = NVIO_IO;
+
+	io.opcode = next_is_read(q) ? NVIO_OP_READ : NVIO_OP_WRITE;
+	io.flags = q->flags;
+	io.slba = slba;
+	io.nr_blocks = q->io_blocks;
+	io.iov = &iov;
+	io.nr_iov = 1;
+	io.metadata = slot->metadata;
+	io.metadata_len = q->metadata_len;
+	io.tags.reference = slba;
+	return nvio_io(q->handle, q->ns_handle, &io, idx);
+}
+
 /* Queues an I/O through a slot whose buffer is free; the doorbell comes later. */
 static int queue_io(struct perf_qpair *q, uint64_t idx, uint64_t now)
 {
@@ -58,10 +79,14 @@ static int queue_io(struct perf_qpair *q, uint64_t idx, uint64_t now)
 	int err;
 
 	slot->start_ns = now;
-	if (next_is_read(q))
-		err = nvio_read(q->handle, q->ns_handle, slot->buf, slba, q->io_blocks, 0, idx);
+	if (slot->metadata)
+		err = queue_with_metadata(q, slot, slba, idx);
+	else if (next_is_read(q))
+		err = nvio_read(q->handle, q->ns_handle, slot->buf, slba, q->io_blocks, q->flags,
+				idx);
 	else
-		err = nvio_write(q->handle, q->ns_handle, slot->buf, slba, q->io_blocks, 0, idx);
+		err = nvio_write(q->handle, q->ns_handle, slot->buf, slba, q->io_blocks, q->flags,
+				 idx);
 	if (err)
 		return err;
 	q->stats.submitted++;

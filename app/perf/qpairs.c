@@ -28,11 +28,37 @@ static void fill_random(void *buf, size_t len, struct rng *rng)
 		words[i] = rng_next(rng);
 }
 
+/* With protection the controller makes and checks it; where it is all of the metadata, none of it
+ * is transferred. */
+static bool is_stripped(const struct nvio_ns_info *info)
+{
+	return info->protection && info->pi_alone;
+}
+
+/* Bytes that the blocks of an I/O have in memory. */
+static size_t data_per_io(const struct perf_qpair *q)
+{
+	const struct nvio_ns_info *info = &q->ns->info;
+	bool extended = info->metadata_extended && !is_stripped(info);
+
+	return (size_t)q->io_blocks * (info->block_len + (extended ? info->metadata_len : 0));
+}
+
+static void set_format(struct perf_qpair *q)
+{
+	const struct nvio_ns_info *info = &q->ns->info;
+
+	q->flags = info->protection ? NVIO_IO_PRACT : 0;
+	if (info->metadata_len && !info->metadata_extended && !is_stripped(info))
+		q->metadata_len = q->io_blocks * info->metadata_len;
+}
+
 /* One area of DMA memory for all slots. */
 static int open_buffers(const struct perf_opts *opts, struct nvio_iommu *iommu,
 			struct perf_qpair *q, struct perf_msg *msg)
 {
-	size_t stride = buffer_stride(opts->io_len), len = stride * q->depth;
+	size_t data_len = buffer_stride(data_per_io(q)), stride = data_len + q->metadata_len;
+	size_t len = stride * q->depth;
 	unsigned int i;
 
 	q->slots = cache_alloc(q->depth * sizeof(*q->slots));
@@ -41,8 +67,12 @@ static int open_buffers(const struct perf_opts *opts, struct nvio_iommu *iommu,
 	q->buf = nvio_alloc(iommu, len, NVIO_MEM_PAGE);
 	if (!q->buf)
 		return perf_fail(msg, "%s", nvio_last_error());
-	for (i = 0; i < q->depth; i++)
-		q->slots[i].buf = (char *)q->buf + i * stride;
+	for (i = 0; i < q->depth; i++) {
+		q->slots[i].buf = (char *)q->buf + i * data_len;
+		if (q->metadata_len)
+			q->slots[i].metadata =
+				(char *)q->buf + q->depth * data_len + i * q->metadata_len;
+	}
 	/* Drives that compress or recognise zeros would look faster than they are. */
 	if (opts->read_percent < 100)
 		fill_random(q->buf, len, &q->rng);
@@ -87,6 +117,7 @@ static void set_workload(const struct perf_opts *opts, struct perf_qpair *q, uin
 	q->depth = share_of_depth(opts, idx);
 	q->io_blocks = (uint32_t)(opts->io_len / q->ns->info.block_len);
 	q->nr_places = q->ns->info.nr_blocks / q->io_blocks;
+	set_format(q);
 	q->random = opts->random;
 	q->mixed = opts->read_percent > 0 && opts->read_percent < 100;
 	q->read_threshold = (opts->read_percent << 32) / 100;

@@ -21,6 +21,7 @@
 /* One I/O at a time goes through a slot; its index is the user_data. */
 struct perf_slot {
 	void *buf;
+	void *metadata; /* NULL where it is not apart from the blocks, or there is none */
 	uint64_t start_ns;
 };
 
@@ -44,6 +45,8 @@ struct perf_qpair {
 	uint64_t nr_places; /* I/Os that fit into the namespace side by side */
 	uint64_t read_threshold; /* of 2^32: a smaller random number makes it a read */
 	uint32_t io_blocks;
+	uint32_t metadata_len; /* bytes apart from the blocks, for each I/O */
+	unsigned int flags; /* enum nvio_io_flags of each command */
 	bool random;
 	bool mixed; /* reads and writes */
 

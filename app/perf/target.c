@@ -81,22 +81,11 @@ static int open_ctrl(const struct perf_opts *opts, unsigned int nr_workers, cons
 static int check_ns(const struct perf_opts *opts, const struct perf_ns *ns, struct perf_msg *msg)
 {
 	const struct nvio_ns_info *info = &ns->info;
-	uint64_t max_len = (uint64_t)info->max_blocks * info->block_len;
 
-	if (info->metadata_len)
-		return perf_fail(msg,
-				 "%s has %u bytes of metadata with each block; nvme_perf runs on "
-				 "namespaces without metadata only",
-				 ns->name, info->metadata_len);
 	if (opts->io_len % info->block_len)
 		return perf_fail(
 			msg, "I/O size %" PRIu64 " is no multiple of the %u bytes of a block of %s",
 			opts->io_len, info->block_len, ns->name);
-	if (opts->io_len > max_len)
-		return perf_fail(msg,
-				 "I/O size %" PRIu64
-				 " is above the largest transfer of %s, %" PRIu64 " bytes",
-				 opts->io_len, ns->name, max_len);
 	if (opts->io_len / info->block_len > info->nr_blocks)
 		return perf_fail(msg,
 				 "I/O size %" PRIu64 " is larger than %s, which has %" PRIu64

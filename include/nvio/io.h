@@ -49,7 +49,8 @@ enum nvio_io_flags {
  * nvio_read - queues a read (NVM:3.2.4). No doorbell yet: nvio_submit() or nvio_poll() rings it.
  * @buf:       heap or registered memory (NVIO_DMA_WRITE), 4-byte aligned, a block_len for each
  *             block and its metadata where that is extended; untouched by the caller until the
- *             completion
+ *             completion. Protection information is given the first block's number as its
+ *             reference tag
  * @slba:      first block
  * @nr_blocks: 1 or more
  * @flags:     enum nvio_io_flags
@@ -102,7 +103,8 @@ struct nvio_io {
 	uint32_t nr_blocks;
 	uint32_t nr_iov;
 	/* Data in pieces of any length, a NULL base throws bytes of a read away (controllers with
-	 * SGL bit buckets only). It stays as it is until the completion, like what it points to. */
+	 * SGL bit buckets only). Unless it is one piece, it stays as it is until the completion,
+	 * like what it points to. */
 	const struct iovec *iov;
 	/* Metadata of its own, metadata_len of the namespace for each block; consecutive IOVAs. */
 	void *metadata;

@@ -165,6 +165,11 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 	};
 	if (info->metadata_extended && !is_stripped(ns, io->flags))
 		request->block_len += info->metadata_len;
+	/* One piece is copied, so that its vector need not stay. */
+	if (io->nr_iov == 1) {
+		request->single = *io->iov;
+		request->data.iov = &request->single;
+	}
 	err = check_data(qpair, request, verb);
 	if (!err)
 		err = take_metadata(request, io, verb);
@@ -184,6 +189,8 @@ static int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t o
 		.nr_blocks = nr_blocks,
 		.nr_iov = 1,
 		.iov = &iov,
+		/* What type 1 wants, and nearly everybody with type 2. */
+		.tags = { .reference = slba },
 	};
 	int err;
 
@@ -197,11 +204,7 @@ static int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t o
 	if (!addr)
 		return nvio_error(EFAULT, "a buffer of NULL");
 	err = prepare(qpair, ns, &io, user_data, &request);
-	if (err)
-		return err;
-	request.single = iov;
-	request.data.iov = &request.single;
-	return nvio_request_queue(qpair, &request);
+	return err ? err : nvio_request_queue(qpair, &request);
 }
 
 int nvio_read_long(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t addr, uint64_t slba,
@@ -315,8 +318,6 @@ int nvio_compare_and_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const v
 		if (err)
 			return err;
 		requests[i].sqe.flags = i ? NVIO_FUSE_SECOND : NVIO_FUSE_FIRST;
-		requests[i].single = iov[i];
-		requests[i].data.iov = &requests[i].single;
 	}
 	return nvio_parent_queue_fused(qpair, &requests[0], &requests[1]);
 }

@@ -20,6 +20,12 @@ counted emu: -q 1
 counted emu: -q 32 -w randrw -M 70 -P 4 -o 128k
 counted emu:size=64M,lba=4096/1 -q 8 -w write -o 64k
 counted emu:null=on -q 1023 -o 512
+# Larger than one command, with metadata in each place, with protection information of each kind.
+counted emu:mdts=5 -q 4 -w randrw -o 1m
+counted emu:lba=512,md=8 -q 8 -w randrw -o 16k
+counted emu:lba=4096,md=64,extended=on -q 8 -w randrw -o 1m
+counted emu:lba=512,md=8,pi=1 -q 8 -w randrw
+counted emu:lba=4096,md=16,pi=1,guard=64 -q 8 -w randrw -o 256k
 
 # One completion in error, of the many; the words of a fault may be apart by blanks too.
 for fault in fail+status=0x4281+opcode=2+skip=50 'fail status=0x4281 opcode=2 skip=50'; do

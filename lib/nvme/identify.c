@@ -18,6 +18,7 @@
 
 /* Host Behavior Support (figure 337), by its bytes: libnvme's names for them changed. */
 #define HOST_BEHAVIOR_LEN 512u
+#define ACRE              0
 #define LBAFEE            2
 
 _Static_assert(sizeof(struct nvme_id_ctrl) == NVIO_IDENTIFY_LEN, "figure 276");
@@ -57,22 +58,31 @@ static int host_behavior(struct nvio_ctrl *ctrl, uint8_t opcode, uint8_t *host)
 }
 
 /*
- * Without LBAFEE set, commands to namespaces with wide guards or storage tags are aborted
- * (NVM:3.2). A controller that refuses it has the other namespaces still.
+ * Says what of the optional things we know, so that the controller uses them: delays of commands
+ * that are to be sent again (ACRE), and formats with wide guards or storage tags (LBAFEE), without
+ * which commands to such namespaces are aborted (NVM:3.2). A controller that refuses has all else.
  */
-static int enable_extended_formats(struct nvio_ctrl *ctrl)
+static int tell_host_behavior(struct nvio_ctrl *ctrl)
 {
+	const bool delays =
+		ctrl->retry_delay_ms[1] | ctrl->retry_delay_ms[2] | ctrl->retry_delay_ms[3];
 	uint8_t host[HOST_BEHAVIOR_LEN];
-	int err = host_behavior(ctrl, NVIO_ADMIN_GET_FEATURES, host);
+	int err;
 
+	if (!delays && !ctrl->extended_formats)
+		return 0;
+	err = host_behavior(ctrl, NVIO_ADMIN_GET_FEATURES, host);
 	if (!err) {
-		host[LBAFEE] = 1;
+		if (delays)
+			host[ACRE] = 1;
+		if (ctrl->extended_formats)
+			host[LBAFEE] = 1;
 		err = host_behavior(ctrl, NVIO_ADMIN_SET_FEATURES, host);
 	}
 	if (err > 0)
 		nvio_log(NVIO_LOG_WARN,
-			 "%s: cannot enable extended LBA formats (%s): namespaces with guards of "
-			 "32 or 64 bits or with storage tags will not work",
+			 "%s: takes no host behavior (%s): namespaces with guards of 32 or 64 bits "
+			 "or with storage tags will not work, nor will retry delays",
 			 ctrl->info.name, nvio_status_text((unsigned int)err));
 	return err < 0 ? err : 0;
 }
@@ -103,8 +113,7 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 	ctrl->shutdown_timeout_ms = (uint32_t)min_u64(max_u64(rtd3e_ms, NVIO_SHUTDOWN_TIMEOUT_MS),
 						      SHUTDOWN_TIMEOUT_MAX_MS);
 	ctrl->extended_formats = le32toh(id->ctratt) & NVME_CTRL_CTRATT_ELBAS;
-	if (ctrl->extended_formats)
-		err = enable_extended_formats(ctrl);
+	err = tell_host_behavior(ctrl);
 
 free_id:
 	free(id);

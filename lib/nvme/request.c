@@ -94,8 +94,13 @@ static int64_t describe_data(const struct nvio_qpair *qpair, const struct nvio_r
 	if (prps.first & 3)
 		got = 0;
 	nvio_prps_end(&prps, sqe);
-	if ((size_t)got < len && nvio_sgl_possible(qpair, request))
-		return nvio_sgl_build(qpair, request, t, len, sqe);
+	if ((size_t)got < len && nvio_sgl_possible(qpair, request)) {
+		int64_t by_sgl = nvio_sgl_build(qpair, request, t, len, sqe);
+
+		/* It may have used the list's memory, but what is cut short is described again. */
+		if (by_sgl)
+			return by_sgl;
+	}
 	return got;
 }
 

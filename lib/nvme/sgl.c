@@ -28,14 +28,16 @@ bool nvio_sgl_possible(const struct nvio_qpair *qpair, const struct nvio_request
 
 bool nvio_sgl_wanted(const struct nvio_qpair *qpair, const struct nvio_request *request)
 {
-	return request->data.nr_iov > 1 && nvio_sgl_possible(qpair, request);
+	/* PRPs have no way to throw data away. */
+	return (request->data.nr_iov > 1 || !request->data.iov->iov_base) &&
+	       nvio_sgl_possible(qpair, request);
 }
 
 /* The next descriptor. Returns how many bytes it stands for, 0 when they are not registered. */
 static size_t describe(const struct nvio_qpair *qpair, const struct nvio_data *data, size_t len,
 		       struct sgl *sgl)
 {
-	if (!data->iov->iov_base) {
+	if (!data->iov->iov_base && qpair->ctrl->sgls & NVIO_SGLS_BIT_BUCKET) {
 		len = min_u64(len, data->iov->iov_len - data->offset);
 		*sgl = (struct sgl){ 0, len | TYPE_BIT_BUCKET };
 		return len;

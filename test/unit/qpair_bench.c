@@ -7,10 +7,33 @@
 #include "qpair_bench.h"
 #include "tap.h"
 
-void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag)
+void setup_shape(struct bench *b, const struct nvio_qpair_shape *shape)
 {
 	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
-	struct nvio_qpair_shape shape = {
+
+	memset(b, 0, sizeof(*b));
+	b->iommu = fake_iommu_new(&b->fake);
+	opts.page_len = NVIO_HEAP_NO_HUGE;
+	CU_ASSERT_EQUAL_FATAL(nvio_heap_open(b->iommu, &opts), 0);
+	CU_ASSERT_EQUAL_FATAL(nvio_qpair_init(&b->qpair, b->iommu, shape), 0);
+	b->qpair.sq_doorbell = &b->sq_doorbell;
+	b->qpair.cq_doorbell = &b->cq_doorbell;
+	b->phase = 1;
+	b->qpair.ctrl = &b->ctrl;
+	b->ctrl.iommu = b->iommu;
+	b->ctrl.info.name = "bench";
+	b->ctrl.info.max_transfer = shape->max_transfer;
+	b->ns = (struct nvio_ns){
+		.ctrl = &b->ctrl,
+		.info = { .nsid = 7, .block_len = 4096, .nr_blocks = 1000, .max_blocks = 256 },
+	};
+	nvio_ns_prepare(&b->ns);
+	b->buf = nvio_alloc(b->iommu, 2u << 20, 4096);
+}
+
+void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag)
+{
+	const struct nvio_qpair_shape shape = {
 		.depth = depth,
 		.cq_lag = cq_lag,
 		.page_len = 4096,
@@ -18,24 +41,7 @@ void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag)
 		.max_retries = 2,
 	};
 
-	memset(b, 0, sizeof(*b));
-	b->iommu = fake_iommu_new(&b->fake);
-	opts.page_len = NVIO_HEAP_NO_HUGE;
-	CU_ASSERT_EQUAL_FATAL(nvio_heap_open(b->iommu, &opts), 0);
-	CU_ASSERT_EQUAL_FATAL(nvio_qpair_init(&b->qpair, b->iommu, &shape), 0);
-	b->qpair.sq_doorbell = &b->sq_doorbell;
-	b->qpair.cq_doorbell = &b->cq_doorbell;
-	b->phase = 1;
-	b->qpair.ctrl = &b->ctrl;
-	b->ctrl.iommu = b->iommu;
-	b->ctrl.info.name = "bench";
-	b->ctrl.info.max_transfer = shape.max_transfer;
-	b->ns = (struct nvio_ns){
-		.ctrl = &b->ctrl,
-		.info = { .nsid = 7, .block_len = 4096, .nr_blocks = 1000, .max_blocks = 256 },
-	};
-	nvio_ns_prepare(&b->ns);
-	b->buf = nvio_alloc(b->iommu, 2u << 20, 4096);
+	setup_shape(b, &shape);
 }
 
 void setup(struct bench *b, uint16_t depth)

@@ -26,6 +26,9 @@ struct bench {
 #define DOORBELL_UNTOUCHED 0xdeadu
 
 /* A namespace of 1,000 blocks of 4 KiB, 256 in a command; a buffer of 2 MiB. */
+void setup_shape(struct bench *b, const struct nvio_qpair_shape *shape);
+
+/* The same with commands of up to 1 MiB that are sent again up to twice. */
 void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag);
 
 /* The same with a completion doorbell that is rung at once. */

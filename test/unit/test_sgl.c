@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Data in pieces by SGLs: word by word, of any shape, by what the controller can.
+ */
+#include <errno.h>
+
+#include "vector_bench.h"
+
+#define PSDT_SGL     0x40u
+#define LAST_SEGMENT (3ull << 60)
+#define BIT_BUCKET   (1ull << 60)
+
+static void sgls_word_by_word(void)
+{
+	struct bench b;
+	const struct nvio_sqe *sqe;
+	const uint64_t *list;
+	uint64_t at;
+	char *p;
+
+	path_setup(&b, &(struct path){ .sgls = SGLS_ANY | SGLS_BUCKETS });
+	p = b.buf;
+	at = iova_of(&b, p);
+	/* One piece is better said by PRPs, unless they cannot. */
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, p + 4, VECTOR_SLBA, 1, 0, 1), 0);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, p + 1, VECTOR_SLBA, 1, 0, 1), 0);
+	PIECES(odd, AT(0, 3, 255), { NULL, 200 }, AT(7, 4095, 57));
+	CU_ASSERT_EQUAL(vector_queue(&b, odd, 3), 0);
+	PIECES(bucket, { NULL, 512 });
+	CU_ASSERT_EQUAL(vector_queue(&b, bucket, 1), 0);
+	CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 4);
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->flags, 0);
+	CU_ASSERT_EQUAL(sqe->prp1, at + 4);
+	CU_ASSERT_EQUAL(sqe->prp2, 0);
+	/* A descriptor in the command. */
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->flags, PSDT_SGL);
+	CU_ASSERT_EQUAL(sqe->prp1, at + 1);
+	CU_ASSERT_EQUAL(sqe->prp2, 512);
+	/* A segment, the last one, of three. */
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->flags, PSDT_SGL);
+	CU_ASSERT_EQUAL(sqe->prp1, b.qpair.lists_iova + sqe->cid * b.qpair.list_len);
+	CU_ASSERT_EQUAL(sqe->prp2, (48 | LAST_SEGMENT));
+	list = at_iova(&b, sqe->prp1);
+	CU_ASSERT_EQUAL(list[0], at + 3);
+	CU_ASSERT_EQUAL(list[1], 255);
+	CU_ASSERT_EQUAL(list[2], 0);
+	CU_ASSERT_EQUAL(list[3], (200 | BIT_BUCKET));
+	CU_ASSERT_EQUAL(list[4], at + 0x7fff);
+	CU_ASSERT_EQUAL(list[5], 57);
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->flags, PSDT_SGL);
+	CU_ASSERT_EQUAL(sqe->prp1, 0);
+	CU_ASSERT_EQUAL(sqe->prp2, (512 | BIT_BUCKET));
+	path_teardown(&b);
+}
+
+static void sgls_of_any_shape(void)
+{
+	struct iovec iov[80];
+	struct bench b;
+	char *p;
+
+	/* List memory for 32 descriptors; 64 blocks in a command. */
+	path_setup(&b, &(struct path){ .sgls = SGLS_ANY | SGLS_BUCKETS, .max_transfer = 32768 });
+	p = b.buf;
+	CU_ASSERT_EQUAL(b.qpair.list_len, 512);
+	for (int i = 0; i < 80; i++)
+		iov[i] = (struct iovec)AT(i, 17 * i, 512);
+	vector_check(&b, iov, 32, PARTS(32));
+	vector_check(&b, iov, 33, PARTS(32, 1));
+	vector_check(&b, iov, 80, PARTS(32, 32, 16));
+	/* Whole blocks only: the 32nd descriptor ends within one. */
+	iov[0].iov_len = 256;
+	iov[40].iov_len = 256;
+	vector_check(&b, iov, 41, PARTS(31, 9));
+	/* Pieces that go on in the next command, thrown away or not. */
+	PIECES(large, AT(0, 1, 40000), { NULL, 40000 }, AT(50, 3, 1920));
+	CHECK(large, 64, 64, 32);
+	PIECES(ends_in_nothing, AT(0, 0, 32768), { NULL, 32768 });
+	CHECK(ends_in_nothing, 64, 64);
+	PIECES(begins_with_nothing, { NULL, 32768 }, AT(0, 0, 32768));
+	CHECK(begins_with_nothing, 64, 64);
+	path_teardown(&b);
+}
+
+static void sgls_of_aligned_controllers(void)
+{
+	struct bench b;
+	char *p;
+
+	path_setup(&b, &(struct path){ .sgls = SGLS_ALIGNED });
+	p = b.buf;
+	PIECES(aligned, AT(0, 4, 252), AT(3, 8, 260));
+	CHECK(aligned, 1);
+	PIECES(odd_address, AT(0, 2, 256), AT(3, 8, 256));
+	REFUSED(odd_address, EINVAL);
+	PIECES(odd_length, AT(0, 4, 254), AT(3, 8, 258));
+	REFUSED(odd_length, EINVAL);
+	PIECES(bucket, { NULL, 256 }, AT(3, 8, 256));
+	REFUSED(bucket, ENOTSUP);
+	/* What SGLs of this controller cannot say PRPs may, as a whole or in several commands. */
+	PIECES(odd_but_contiguous, AT(0, 0, 4098), AT(1, 2, 4094));
+	CHECK(odd_but_contiguous, 16);
+	PIECES(apart, AT(0, 0, 4098), AT(1, 2, 4094), AT(5, 4, 512));
+	CHECK(apart, 16, 1);
+	path_teardown(&b);
+}
+
+static void no_sgls_where_they_are_not_wanted(void)
+{
+	struct bench b;
+	char *p;
+
+	path_setup(&b, &(struct path){ .sgls = SGLS_ANY | SGLS_BUCKETS });
+	b.qpair.no_sgl = true;
+	p = b.buf;
+	PIECES(two, AT(0, 0, 512), AT(5, 0, 512));
+	CHECK(two, 1, 1);
+	PIECES(bucket, { NULL, 512 }, AT(3, 8, 512));
+	REFUSED(bucket, ENOTSUP);
+	path_teardown(&b);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "SGLs word by word", sgls_word_by_word },
+		{ "SGLs of any shape", sgls_of_any_shape },
+		{ "SGLs of aligned controllers", sgls_of_aligned_controllers },
+		{ "no SGLs where they are not wanted", no_sgls_where_they_are_not_wanted },
+	};
+
+	return tap_run("sgl", tests, sizeof(tests) / sizeof(tests[0]));
+}

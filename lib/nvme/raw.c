@@ -150,12 +150,15 @@ int nvio_passthrough(struct nvio_qpair *qpair, const struct nvio_sqe *cmd, const
 		.metadata = (uintptr_t)metadata,
 		.metadata_len = (uint32_t)metadata_len,
 	};
+	uint32_t max;
 
 	if (flags & ~(unsigned int)NVIO_IO_REPEATABLE)
 		return nvio_error(EINVAL, "0x%x are no flags of a passthrough", flags);
-	if (metadata_len > UINT32_MAX ||
-	    (nr_iov && nvio_data_len(&request.data) > NVIO_TRANSFER_MAX))
-		return nvio_error(EINVAL, "more than %u bytes in one command", NVIO_TRANSFER_MAX);
+	/* What a tracker's list memory is made for. */
+	max = qpair->ctrl->info.max_transfer;
+	if (metadata_len > NVIO_TRANSFER_MAX || (nr_iov && nvio_data_len(&request.data) > max))
+		return nvio_error(EINVAL, "more than %u bytes in one command of %s", max,
+				  qpair->ctrl->info.name);
 	if (cmd->opcode & NVIO_OPCODE_TO_DEVICE)
 		request.data.rights |= NVIO_DMA_READ;
 	if (cmd->opcode & NVIO_OPCODE_FROM_DEVICE)

@@ -130,7 +130,8 @@ int64_t nvio_request_build(const struct nvio_qpair *qpair, const struct nvio_req
 	if (request->data.nr_iov) {
 		size_t len = counts ? nr * request->block_len : nvio_data_len(&request->data);
 
-		got = describe_data(qpair, request, t, len, sqe);
+		/* Of a command that counts no blocks it may be nothing. */
+		got = len ? describe_data(qpair, request, t, len, sqe) : 0;
 		if (got < 0)
 			return got;
 		if ((size_t)got < len) {

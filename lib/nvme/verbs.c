@@ -14,6 +14,7 @@
 #define IO_FLAGS       0x1ffu
 #define BLOCKS_MAX     65536u
 #define PI_TYPE_CUSTOM 3
+#define DIRECTIVE_MAX  15u
 
 /* What is known of an opcode. */
 struct verb {
@@ -137,11 +138,12 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 
 	if (err)
 		return err;
-	if (!verb || (io->flags & ~IO_FLAGS))
-		return nvio_error(EINVAL,
-				  "opcode 0x%02x with flags 0x%x is no request for blocks of a "
-				  "namespace",
-				  io->opcode, io->flags);
+	if (!verb || (io->flags & ~IO_FLAGS) || io->directive > DIRECTIVE_MAX)
+		return nvio_error(
+			EINVAL,
+			"opcode 0x%02x with flags 0x%x and directive %u is no request for "
+			"blocks of a namespace",
+			io->opcode, io->flags, io->directive);
 	if (verb->oncs && !(qpair->ctrl->oncs & verb->oncs))
 		return nvio_error(ENOTSUP, "%s has no command to %s (ONCS 0x%x)",
 				  qpair->ctrl->info.name, verb->name, qpair->ctrl->oncs);

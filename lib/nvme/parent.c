@@ -157,30 +157,43 @@ int nvio_parent_queue(struct nvio_qpair *qpair, struct nvio_request *request)
 	return 0;
 }
 
+/* Builds a command that must be the whole of its request. Returns 0 or -errno. */
+static int build_whole(struct nvio_qpair *qpair, const struct nvio_request *request,
+		       struct nvio_tracker *t, struct nvio_sqe *sqe)
+{
+	int64_t nr;
+
+	nvio_request_track(request, t, request->nr_blocks);
+	nvio_smp_mb();
+	nr = nvio_request_build(qpair, request, t, sqe);
+	if (nr < 0)
+		return (int)nr;
+	if ((uint64_t)nr != request->nr_blocks)
+		return nvio_error(EINVAL,
+				  "%llu blocks from %llu on do not fit into one command, which "
+				  "fused commands must",
+				  (unsigned long long)request->nr_blocks,
+				  (unsigned long long)request->slba);
+	return 0;
+}
+
 int nvio_parent_queue_fused(struct nvio_qpair *qpair, struct nvio_request *first,
 			    struct nvio_request *second)
 {
+	struct nvio_tracker *t = qpair->free;
 	struct nvio_parent *parent;
 	struct nvio_sqe sqe[2];
-	struct nvio_tracker *t = qpair->free;
-	struct nvio_request *requests[] = { first, second };
+	int err;
 
 	if (!t || !t->next || !qpair->free_parents)
 		return nvio_no_slot(qpair);
-	for (int i = 0; i < 2; i++, t = t->next) {
-		int64_t nr;
-
-		nvio_request_track(requests[i], t, requests[i]->nr_blocks);
-		nvio_smp_mb();
-		nr = nvio_request_build(qpair, requests[i], t, &sqe[i]);
-		if (nr < 0)
-			return (int)nr;
-		if ((uint64_t)nr != requests[i]->nr_blocks)
-			return nvio_error(EINVAL,
-					  "%llu blocks from %llu on do not fit into one command, "
-					  "which fused commands must",
-					  (unsigned long long)requests[i]->nr_blocks,
-					  (unsigned long long)requests[i]->slba);
+	err = build_whole(qpair, first, t, &sqe[0]);
+	if (!err)
+		err = build_whole(qpair, second, t->next, &sqe[1]);
+	if (err) {
+		nvio_track_state(t, NVIO_TRACKER_FREE);
+		nvio_track_state(t->next, NVIO_TRACKER_FREE);
+		return err;
 	}
 	parent = take(qpair, first);
 	parent->request.nr_blocks = 0;

@@ -159,6 +159,30 @@ static void completes_what_a_gone_device_left(void)
 	teardown(&b);
 }
 
+/* What was refused is not outstanding: its identifiers are free. */
+static void a_refused_pair_leaves_nothing(void)
+{
+	struct bench b;
+	struct nvio_completion done[2];
+	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	setup(&b, 4);
+	nvio_qpair_watch_memory(&b.qpair);
+	b.ctrl.fuses = NVIO_FUSES_COMPARE_WRITE;
+	b.ctrl.oncs = NVIO_ONCS_COMPARE;
+	CU_ASSERT_EQUAL(nvio_mem_register(b.iommu, p, 4096, NVIO_DMA_READ), 0);
+	CU_ASSERT_EQUAL(nvio_compare_and_write(&b.qpair, &b.ns, p, p + 4096, 0, 1, 0, 1), -EFAULT);
+	CU_ASSERT_EQUAL(nvio_compare_and_write(&b.qpair, &b.ns, b.buf, b.buf, 0, 257, 0, 1),
+			-EINVAL);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p, 4096), 0);
+	complete(&b, 0, 0, 0);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 2), -EIO);
+	nvio_mem_user_remove(nvio_memory_of(b.iommu), &b.qpair.user);
+	teardown(&b);
+	munmap(p, 4096);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -166,6 +190,7 @@ int main(void)
 		{ "knows what memory it uses", knows_what_memory_it_uses },
 		{ "unregistering races with I/O", unregister_races_with_io },
 		{ "completes what a gone device left", completes_what_a_gone_device_left },
+		{ "a refused pair leaves nothing", a_refused_pair_leaves_nothing },
 	};
 
 	return tap_run("qpair_faults", tests, sizeof(tests) / sizeof(tests[0]));

@@ -16,6 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if UINTPTR_MAX < UINT64_MAX
+#error "nvio needs a 64-bit platform: IOVAs, IOMMU windows and namespaces are larger than 32 bits."
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

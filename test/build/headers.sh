@@ -34,6 +34,13 @@ C
 gcc -std=c11 "${flags[@]}" "$out/options.c"
 g++ -std=c++11 -x c++ "${flags[@]}" "$out/options.c"
 
+# Where addresses have 32 bits the build ends with a sentence, not with what would follow from that.
+if gcc -m32 -ffreestanding "${flags[@]}" -x c -include nvio/base.h /dev/null 2> "$out/m32"; then
+	echo "FAIL: builds for 32 bits"
+	exit 1
+fi
+grep -q 'nvio needs a 64-bit platform' "$out/m32" || { echo "FAIL: $(cat "$out/m32")"; exit 1; }
+
 for header in lib/*/*.h; do
 	gcc -std=gnu11 -D_GNU_SOURCE -Ilib -Iinclude -Wall -Wextra -Werror -Wno-unused-function \
 		-fsyntax-only -x c -include "$header" /dev/null

@@ -29,11 +29,12 @@ struct emu_bus {
 	/* Raises the interrupt of a vector (MSI-X vector, or INTx for 0 when MSI-X is off). */
 	void (*raise)(struct emu_bus *bus, unsigned int vector);
 
-	/* INTx alone: the controller has no completion left to tell of. */
+	/* The controller has no completion left to tell of. Of meaning to INTx alone, and called
+	 * whatever kind of interrupt is on: the bus knows which. */
 	void (*lower)(struct emu_bus *bus);
 
-	/* Changes whenever a client maps or unmaps memory: pointers kept from dma() are stale then.
-	 */
+	/* Changes whenever pointers kept from dma() become stale: a client maps or unmaps memory,
+	 * or bus mastering or the power state let the controller reach it or take that away. */
 	uint64_t generation;
 
 	/*
@@ -42,7 +43,7 @@ struct emu_bus {
 	 * loads, anything can be in there.
 	 */
 	uint32_t *doorbells;
-	size_t doorbells_len;
+	size_t doorbells_len; /* whole pages of 4 KiB: may be more than there are doorbells */
 };
 
 #endif

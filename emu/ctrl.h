@@ -18,6 +18,10 @@ struct emu_ctrl;
 /* BAR 0 is registers, then doorbells. */
 #define EMU_DOORBELLS_OFFSET 0x1000u
 
+/* PCI vendor and subsystem vendor, in configuration space and in Identify: QEMU's, as its NVMe
+ * controller has them. No operating system knows a quirk of that. */
+#define EMU_VENDOR 0x1b36u
+
 /* Makes a controller with its namespaces. @opts may go afterwards. Returns 0, or -errno with a
  * sentence in @error. */
 int nvio_emu_ctrl_new(const struct emu_opts *opts, struct emu_bus *bus, struct emu_ctrl **ctrl,
@@ -25,7 +29,7 @@ int nvio_emu_ctrl_new(const struct emu_opts *opts, struct emu_bus *bus, struct e
 
 void nvio_emu_ctrl_free(struct emu_ctrl *ctrl);
 
-/* Bytes of doorbells that this configuration needs. */
+/* Bytes of doorbells that this configuration needs; the bus rounds them up to pages. */
 size_t nvio_emu_ctrl_doorbells_len(const struct emu_opts *opts);
 
 /* Interrupt vectors that it has: one per queue pair and one for the admin queue. */

@@ -10,13 +10,13 @@
 #include <linux/pci_regs.h>
 #include <string.h>
 
+#include "ctrl.h"
 #include "pci.h"
 
 /* The class of an NVMe I/O controller (NVM Express over PCIe, "Class Code"). */
 #define CLASS_NVME 0x010802u
 
-/* Those of QEMU's NVMe controller: no operating system knows a quirk of it. */
-#define VENDOR_ID    0x1b36u
+/* With EMU_VENDOR those of QEMU's NVMe controller. */
 #define DEVICE_ID    0x0010u
 #define SUBSYSTEM_ID 0x1100u
 
@@ -65,9 +65,9 @@ static void init_header(struct emu_pci *pci)
 {
 	uint8_t *bytes = pci->bytes;
 
-	put16(bytes, PCI_VENDOR_ID, VENDOR_ID);
+	put16(bytes, PCI_VENDOR_ID, EMU_VENDOR);
 	put16(bytes, PCI_DEVICE_ID, DEVICE_ID);
-	put16(bytes, PCI_SUBSYSTEM_VENDOR_ID, VENDOR_ID);
+	put16(bytes, PCI_SUBSYSTEM_VENDOR_ID, EMU_VENDOR);
 	put16(bytes, PCI_SUBSYSTEM_ID, SUBSYSTEM_ID);
 	put32(bytes, PCI_CLASS_REVISION, CLASS_NVME << 8 | 1);
 	put16(bytes, PCI_STATUS, PCI_STATUS_CAP_LIST);

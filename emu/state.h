@@ -23,7 +23,6 @@
 #define EMU_ABORT_MAX   4u /* Identify ACL + 1 */
 #define EMU_ERRORS      64u /* entries of the error information log */
 #define EMU_CNTLID      1u
-#define EMU_VENDOR      0x1b36u /* as in the configuration space */
 #define EMU_ADMIN_MAX   (4u << 20) /* bytes of one admin command when MDTS sets no limit */
 #define EMU_COPY_RANGES 128u
 #define EMU_COPY_BLOCKS 16384u /* of one Copy command; of one range, too */

@@ -26,6 +26,18 @@ struct emu_bus {
 	 * with *@addr. 0: none. */
 	size_t (*dma_run)(struct emu_bus *bus, uint64_t iova, size_t len, bool write, void **addr);
 
+	/*
+	 * Memory that has no address here, as the client keeps it to itself: remote_run() tells how
+	 * many bytes from @iova on, at most @len, are of that kind. remote_move() begins to move
+	 * such bytes to (@write) or from the client; @local must stay until remote_settle(), which
+	 * waits for all that was begun and tells whether it was done. NULL, all three, where there
+	 * is no such memory.
+	 */
+	size_t (*remote_run)(struct emu_bus *bus, uint64_t iova, size_t len, bool write);
+	void (*remote_move)(struct emu_bus *bus, uint64_t iova, void *local, size_t len,
+			    bool write);
+	bool (*remote_settle)(struct emu_bus *bus);
+
 	/* Raises the interrupt of a vector (MSI-X vector, or INTx for 0 when MSI-X is off). */
 	void (*raise)(struct emu_bus *bus, unsigned int vector);
 

@@ -18,31 +18,61 @@
 /* Buffers begin with this and grow to what a message needs. */
 #define CAP_MIN 8192u
 
+/* Bytes of messages that are put off: a few of the longest, thousands of the usual. */
+#define LATE_MAX (4u * EMU_MSG_MAX)
+
 void nvio_emu_conn_open(struct emu_conn *conn, int fd)
 {
 	memset(conn, 0, sizeof(*conn));
 	conn->fd = fd;
 	conn->out_fd = -1;
+	conn->late_end = &conn->late;
 }
 
-static void close_fds(struct emu_conn *conn)
+static void close_fds(struct emu_message *message)
 {
 	unsigned int i;
 
-	for (i = 0; i < conn->nr_fds; i++)
-		if (conn->fds[i] >= 0)
-			close(conn->fds[i]);
-	conn->nr_fds = 0;
-	conn->too_many_fds = false;
+	for (i = 0; i < message->nr_fds; i++)
+		if (message->fds[i] >= 0)
+			close(message->fds[i]);
+	message->nr_fds = 0;
+	message->too_many_fds = false;
+}
+
+static void release(struct emu_message *message)
+{
+	close_fds(message);
+	free(message->data);
+}
+
+/* Takes the oldest of the messages that were put off out of their list. */
+static struct emu_message *pop_late(struct emu_conn *conn)
+{
+	struct emu_message *late = conn->late;
+
+	if (!late)
+		return NULL;
+	conn->late = late->next;
+	if (!conn->late)
+		conn->late_end = &conn->late;
+	conn->late_len -= late->len;
+	return late;
 }
 
 void nvio_emu_conn_close(struct emu_conn *conn)
 {
+	struct emu_message *late;
+
 	if (conn->fd < 0)
 		return;
-	close_fds(conn);
+	while ((late = pop_late(conn))) {
+		release(late);
+		free(late);
+	}
+	release(&conn->in);
+	release(&conn->rx);
 	close(conn->fd);
-	free(conn->in);
 	free(conn->out);
 	nvio_emu_conn_open(conn, -1);
 }
@@ -63,7 +93,7 @@ static int grow(uint8_t **buf, size_t *cap, size_t len)
 }
 
 /* Descriptors beyond the limit are closed at once, and the message will be refused. */
-static void keep_fds(struct emu_conn *conn, struct msghdr *msg)
+static void keep_fds(struct emu_message *message, struct msghdr *msg)
 {
 	struct cmsghdr *cmsg;
 
@@ -77,16 +107,16 @@ static void keep_fds(struct emu_conn *conn, struct msghdr *msg)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd), sizeof(fd));
-			if (conn->nr_fds < EMU_MSG_FDS) {
-				conn->fds[conn->nr_fds++] = fd;
+			if (message->nr_fds < EMU_MSG_FDS) {
+				message->fds[message->nr_fds++] = fd;
 			} else {
 				close(fd);
-				conn->too_many_fds = true;
+				message->too_many_fds = true;
 			}
 		}
 	}
 	if (msg->msg_flags & MSG_CTRUNC)
-		conn->too_many_fds = true;
+		message->too_many_fds = true;
 }
 
 /*
@@ -94,30 +124,30 @@ static void keep_fds(struct emu_conn *conn, struct msghdr *msg)
  * descriptors come with the bytes they were sent with, so a read that ran into the next message
  * could not tell whose they are.
  */
-static int fill(struct emu_conn *conn, size_t len)
+static int fill(int fd, struct emu_message *message, size_t len)
 {
-	while (conn->in_len < len) {
+	while (message->len < len) {
 		union {
 			char buf[CMSG_SPACE(EMU_MSG_FDS * sizeof(int))];
 			struct cmsghdr align;
 		} control;
-		struct iovec iov = { conn->in + conn->in_len, len - conn->in_len };
+		struct iovec iov = { message->data + message->len, len - message->len };
 		struct msghdr msg = {
 			.msg_iov = &iov,
 			.msg_iovlen = 1,
 			.msg_control = control.buf,
 			.msg_controllen = sizeof(control.buf),
 		};
-		ssize_t got = recvmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		ssize_t got = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return errno == EAGAIN ? 0 : -errno;
-		keep_fds(conn, &msg);
+		keep_fds(message, &msg);
 		if (!got)
 			return -ECONNRESET;
-		conn->in_len += (size_t)got;
+		message->len += (size_t)got;
 	}
 	return 1;
 }
@@ -155,42 +185,79 @@ static int transmit(struct emu_conn *conn)
 	return 1;
 }
 
-int nvio_emu_conn_receive(struct emu_conn *conn)
+/* What was received becomes the message to be handled; their buffers change places. */
+static void deliver(struct emu_conn *conn)
+{
+	struct emu_message empty = { .data = conn->in.data, .cap = conn->in.cap };
+
+	conn->in = conn->rx;
+	conn->rx = empty;
+}
+
+int nvio_emu_conn_receive_now(struct emu_conn *conn)
 {
 	const size_t header_len = sizeof(struct emu_header);
+	struct emu_message *rx = &conn->rx;
 	size_t len;
+	int ret;
+
+	if (grow(&rx->data, &rx->cap, header_len))
+		return -ENOMEM;
+	ret = fill(conn->fd, rx, header_len);
+	if (ret <= 0)
+		return ret;
+	len = ((const struct emu_header *)rx->data)->len;
+	if (len < header_len || len > EMU_MSG_MAX) {
+		deliver(conn);
+		return -EMSGSIZE;
+	}
+	if (grow(&rx->data, &rx->cap, len))
+		return -ENOMEM;
+	ret = fill(conn->fd, rx, len);
+	if (ret > 0)
+		deliver(conn);
+	return ret;
+}
+
+int nvio_emu_conn_receive(struct emu_conn *conn)
+{
+	struct emu_message *late;
 	int ret = transmit(conn);
 
 	/* A peer that does not read its replies gets no further request in. */
 	if (ret <= 0)
 		return ret;
-	if (grow(&conn->in, &conn->in_cap, header_len))
+	late = pop_late(conn);
+	if (!late)
+		return nvio_emu_conn_receive_now(conn);
+	release(&conn->in);
+	conn->in = *late;
+	free(late);
+	return 1;
+}
+
+int nvio_emu_conn_put_off(struct emu_conn *conn)
+{
+	struct emu_message *late;
+
+	if (conn->late_len + conn->in.len > LATE_MAX)
+		return -ENOBUFS;
+	late = malloc(sizeof(*late));
+	if (!late)
 		return -ENOMEM;
-	if (conn->in_len < header_len) {
-		ret = fill(conn, header_len);
-		if (ret <= 0)
-			return ret;
-	}
-	len = nvio_emu_conn_header(conn)->len;
-	if (len < header_len || len > EMU_MSG_MAX)
-		return -EMSGSIZE;
-	if (grow(&conn->in, &conn->in_cap, len))
-		return -ENOMEM;
-	return fill(conn, len);
+	*late = conn->in;
+	late->next = NULL;
+	*conn->late_end = late;
+	conn->late_end = &late->next;
+	conn->late_len += late->len;
+	memset(&conn->in, 0, sizeof(conn->in));
+	return 0;
 }
 
 void nvio_emu_conn_done(struct emu_conn *conn)
 {
-	close_fds(conn);
-	conn->in_len = 0;
-}
-
-int nvio_emu_conn_take_fd(struct emu_conn *conn, unsigned int i)
-{
-	int fd = conn->fds[i];
-
-	conn->fds[i] = -1;
-	return fd;
+	close_fds(&conn->in);
+	conn->in.len = 0;
 }
 
 void *nvio_emu_conn_reply(struct emu_conn *conn, size_t len)
@@ -229,4 +296,41 @@ int nvio_emu_conn_send(struct emu_conn *conn, int error)
 	conn->out_sent = 0;
 	ret = transmit(conn);
 	return ret < 0 ? ret : 0;
+}
+
+static void advance(struct iovec *iov, unsigned int nr, size_t len)
+{
+	for (unsigned int i = 0; i < nr && len; i++) {
+		size_t n = len < iov[i].iov_len ? len : iov[i].iov_len;
+
+		iov[i].iov_base = (uint8_t *)iov[i].iov_base + n;
+		iov[i].iov_len -= n;
+		len -= n;
+	}
+}
+
+static bool is_empty(const struct iovec *iov, unsigned int nr)
+{
+	while (nr && !iov[nr - 1].iov_len)
+		nr--;
+	return !nr;
+}
+
+int nvio_emu_conn_push(struct emu_conn *conn, struct iovec *iov, unsigned int nr)
+{
+	int ret = transmit(conn);
+
+	if (ret <= 0)
+		return ret;
+	while (!is_empty(iov, nr)) {
+		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = nr };
+		ssize_t sent = sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		advance(iov, nr, (size_t)sent);
+	}
+	return 1;
 }

@@ -17,7 +17,7 @@
 #define SEED 0x9e3779b97f4a7c15ull
 
 /* A block of 64 KiB with all the metadata that Identify can express. */
-#define BOUNCE_LEN (2u * 65536)
+#define BOUNCE_LEN (2u * EMU_BLOCK_MAX)
 
 uint64_t nvio_emu_now(void)
 {
@@ -112,8 +112,9 @@ int nvio_emu_ctrl_new(const struct emu_opts *opts, struct emu_bus *bus, struct e
 		ctrl->ns[i].fd = -1;
 	nvio_emu_pi_init();
 	ctrl->bounce = malloc(BOUNCE_LEN);
-	if (!ctrl->bounce || nvio_emu_queues_new(ctrl) || nvio_emu_features_new(ctrl) ||
-	    nvio_emu_events_new(ctrl)) {
+	ctrl->list = malloc(EMU_DMA_PAGE);
+	if (!ctrl->bounce || !ctrl->list || nvio_emu_queues_new(ctrl) ||
+	    nvio_emu_features_new(ctrl) || nvio_emu_events_new(ctrl)) {
 		rc = nvio_emu_fail(error, -ENOMEM, "out of memory");
 		goto free_ctrl;
 	}
@@ -141,6 +142,7 @@ void nvio_emu_ctrl_free(struct emu_ctrl *ctrl)
 	nvio_emu_features_free(ctrl);
 	nvio_emu_queues_free(ctrl);
 	free(ctrl->delayed);
+	free(ctrl->list);
 	free(ctrl->bounce);
 	free(ctrl);
 }

@@ -203,17 +203,24 @@ static void finish(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct nvio_s
 		nvio_emu_post(ctrl, sq, &done);
 }
 
-/* Copies a command once: what the client changes later does not count. */
-static bool fetch(struct emu_ctrl *ctrl, struct emu_sq *sq, struct nvio_sqe *cmd)
+/* Copies the next command once: what the client changes later does not count. */
+static inline bool peek(struct emu_ctrl *ctrl, struct emu_sq *sq, struct nvio_sqe *cmd)
 {
-	const void *at =
-		nvio_emu_queue_entry(ctrl, sq->pages, sq->iova, sq->head << NVIO_SQE_SHIFT, false);
+	uint32_t offset = sq->head << NVIO_SQE_SHIFT;
+	const void *at = nvio_emu_queue_entry(ctrl, sq->pages, sq->iova, offset, false);
 
 	if (emu_unlikely(!at))
-		return false;
+		return nvio_emu_queue_copy(ctrl, sq->iova + offset, cmd, sizeof(*cmd), false);
 	memcpy(cmd, at, sizeof(*cmd));
 	/* Keeps the compiler from reading the shared memory again instead of the copy. */
 	__asm__ volatile("" : : "r"(cmd) : "memory");
+	return true;
+}
+
+static inline bool fetch(struct emu_ctrl *ctrl, struct emu_sq *sq, struct nvio_sqe *cmd)
+{
+	if (emu_unlikely(!peek(ctrl, sq, cmd)))
+		return false;
 	if (++sq->head == sq->entries)
 		sq->head = 0;
 	sq->inflight++;
@@ -230,13 +237,9 @@ static bool run_fused(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct nvi
 {
 	struct nvio_sqe second;
 	uint16_t status, second_status;
-	const struct nvio_sqe *next;
 	uint32_t result;
 
-	next = sq->head == tail ? NULL
-				: nvio_emu_queue_entry(ctrl, sq->pages, sq->iova,
-						       sq->head << NVIO_SQE_SHIFT, false);
-	if (!next || (__atomic_load_n(&next->flags, __ATOMIC_RELAXED) & 3) != 2 ||
+	if (sq->head == tail || !peek(ctrl, sq, &second) || (second.flags & 3) != 2 ||
 	    sq->cq->entries < 3) {
 		finish(ctrl, sq, cmd, NVME_SC_FUSED_MISSING, 0);
 		return true;

@@ -1,31 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Walks PRPs and SGLs.
+ * Walks PRPs, and moves bytes over them and over SGLs (data_sgl.c).
  *
- * Owns the rules for what they may look like; moves bytes, and knows nothing of commands beyond
- * their data pointers.
+ * Owns the rules for what PRPs may look like; knows nothing of commands beyond their data pointers.
  */
 #include <string.h>
 
 #include "data.h"
 
-/* SGL descriptor (figure 111): address, length, and in the last byte type and subtype. */
-#define SGL_LEN        16u
-#define SGL_DATA       0x00u
-#define SGL_BIT_BUCKET 0x10u
-#define SGL_SEGMENT    0x20u
-#define SGL_LAST       0x30u
-
-/* The longest list that is followed: enough for 4 bytes of a page each in the largest MDTS. */
-#define SGL_DESCS_MAX 65536u
-
 #define PSDT(flags) ((flags) >> 6)
 
-struct sgl_desc {
-	uint64_t addr;
-	uint32_t len;
-	uint8_t type;
-};
+/* Memory that the client moves itself. The bucket has no address either: see move_remote(). */
+static uint16_t load_remote(struct emu_data *d)
+{
+	struct emu_bus *bus = d->ctrl->bus;
+	size_t n = bus->remote_run ? bus->remote_run(bus, d->iova, d->run, d->write) : 0;
+
+	if (!n)
+		return NVME_SC_DATA_XFER_ERROR;
+	d->addr = NULL;
+	d->len = n;
+	d->iova += n;
+	d->run -= n;
+	return 0;
+}
+
+/* The @len bytes that were just taken of a piece without an address. */
+static bool move_remote(const struct emu_data *d, void *local, size_t len)
+{
+	struct emu_bus *bus = d->ctrl->bus;
+
+	if (d->bucket)
+		return false;
+	bus->remote_move(bus, nvio_emu_data_iova(d, len), local, len, d->write);
+	return true;
+}
 
 static inline uint16_t load_piece(struct emu_data *d)
 {
@@ -42,7 +51,7 @@ static inline uint16_t load_piece(struct emu_data *d)
 		else
 			n = bus->dma_run(bus, d->iova, n, d->write, &addr);
 		if (emu_unlikely(!addr || !n))
-			return NVME_SC_DATA_XFER_ERROR;
+			return load_remote(d);
 		d->addr = addr;
 	}
 	d->len = n;
@@ -60,8 +69,11 @@ static uint16_t load_entry(struct emu_data *d, uint64_t *entry)
 		size_t n = EMU_DMA_PAGE - (d->list & (EMU_DMA_PAGE - 1));
 
 		d->list_addr = bus->dma(bus, d->list, n, false);
-		if (!d->list_addr)
-			return NVME_SC_DATA_XFER_ERROR;
+		if (emu_unlikely(!d->list_addr)) {
+			if (!nvio_emu_data_copy(bus, d->list, d->ctrl->list, n, false))
+				return NVME_SC_DATA_XFER_ERROR;
+			d->list_addr = d->ctrl->list;
+		}
 	}
 	*entry = __atomic_load_n((uint64_t *)d->list_addr, __ATOMIC_RELAXED);
 	d->list_addr += sizeof(*entry);
@@ -116,91 +128,12 @@ static uint16_t start_prp(struct emu_data *d, const struct nvio_sqe *cmd, uint64
 	return cmd->prp2 & (d->last ? page_len - 1 : 7) ? NVME_SC_PRP_INVALID_OFFSET : 0;
 }
 
-static uint16_t take_segment(struct emu_data *d, const struct sgl_desc *desc)
-{
-	/* Only at the end of a segment, and not in the last one (4.1.2). */
-	if (d->list_left || d->last || !desc->len || desc->len % SGL_LEN)
-		return NVME_SC_SGL_INVALID_LAST;
-	if (desc->addr & 7 || desc->addr + desc->len < desc->addr)
-		return NVME_SC_SGL_INVALID_LAST;
-	d->list = desc->addr;
-	d->list_left = desc->len;
-	d->last = desc->type == SGL_LAST;
-	return 0;
-}
-
-static uint16_t take_desc(struct emu_data *d, const struct sgl_desc *desc)
-{
-	switch (desc->type) {
-	case SGL_SEGMENT:
-	case SGL_LAST:
-		return take_segment(d, desc);
-	case SGL_BIT_BUCKET:
-		/* Has no length when the controller reads. */
-		d->bucket = true;
-		d->iova = 0;
-		d->run = d->write ? desc->len : 0;
-		break;
-	case SGL_DATA:
-		if (desc->addr + desc->len < desc->addr)
-			return NVME_SC_SGL_INVALID_DATA;
-		d->bucket = false;
-		d->iova = desc->addr;
-		d->run = desc->len;
-		break;
-	default:
-		return NVME_SC_SGL_INVALID_TYPE;
-	}
-	if (d->run > d->left)
-		d->run = d->left;
-	d->left -= d->run;
-	return 0;
-}
-
-static void parse_desc(struct sgl_desc *desc, uint64_t low, uint64_t high)
-{
-	desc->addr = low;
-	desc->len = (uint32_t)high;
-	desc->type = (uint8_t)(high >> 56);
-}
-
-/* Descriptors are at multiples of 8 bytes: each half lies in one page. */
-static uint16_t load_desc(struct emu_data *d, uint64_t iova, struct sgl_desc *desc)
-{
-	struct emu_bus *bus = d->ctrl->bus;
-	uint64_t *low = bus->dma(bus, iova, 8, false);
-	uint64_t *high = bus->dma(bus, iova + 8, 8, false);
-
-	if (!low || !high)
-		return NVME_SC_DATA_XFER_ERROR;
-	parse_desc(desc, __atomic_load_n(low, __ATOMIC_RELAXED),
-		   __atomic_load_n(high, __ATOMIC_RELAXED));
-	return 0;
-}
-
-static uint16_t next_sgl(struct emu_data *d)
-{
-	struct sgl_desc desc;
-	uint16_t status;
-
-	if (!d->list_left)
-		return NVME_SC_SGL_INVALID_DATA;
-	if (++d->nr_descs > SGL_DESCS_MAX)
-		return NVME_SC_SGL_INVALID_COUNT;
-	status = load_desc(d, d->list, &desc);
-	if (status)
-		return status;
-	d->list += SGL_LEN;
-	d->list_left -= SGL_LEN;
-	return take_desc(d, &desc);
-}
-
 static uint16_t next_entry(struct emu_data *d)
 {
 	if (!d->left)
 		return NVME_SC_INTERNAL;
 	if (d->kind == EMU_DATA_SGL)
-		return next_sgl(d);
+		return nvio_emu_sgl_next(d);
 	if (!d->last)
 		return next_prp(d);
 	d->iova = d->list;
@@ -238,13 +171,10 @@ static void start(struct emu_data *d, struct emu_ctrl *ctrl, enum emu_data_kind 
 uint16_t nvio_emu_data(struct emu_data *d, struct emu_ctrl *ctrl, const struct nvio_sqe *cmd,
 		       uint64_t len, bool write)
 {
-	struct sgl_desc desc;
-
 	if (emu_unlikely(PSDT(cmd->flags))) {
 		start(d, ctrl, EMU_DATA_SGL, write);
 		d->left = len;
-		parse_desc(&desc, cmd->prp1, cmd->prp2);
-		return take_desc(d, &desc);
+		return nvio_emu_sgl_start(d, cmd->prp1, cmd->prp2);
 	}
 	start(d, ctrl, EMU_DATA_PRP, write);
 	return start_prp(d, cmd, len);
@@ -253,20 +183,11 @@ uint16_t nvio_emu_data(struct emu_data *d, struct emu_ctrl *ctrl, const struct n
 uint16_t nvio_emu_data_md(struct emu_data *d, struct emu_ctrl *ctrl, const struct nvio_sqe *cmd,
 			  uint64_t len, bool write)
 {
-	struct sgl_desc desc;
-	uint16_t status;
-
 	if (PSDT(cmd->flags) == 2) {
 		/* MPTR points to one descriptor (figure 86). */
 		start(d, ctrl, EMU_DATA_SGL, write);
 		d->left = len;
-		if (cmd->mptr & 7)
-			return NVME_SC_INVALID_FIELD;
-		status = load_desc(d, cmd->mptr, &desc);
-		if (status)
-			return status;
-		return desc.type == SGL_DATA && desc.len < len ? NVME_SC_SGL_INVALID_METADATA
-							       : take_desc(d, &desc);
+		return nvio_emu_sgl_start_at(d, cmd->mptr);
 	}
 	start(d, ctrl, EMU_DATA_FLAT, write);
 	if ((!PSDT(cmd->flags) && cmd->mptr & 3) || cmd->mptr + len < len)
@@ -293,41 +214,71 @@ uint16_t nvio_emu_data_piece(struct emu_data *d, size_t max, uint8_t **addr, siz
 	return 0;
 }
 
-uint16_t nvio_emu_data_put(struct emu_data *d, const void *from, size_t len)
+/* @write: from @local to the client. */
+static inline __attribute__((always_inline)) uint16_t move(struct emu_data *d, uint8_t *local,
+							   size_t len, bool write)
 {
-	const uint8_t *at = from;
+	uint16_t status = 0;
+	bool moving = false;
 
 	while (len) {
 		uint8_t *addr;
 		size_t n;
-		uint16_t status = nvio_emu_data_piece(d, len, &addr, &n);
 
+		status = nvio_emu_data_piece(d, len, &addr, &n);
 		if (emu_unlikely(status))
-			return status;
-		if (emu_likely(addr))
-			memcpy(addr, at, n);
-		at += n;
+			break;
+		if (emu_unlikely(!addr))
+			moving |= move_remote(d, local, n);
+		else if (write)
+			memcpy(addr, local, n);
+		else
+			memcpy(local, addr, n);
+		local += n;
 		len -= n;
 	}
-	return 0;
+	/* Also behind an error: @local is the caller's again. */
+	if (emu_unlikely(moving) && !d->ctrl->bus->remote_settle(d->ctrl->bus) && !status)
+		status = NVME_SC_DATA_XFER_ERROR;
+	return status;
+}
+
+uint16_t nvio_emu_data_put(struct emu_data *d, const void *from, size_t len)
+{
+	return move(d, (uint8_t *)from, len, true);
 }
 
 uint16_t nvio_emu_data_get(struct emu_data *d, void *to, size_t len)
 {
-	uint8_t *at = to;
+	return move(d, to, len, false);
+}
 
-	while (len) {
-		uint8_t *addr;
-		size_t n;
-		uint16_t status = nvio_emu_data_piece(d, len, &addr, &n);
+static size_t copy_run(struct emu_bus *bus, uint64_t iova, void *local, size_t len, bool write)
+{
+	void *addr;
+	size_t n = bus->dma_run(bus, iova, len, write, &addr);
 
-		if (emu_unlikely(status))
-			return status;
-		memcpy(at, addr, n);
+	if (n) {
+		memcpy(write ? addr : local, write ? local : addr, n);
+		return n;
+	}
+	n = bus->remote_run ? bus->remote_run(bus, iova, len, write) : 0;
+	if (n)
+		bus->remote_move(bus, iova, local, n, write);
+	return n;
+}
+
+bool nvio_emu_data_copy(struct emu_bus *bus, uint64_t iova, void *local, size_t len, bool write)
+{
+	uint8_t *at = local;
+	size_t n;
+
+	while (len && (n = copy_run(bus, iova, at, len, write))) {
+		iova += n;
 		at += n;
 		len -= n;
 	}
-	return 0;
+	return (!bus->remote_settle || bus->remote_settle(bus)) && !len;
 }
 
 uint16_t nvio_emu_data_answer(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, const void *from,

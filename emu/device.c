@@ -36,6 +36,25 @@ static void *bus_dma(struct emu_bus *bus, uint64_t iova, size_t len, bool write)
 	return len && bus_dma_run(bus, iova, len, write, &addr) == len ? addr : NULL;
 }
 
+static size_t bus_remote_run(struct emu_bus *bus, uint64_t iova, size_t len, bool write)
+{
+	struct emu_server *server = server_of(bus);
+
+	if (!server->dma_allowed)
+		return 0;
+	return nvio_emu_dma_remote_run(&server->dma, iova, len, write);
+}
+
+static void bus_remote_move(struct emu_bus *bus, uint64_t iova, void *local, size_t len, bool write)
+{
+	nvio_emu_remote_move(server_of(bus), iova, local, len, write);
+}
+
+static bool bus_remote_settle(struct emu_bus *bus)
+{
+	return nvio_emu_remote_settle(server_of(bus));
+}
+
 static void bus_raise(struct emu_bus *bus, unsigned int vector)
 {
 	nvio_emu_irq_raise(&server_of(bus)->irqs, vector);
@@ -97,8 +116,10 @@ int nvio_emu_server_new(const struct emu_opts *opts, struct emu_server **server_
 		return fail(error, "no memory for a controller", -ENOMEM);
 	nvio_emu_pci_init(&server->pci, &layout);
 	nvio_emu_dma_init(&server->dma);
+	nvio_emu_remote_init(&server->remote);
 	nvio_emu_conn_open(&server->conn, -1);
 	nvio_emu_control_init(&server->control);
+	server->patience_ns = EMU_PATIENCE_NS;
 	server->running = true;
 	server->bar0_fd = -1;
 	server->mappable_len = sysconf(_SC_PAGESIZE) == PAGE_LEN ? doorbells_len : 0;
@@ -120,6 +141,9 @@ int nvio_emu_server_new(const struct emu_opts *opts, struct emu_server **server_
 	server->bus = (struct emu_bus){
 		.dma = bus_dma,
 		.dma_run = bus_dma_run,
+		.remote_run = bus_remote_run,
+		.remote_move = bus_remote_move,
+		.remote_settle = bus_remote_settle,
 		.raise = bus_raise,
 		.lower = bus_lower,
 		.doorbells = (uint32_t *)(server->bar0 + EMU_DOORBELLS_OFFSET),

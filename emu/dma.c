@@ -195,16 +195,30 @@ static const struct emu_dma_region *find(struct emu_dma *dma, uint64_t iova)
 	return hit;
 }
 
+static size_t run_in(const struct emu_dma_region *region, uint64_t iova, size_t len, bool write)
+{
+	uint64_t left = region->last - iova;
+
+	if (!len || !(write ? region->write : region->read))
+		return 0;
+	return len - 1 <= left ? len : (size_t)left + 1;
+}
+
 size_t nvio_emu_dma_run(struct emu_dma *dma, uint64_t iova, size_t len, bool write, void **addr)
 {
 	const struct emu_dma_region *region = find(dma, iova);
-	uint64_t left;
 
-	if (!region || !region->addr || !len || !(write ? region->write : region->read))
+	if (!region || !region->addr)
 		return 0;
-	left = region->last - iova;
 	*addr = region->addr + (iova - region->iova);
-	return len - 1 <= left ? len : (size_t)left + 1;
+	return run_in(region, iova, len, write);
+}
+
+size_t nvio_emu_dma_remote_run(struct emu_dma *dma, uint64_t iova, size_t len, bool write)
+{
+	const struct emu_dma_region *region = find(dma, iova);
+
+	return region && !region->addr ? run_in(region, iova, len, write) : 0;
 }
 
 bool nvio_emu_dma_rescue(struct emu_dma *dma, const void *addr)

@@ -16,7 +16,7 @@
 struct emu_dma_region {
 	uint64_t iova;
 	uint64_t last; /* its last byte: the end may be 2^64 */
-	uint8_t *addr; /* of iova; NULL: came without a descriptor, no use for DMA */
+	uint8_t *addr; /* of iova; NULL: came without a descriptor, the client moves its bytes */
 	uint8_t *map; /* what mmap() gave, and how much of it */
 	size_t map_len;
 	bool read; /* what the device may do */
@@ -53,6 +53,9 @@ int nvio_emu_dma_unmap(struct emu_dma *dma, uint64_t iova, uint64_t len);
 
 /* How many bytes from @iova on, at most @len, are in one piece at *@addr. 0: not accessible so. */
 size_t nvio_emu_dma_run(struct emu_dma *dma, uint64_t iova, size_t len, bool write, void **addr);
+
+/* As many as are in one region that came without a descriptor. */
+size_t nvio_emu_dma_remote_run(struct emu_dma *dma, uint64_t iova, size_t len, bool write);
 
 /*
  * After SIGBUS at @addr: a client has cut off a file that it had mapped. Puts zeroes in the place

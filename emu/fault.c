@@ -83,7 +83,7 @@ static bool matches(struct emu_ctrl *ctrl, const struct emu_fault *fault, const 
 static void flip(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint64_t len, uint64_t byte)
 {
 	struct emu_data data;
-	uint8_t *addr;
+	uint8_t *addr, value;
 	size_t n = 0;
 
 	if (nvio_emu_data(&data, ctrl, cmd, len, true))
@@ -93,8 +93,14 @@ static void flip(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint64_t len
 		if (nvio_emu_data_piece(&data, len, &addr, &n))
 			return;
 	} while (n <= byte);
-	if (addr)
+	if (addr) {
 		addr[byte] ^= 1;
+	} else if (!data.bucket &&
+		   nvio_emu_data_copy(ctrl->bus, nvio_emu_data_iova(&data, n) + byte, &value, 1,
+				      false)) {
+		value ^= 1;
+		nvio_emu_data_copy(ctrl->bus, nvio_emu_data_iova(&data, n) + byte, &value, 1, true);
+	}
 }
 
 static void drop(struct emu_sq *sq)

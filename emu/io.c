@@ -20,14 +20,15 @@ static uint16_t read_blocks(struct emu_data *data, const uint8_t *from, size_t l
 
 static uint16_t compare_blocks(struct emu_data *data, const uint8_t *with, size_t len)
 {
+	uint8_t *copy = data->ctrl->bounce;
+
 	while (len) {
-		uint8_t *addr;
-		size_t n;
-		uint16_t status = nvio_emu_data_piece(data, len, &addr, &n);
+		size_t n = len < EMU_BLOCK_MAX ? len : EMU_BLOCK_MAX;
+		uint16_t status = nvio_emu_data_get(data, copy, n);
 
 		if (status)
 			return status;
-		if (memcmp(addr, with, n))
+		if (memcmp(copy, with, n))
 			return EMU_MEDIA(NVME_SC_COMPARE_FAILED);
 		with += n;
 		len -= n;

@@ -24,7 +24,7 @@ struct md_io {
 
 static uint8_t *block_md(const struct emu_ctrl *ctrl)
 {
-	return ctrl->bounce + 65536;
+	return ctrl->bounce + EMU_BLOCK_MAX;
 }
 
 static uint8_t *block_at(const struct emu_ns *ns, uint64_t lba)

@@ -33,6 +33,8 @@ enum emu_command {
 	EMU_SET_IRQS = 8,
 	EMU_REGION_READ = 9,
 	EMU_REGION_WRITE = 10,
+	EMU_MEMORY_READ = 11, /* DMA_READ and DMA_WRITE: from here to the client */
+	EMU_MEMORY_WRITE = 12,
 	EMU_RESET = 13,
 	EMU_FEATURE = 16,
 	EMU_NR_COMMANDS
@@ -136,6 +138,13 @@ struct emu_region_access {
 	uint32_t count;
 };
 static_assert(sizeof(struct emu_region_access) == 16, "REGION_READ and REGION_WRITE");
+
+/* Behind it: the data, in a write and in the reply to a read. */
+struct emu_memory_access {
+	uint64_t iova;
+	uint64_t count;
+};
+static_assert(sizeof(struct emu_memory_access) == 16, "DMA_READ and DMA_WRITE");
 
 /* Behind it: data of the feature, which none of ours has. */
 struct emu_feature {

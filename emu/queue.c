@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data.h"
 #include "fault.h"
-#include "state.h"
 
 #define NO_DOORBELL UINT32_MAX /* no bad value seen: doorbells are 16 bits */
 
@@ -211,7 +211,6 @@ void nvio_emu_sq_close(struct emu_ctrl *ctrl, struct emu_sq *sq)
 	memset(sq, 0, sizeof(*sq));
 }
 
-/* An entry of a queue; fatal when the client's memory is not there (9.5). */
 void *nvio_emu_queue_entry(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova, uint32_t offset,
 			   bool write)
 {
@@ -221,12 +220,18 @@ void *nvio_emu_queue_entry(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova
 		uint64_t at = iova + (uint64_t)page * EMU_DMA_PAGE;
 
 		pages[page] = ctrl->bus->dma(ctrl->bus, at, EMU_DMA_PAGE, write);
-		if (!pages[page]) {
-			nvio_emu_fatal(ctrl);
+		if (!pages[page])
 			return NULL;
-		}
 	}
 	return pages[page] + offset % EMU_DMA_PAGE;
+}
+
+bool nvio_emu_queue_copy(struct emu_ctrl *ctrl, uint64_t iova, void *local, size_t len, bool write)
+{
+	if (nvio_emu_data_copy(ctrl->bus, iova, local, len, write))
+		return true;
+	nvio_emu_fatal(ctrl);
+	return false;
 }
 
 /* Takes the client's head over when it lies between ours and the tail. */
@@ -252,23 +257,30 @@ void nvio_emu_cq_check_head(struct emu_ctrl *ctrl, struct emu_cq *cq)
 		__atomic_store_n(cq->event, head, __ATOMIC_RELEASE);
 }
 
+/* The half with the phase tag comes last: whoever sees it sees the other one, and the data. */
+static inline bool write_cqe(struct emu_ctrl *ctrl, struct emu_cq *cq, uint64_t low, uint64_t high)
+{
+	uint32_t offset = cq->tail << NVIO_CQE_SHIFT;
+	uint64_t *cqe = nvio_emu_queue_entry(ctrl, cq->pages, cq->iova, offset, true);
+
+	if (emu_unlikely(!cqe))
+		return nvio_emu_queue_copy(ctrl, cq->iova + offset, &low, sizeof(low), true) &&
+		       nvio_emu_queue_copy(ctrl, cq->iova + offset + 8, &high, sizeof(high), true);
+	cqe[0] = low;
+	__atomic_store_n(&cqe[1], high, __ATOMIC_RELEASE);
+	return true;
+}
+
 /* The caller made sure of room. */
 void nvio_emu_cq_post(struct emu_ctrl *ctrl, struct emu_cq *cq, const struct emu_done *done)
 {
-	uint64_t *cqe =
-		nvio_emu_queue_entry(ctrl, cq->pages, cq->iova, cq->tail << NVIO_CQE_SHIFT, true);
 	uint16_t status = (uint16_t)(done->status << 1 | cq->phase);
 	struct emu_sq *sq = &ctrl->sqs[done->sq <= ctrl->opts.nr_queues ? done->sq : 0];
+	uint64_t high = sq->head | (uint64_t)done->sq << 16 | (uint64_t)done->cid << 32 |
+			(uint64_t)status << 48;
 
-	if (emu_unlikely(!cqe))
+	if (emu_unlikely(!write_cqe(ctrl, cq, htole64(done->result), htole64(high))))
 		return;
-	cqe[0] = htole64(done->result);
-	/* The half with the phase tag comes last: whoever sees it sees the other one, and the
-	 * data. */
-	__atomic_store_n(&cqe[1],
-			 htole64(sq->head | (uint64_t)done->sq << 16 | (uint64_t)done->cid << 32 |
-				 (uint64_t)status << 48),
-			 __ATOMIC_RELEASE);
 	if (++cq->tail == cq->entries) {
 		cq->tail = 0;
 		cq->phase ^= NVIO_CQE_PHASE;

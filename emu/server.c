@@ -68,6 +68,7 @@ void nvio_emu_server_disconnect(struct emu_server *server)
 	nvio_emu_irq_disconnect(&server->irqs);
 	nvio_emu_dma_clear(&server->dma);
 	server->bus.generation++;
+	nvio_emu_remote_init(&server->remote);
 	nvio_emu_conn_close(&server->conn);
 	server->negotiated = false;
 	server->hang_up = false;
@@ -89,8 +90,10 @@ static int do_version(struct emu_server *server, const void *payload, size_t len
 	server->hang_up = true;
 	if (in->major != EMU_PROTO_MAJOR)
 		return -EPROTONOSUPPORT;
+	nvio_emu_caps_none(&caps);
 	if (text_len && nvio_emu_caps_parse(text, text_len, &caps))
 		return -EINVAL;
+	server->remote.xfer_max = caps.xfer_max;
 	/* Never longer than the request: a client may have room for no more. */
 	if (cap > 256)
 		cap = 256;
@@ -110,11 +113,11 @@ static int do_version(struct emu_server *server, const void *payload, size_t len
 static int do_dma_map(struct emu_server *server, const void *payload, size_t len)
 {
 	const struct emu_dma_map *in = payload;
-	int fd = server->conn.nr_fds ? server->conn.fds[0] : -1;
+	int fd = server->conn.in.nr_fds ? server->conn.in.fds[0] : -1;
 	int err;
 
 	(void)len;
-	if (in->argsz < sizeof(*in) || server->conn.nr_fds > 1)
+	if (in->argsz < sizeof(*in) || server->conn.in.nr_fds > 1)
 		return -EINVAL;
 	err = nvio_emu_dma_map(&server->dma, in->iova, in->len, fd, in->offset, in->flags);
 	server->bus.generation++;
@@ -188,7 +191,7 @@ static int do_set_irqs(struct emu_server *server, const void *payload, size_t le
 	if (in->argsz < sizeof(*in))
 		return -EINVAL;
 	return nvio_emu_irq_set(&server->irqs, in, (const uint8_t *)(in + 1), len - sizeof(*in),
-				server->conn.fds, server->conn.nr_fds);
+				server->conn.in.fds, server->conn.in.nr_fds);
 }
 
 static int do_reset(struct emu_server *server, const void *payload, size_t len)
@@ -245,9 +248,9 @@ static int dispatch(struct emu_server *server)
 	command = &commands[header->command];
 	if (!server->negotiated && header->command != EMU_VERSION)
 		return -EINVAL;
-	if (len < command->len_min || conn->too_many_fds)
+	if (len < command->len_min || conn->in.too_many_fds)
 		return -EINVAL;
-	if (conn->nr_fds && !command->takes_fds)
+	if (conn->in.nr_fds && !command->takes_fds)
 		return -EINVAL;
 	return command->run(server, header + 1, len);
 }
@@ -275,6 +278,8 @@ int nvio_emu_server_talk(struct emu_server *server)
 {
 	int nr, err;
 
+	if (server->remote.broken)
+		return server->remote.broken;
 	for (nr = 0; nr < REQUESTS_AT_ONCE; nr++) {
 		err = nvio_emu_conn_receive(&server->conn);
 		if (!err)

@@ -14,12 +14,14 @@
 #include "dma.h"
 #include "irq.h"
 #include "pci.h"
+#include "remote.h"
 
 struct emu_server {
 	struct emu_bus bus;
 	struct emu_ctrl *ctrl;
 	struct emu_conn conn;
 	struct emu_dma dma;
+	struct emu_remote remote;
 	struct emu_pci pci;
 	struct emu_irqs irqs;
 	struct emu_control control;
@@ -34,9 +36,14 @@ struct emu_server {
 	bool negotiated; /* VERSION was answered */
 	bool hang_up; /* after the reply */
 
+	uint64_t patience_ns; /* how long a client may leave something unfinished */
+
 	atomic_bool stopped;
 	int stop_fd; /* an eventfd, for when the thread sleeps */
 };
+
+/* Longer than any client takes that means to go on. */
+#define EMU_PATIENCE_NS 10000000000ull
 
 int nvio_emu_server_new(const struct emu_opts *opts, struct emu_server **server,
 			struct emu_error *error);

@@ -19,6 +19,7 @@
 #define EMU_QUEUES_MAX  1024u /* I/O queue pairs */
 #define EMU_DMA_PAGE    4096u /* the client's memory is in one piece within this */
 #define EMU_LBAF_MAX    16u
+#define EMU_BLOCK_MAX   65536u /* bytes of data in a block */
 #define EMU_AER_MAX     4u /* Identify AERL + 1 */
 #define EMU_ABORT_MAX   4u /* Identify ACL + 1 */
 #define EMU_ERRORS      64u /* entries of the error information log */
@@ -158,6 +159,7 @@ struct emu_ctrl {
 	struct emu_stats stats;
 	struct emu_faults *faults; /* NULL: none */
 	uint8_t *bounce; /* one block and its metadata */
+	uint8_t *list; /* a page of a PRP list, where that is remote memory */
 
 	/* Registers (3.1.3) */
 	uint64_t cap;
@@ -209,8 +211,12 @@ bool nvio_emu_sq_open(struct emu_ctrl *ctrl, uint16_t id, uint16_t cq, uint64_t 
 		      uint32_t entries);
 void nvio_emu_cq_close(struct emu_ctrl *ctrl, struct emu_cq *cq);
 void nvio_emu_sq_close(struct emu_ctrl *ctrl, struct emu_sq *sq);
+/* An entry of a queue. NULL when that has no address here: nvio_emu_queue_copy() then, which is
+ * fatal where there is no memory at all (9.5). */
 void *nvio_emu_queue_entry(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova, uint32_t offset,
 			   bool write);
+bool nvio_emu_queue_copy(struct emu_ctrl *ctrl, uint64_t iova, void *local, size_t len, bool write)
+	__attribute__((cold));
 void nvio_emu_cq_check_head(struct emu_ctrl *ctrl, struct emu_cq *cq);
 void nvio_emu_cq_post(struct emu_ctrl *ctrl, struct emu_cq *cq, const struct emu_done *done);
 void nvio_emu_cq_post_late(struct emu_ctrl *ctrl, struct emu_cq *cq, struct emu_done *done);

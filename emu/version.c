@@ -2,13 +2,13 @@
 /*
  * The JSON of VFIO_USER_VERSION.
  *
- * A scanner that checks the whole text and keeps the names of "capabilities"; values are checked
- * for their form alone, as none of them changes what this server sends: it never sends more than
- * one descriptor, nor a data transfer of its own. It allocates nothing and does not trust the text
- * to end.
+ * A scanner that checks the whole text and keeps the names of "capabilities" and the one value that
+ * changes what this server sends: how much data it may move in one message. It never sends more
+ * than one descriptor. It allocates nothing and does not trust the text to end.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto.h"
@@ -68,14 +68,24 @@ static bool is(const struct word *word, const char *name)
 	return word->len == strlen(name) && !memcmp(word->p, name, word->len);
 }
 
-static void note(struct emu_caps *caps, const struct word *name)
+/* A number as JSON writes it, with a point or an exponent too. What is none counts as none. */
+static uint32_t parse_limit(const char *text)
 {
-	if (is(name, "max_msg_fds"))
+	double value = strtod(text, NULL);
+
+	return value >= EMU_XFER_MAX ? EMU_XFER_MAX : value >= 1 ? (uint32_t)value : 0;
+}
+
+static void note(struct emu_caps *caps, const struct word *name, const char *value)
+{
+	if (is(name, "max_msg_fds")) {
 		caps->max_msg_fds = true;
-	else if (is(name, "max_data_xfer_size"))
+	} else if (is(name, "max_data_xfer_size")) {
 		caps->max_data_xfer_size = true;
-	else if (is(name, "max_dma_maps"))
+		caps->xfer_max = parse_limit(value);
+	} else if (is(name, "max_dma_maps")) {
 		caps->max_dma_maps = true;
+	}
 }
 
 /* Behind the brace. @is_caps: the object is "capabilities". */
@@ -89,7 +99,7 @@ static bool scan_object(struct scan *s, bool is_caps)
 		if (!scan_string(s, &name) || !accept(s, ':'))
 			return false;
 		if (is_caps)
-			note(s->caps, &name);
+			note(s->caps, &name, s->p);
 		if (!scan_value(s, s->depth == 1 && is(&name, "capabilities")))
 			return false;
 	} while (accept(s, ','));
@@ -170,11 +180,17 @@ static bool scan_value(struct scan *s, bool is_caps)
 	return ok;
 }
 
+void nvio_emu_caps_none(struct emu_caps *caps)
+{
+	memset(caps, 0, sizeof(*caps));
+	caps->xfer_max = EMU_XFER_MAX;
+}
+
 int nvio_emu_caps_parse(const char *text, size_t len, struct emu_caps *caps)
 {
 	struct scan s = { .p = text, .caps = caps };
 
-	memset(caps, 0, sizeof(*caps));
+	nvio_emu_caps_none(caps);
 	if (!memchr(text, '\0', len))
 		return -EINVAL;
 	skip_space(&s);

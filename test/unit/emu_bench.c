@@ -2,12 +2,15 @@
 /*
  * The client's side of the software controller's tests. Asserts only what every test relies on.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "emu_bench.h"
 
 #define PAGE 4096u
+
+bool bench_remote;
 
 /* Swaps pages, so that no two are neighbours in the same order. */
 static uint64_t scatter(uint64_t offset)
@@ -17,10 +20,8 @@ static uint64_t scatter(uint64_t offset)
 	return ((page & ~7ull) | (page * 5 & 7)) * PAGE + offset % PAGE;
 }
 
-static void *dma(struct emu_bus *bus, uint64_t iova, size_t len, bool write)
+static void *find(struct emu_bench *b, uint64_t iova, size_t len, bool write)
 {
-	struct emu_bench *b = (struct emu_bench *)bus;
-
 	if (iova % PAGE + len > PAGE)
 		abort();
 	if (iova < BENCH_BASE || iova - BENCH_BASE >= BENCH_LEN)
@@ -28,6 +29,14 @@ static void *dma(struct emu_bus *bus, uint64_t iova, size_t len, bool write)
 	if (iova / PAGE == b->unmapped / PAGE || (write && iova / PAGE == b->read_only / PAGE))
 		return NULL;
 	return b->mem + scatter(iova - BENCH_BASE);
+}
+
+static void *dma(struct emu_bus *bus, uint64_t iova, size_t len, bool write)
+{
+	/* The checks of find() in any case. */
+	void *addr = find((struct emu_bench *)bus, iova, len, write);
+
+	return bench_remote ? NULL : addr;
 }
 
 static size_t dma_run(struct emu_bus *bus, uint64_t iova, size_t len, bool write, void **addr)
@@ -38,6 +47,51 @@ static size_t dma_run(struct emu_bus *bus, uint64_t iova, size_t len, bool write
 		n = len;
 	*addr = dma(bus, iova, n, write);
 	return *addr ? n : 0;
+}
+
+static size_t remote_run(struct emu_bus *bus, uint64_t iova, size_t len, bool write)
+{
+	size_t n = PAGE - iova % PAGE;
+
+	if (n > len)
+		n = len;
+	return bench_remote && find((struct emu_bench *)bus, iova, n, write) ? n : 0;
+}
+
+static void do_moves(struct emu_bench *b)
+{
+	for (unsigned int i = 0; i < b->nr_moves; i++) {
+		const struct bench_move *move = &b->moves[i];
+		void *addr = find(b, move->iova, move->len, move->write);
+
+		if (!addr)
+			abort();
+		if (move->write)
+			memcpy(addr, move->local, move->len);
+		else
+			memcpy(move->local, addr, move->len);
+	}
+	b->nr_moves = 0;
+}
+
+static bool remote_settle(struct emu_bus *bus)
+{
+	struct emu_bench *b = (struct emu_bench *)bus;
+
+	do_moves(b);
+	if (!b->fail_settles)
+		return true;
+	b->fail_settles--;
+	return false;
+}
+
+static void remote_move(struct emu_bus *bus, uint64_t iova, void *local, size_t len, bool write)
+{
+	struct emu_bench *b = (struct emu_bench *)bus;
+
+	if (b->nr_moves == BENCH_MOVES)
+		do_moves(b);
+	b->moves[b->nr_moves++] = (struct bench_move){ iova, local, len, write };
 }
 
 static void raise_vector(struct emu_bus *bus, unsigned int vector)
@@ -61,6 +115,9 @@ void bench_new(struct emu_bench *b, const char *options)
 	memset(b, 0, sizeof(*b));
 	b->bus.dma = dma;
 	b->bus.dma_run = dma_run;
+	b->bus.remote_run = remote_run;
+	b->bus.remote_move = remote_move;
+	b->bus.remote_settle = remote_settle;
 	b->bus.raise = raise_vector;
 	b->bus.lower = lower;
 	b->bus.doorbells = b->doorbells;
@@ -228,4 +285,34 @@ struct nvio_sqe bench_rw(uint8_t opcode, uint64_t slba, uint32_t nr, uint64_t io
 	};
 
 	return sqe;
+}
+
+static const struct tap_test *again;
+
+/* The tests run in their order. */
+static void run_again(void)
+{
+	bench_remote = true;
+	(again++)->run();
+	bench_remote = false;
+}
+
+int bench_run(const char *suite, const struct tap_test *tests, size_t nr_tests)
+{
+	struct tap_test *all = calloc(2 * nr_tests, sizeof(*all));
+	char(*names)[80] = calloc(nr_tests, sizeof(*names));
+	int status;
+
+	if (!all || !names)
+		abort();
+	for (size_t i = 0; i < nr_tests; i++) {
+		snprintf(names[i], sizeof(names[i]), "%s in remote memory", tests[i].name);
+		all[i] = tests[i];
+		all[nr_tests + i] = (struct tap_test){ names[i], run_again };
+	}
+	again = tests;
+	status = tap_run(suite, all, 2 * nr_tests);
+	free(names);
+	free(all);
+	return status;
 }

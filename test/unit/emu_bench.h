@@ -23,6 +23,7 @@
 #define BENCH_LISTS   (BENCH_BASE + 0x80000)
 #define BENCH_DATA    (BENCH_BASE + 0x100000)
 #define BENCH_VECTORS 128u
+#define BENCH_MOVES   1024u
 
 #define SPECIFIC(code) ((uint16_t)(NVME_SCT_CMD_SPECIFIC << 8 | (code)))
 #define MEDIA(code)    ((uint16_t)(NVME_SCT_MEDIA << 8 | (code)))
@@ -41,6 +42,17 @@ struct bench_queue {
 	uint16_t cid;
 };
 
+/* Makes all memory of benches remote, as if none had come with a descriptor. */
+extern bool bench_remote;
+
+/* What remote_move() was asked for: done at the settling, and not before. */
+struct bench_move {
+	uint64_t iova;
+	uint8_t *local;
+	size_t len;
+	bool write;
+};
+
 struct emu_bench {
 	struct emu_bus bus; /* first: the bus is the bench */
 	struct emu_ctrl *ctrl;
@@ -51,10 +63,16 @@ struct emu_bench {
 	unsigned int lowered;
 	uint64_t read_only; /* this page may not be written by the controller */
 	uint64_t unmapped; /* this one is not there */
+	struct bench_move moves[BENCH_MOVES];
+	unsigned int nr_moves;
+	unsigned int fail_settles; /* so many fail from here on */
 	uint8_t mps; /* CC.MPS */
 	struct bench_queue admin;
 	struct bench_queue io;
 };
+
+/* As tap_run(), each test twice: the second time all of the client's memory is remote. */
+int bench_run(const char *suite, const struct tap_test *tests, size_t nr_tests);
 
 /* A controller made from option text. The registers are untouched. */
 void bench_new(struct emu_bench *b, const char *options);

@@ -357,7 +357,7 @@ static void garbage(void)
 		bool map = get16(message + 2) == 2 && random_u64() % 8;
 
 		/* Or else a length that is too long would swallow thousands. */
-		if (!c.alive || (c.server->conn.in_len && random_u64() % 4 == 0)) {
+		if (!c.alive || (c.server->conn.rx.len && random_u64() % 4 == 0)) {
 			closed++;
 			client_reconnect(&c);
 		}

@@ -317,5 +317,5 @@ int main(void)
 		{ "breaks fused pairs", breaks_fused_pairs },
 	};
 
-	return tap_run("emu fault", tests, sizeof(tests) / sizeof(tests[0]));
+	return bench_run("emu fault", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -199,5 +199,5 @@ int main(void)
 		{ "survives garbage queues", survives_garbage_queues },
 	};
 
-	return tap_run("emu hostile", tests, sizeof(tests) / sizeof(tests[0]));
+	return bench_run("emu hostile", tests, sizeof(tests) / sizeof(tests[0]));
 }

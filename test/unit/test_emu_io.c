@@ -387,5 +387,5 @@ int main(void)
 		{ "keeps a file", keeps_a_file },
 	};
 
-	return tap_run("emu io", tests, sizeof(tests) / sizeof(tests[0]));
+	return bench_run("emu io", tests, sizeof(tests) / sizeof(tests[0]));
 }

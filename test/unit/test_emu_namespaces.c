@@ -128,5 +128,5 @@ int main(void)
 		{ "manages namespaces", manages_namespaces },
 	};
 
-	return tap_run("emu namespaces", tests, sizeof(tests) / sizeof(tests[0]));
+	return bench_run("emu namespaces", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -261,5 +261,5 @@ int main(void)
 		{ "copies protected blocks", copies_protected_blocks },
 	};
 
-	return tap_run("emu pi", tests, sizeof(tests) / sizeof(tests[0]));
+	return bench_run("emu pi", tests, sizeof(tests) / sizeof(tests[0]));
 }

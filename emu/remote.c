@@ -178,6 +178,19 @@ static void flush(struct emu_server *server)
 		give_up(remote, err);
 }
 
+/* Whether @len bytes are the continuation of what is to be sent next, on both sides. A message
+ * stays in one of the client's maps: clients need not take another. */
+static bool continues(struct emu_server *server, uint64_t iova, const uint8_t *local, size_t len,
+		      bool write)
+{
+	const struct emu_remote_part *next = &server->remote.next;
+	size_t all = next->len + len;
+
+	return next->iova + next->len == iova && next->local + next->len == local &&
+	       next->write == write && next->len < server->remote.xfer_max &&
+	       nvio_emu_dma_remote_run(&server->dma, next->iova, all, write) == all;
+}
+
 void nvio_emu_remote_move(struct emu_server *server, uint64_t iova, void *local, size_t len,
 			  bool write)
 {
@@ -190,8 +203,7 @@ void nvio_emu_remote_move(struct emu_server *server, uint64_t iova, void *local,
 	while (len && remote->xfer_max) {
 		size_t n;
 
-		if (next->len == remote->xfer_max || next->iova + next->len != iova ||
-		    next->local + next->len != at || next->write != write)
+		if (next->len && !continues(server, iova, at, len, write))
 			flush(server);
 		if (!next->len)
 			*next = (struct emu_remote_part){ .iova = iova,

@@ -88,12 +88,18 @@ NVIO_API void nvio_free(struct nvio_iommu *iommu, void *addr);
  *
  * Any memory: malloc()ed, a file, shared, hugepages. It is pinned, one DMA mapping for all of it.
  * Keep it mapped in the process until it is unregistered; fork() with such memory outstanding is
- * the application's risk. Devices behind a vfio-user socket need a file behind the memory, which
- * only nvio_alloc() gives: with one in the address space this is refused with -EINVAL.
+ * the application's risk.
+ *
+ * Devices behind a vfio-user socket ("vfio-user:", "emu:") cannot map it: they ask for its bytes,
+ * in a message each. From the first registration on, until such a device is closed, a thread of the
+ * library's answers. That is slower by far than memory of nvio_alloc(), which they reach in place,
+ * and nothing is pinned: memory that has gone meanwhile is an error of the command that uses it.
  *
  * Return: 0; -EINVAL (alignment, rights, beyond 2^48); -EEXIST when part of it is registered or of
- * the heap; -ENOMEM (with the bytes needed and allowed in nvio_last_error()); -ENOSPC when IOVAs or
- * mappings ran out; -ENODEV before the first device.
+ * the heap; -EFAULT when it is not mapped in this process; -ENOMEM (with the bytes needed and
+ * allowed in nvio_last_error()); -ENOSPC when IOVAs or mappings ran out; -ENODEV before the first
+ * device; -ENOTSUP when a sandbox forbids process_vm_readv(), which a vfio-user device needs for
+ * this.
  */
 NVIO_API int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len,
 			       unsigned int rights);

@@ -19,13 +19,21 @@ static const char *user_type(const struct nvio_domain *domain)
 	return "vfio-user";
 }
 
+/* The server will have to ask for every byte. */
+static int serve_without_fd(struct nvio_user *u, const struct nvio_map *map)
+{
+	int err = nvio_user_memory_check(map);
+
+	return err ? err : nvio_user_reader_start(&u->conn);
+}
+
 static int user_map(struct nvio_domain *domain, const struct nvio_map *map)
 {
 	struct nvio_user *u = (struct nvio_user *)domain;
 	struct nvio_user_dma_map request = {
 		.argsz = sizeof(request),
-		.flags = (map->rights & NVIO_DMA_READ ? NVIO_USER_DMA_READ : 0) |
-			 (map->rights & NVIO_DMA_WRITE ? NVIO_USER_DMA_WRITE : 0),
+		.flags = (map->rights & NVIO_DMA_READ ? NVIO_USER_MAP_READ : 0) |
+			 (map->rights & NVIO_DMA_WRITE ? NVIO_USER_MAP_WRITE : 0),
 		.offset = map->fd_offset,
 		.iova = map->iova,
 		.size = map->len,
@@ -36,20 +44,20 @@ static int user_map(struct nvio_domain *domain, const struct nvio_map *map)
 		.request = &request,
 		.request_len = sizeof(request),
 		.fds = &map->fd,
-		.nr_fds = 1,
+		.nr_fds = map->fd >= 0,
 		.reply = &reply,
 		.reply_room = sizeof(reply),
 	};
-	int err;
+	int err = map->fd < 0 ? serve_without_fd(u, map) : 0;
 
-	if (map->fd < 0)
-		return nvio_error(
-			EINVAL,
-			"memory %p + %zu has no file behind it and cannot be shared with a "
-			"vfio-user server: use nvio_alloc()",
-			map->addr, map->len);
+	if (!err)
+		err = nvio_user_memory_add(&u->conn.memory, map);
+	if (err)
+		return err;
 	err = nvio_user_call(&u->conn, &call);
-	nvio_user_close_fds(&call);
+	nvio_user_fds_close(&call.reply_fds);
+	if (err)
+		nvio_user_memory_remove(&u->conn.memory, map->iova);
 	return err;
 }
 
@@ -63,8 +71,10 @@ static int user_unmap(struct nvio_domain *domain, uint64_t iova, size_t len)
 	int err = nvio_user_ask(&u->conn, NVIO_USER_DMA_UNMAP, &request, sizeof(request), &reply,
 				sizeof(reply));
 
+	/* Only now, as the server may have been at it; and whatever it says to that. */
+	nvio_user_memory_remove(&u->conn.memory, iova);
 	/* A server that is gone has nothing mapped. */
-	return err && u->conn.dead ? 0 : err;
+	return err && nvio_user_gone(&u->conn) ? 0 : err;
 }
 
 static void user_free(struct nvio_domain *domain)
@@ -75,8 +85,7 @@ static void user_free(struct nvio_domain *domain)
 		if (u->region_fds[i] >= 0)
 			close(u->region_fds[i]);
 	}
-	close(u->conn.fd);
-	pthread_mutex_destroy(&u->conn.lock);
+	nvio_user_conn_fini(&u->conn);
 	free(u);
 }
 
@@ -143,8 +152,7 @@ static struct nvio_user *new_user(int fd)
 	u->domain.numa_node = -1;
 	u->domain.ranges =
 		(struct nvio_ranges){ 2, { { 0, 0xfedfffff }, { 0xfef00000, (1ull << 39) - 1 } } };
-	pthread_mutex_init(&u->conn.lock, NULL);
-	u->conn.fd = fd;
+	nvio_user_conn_init(&u->conn, fd);
 	for (int i = 0; i < NVIO_REGIONS_MAX; i++)
 		u->region_fds[i] = -1;
 	return u;

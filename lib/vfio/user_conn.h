@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A connection to a vfio-user server: one request at a time, each with its reply and a deadline.
+ * A connection to a vfio-user server: one request at a time, each with its reply and a deadline;
+ * and the server's own requests, once it may have some (user_reader.h).
  *
  * Everything that the server sends is checked against what was asked. A server that breaks the
  * protocol, is late or hangs up is gone for good: later requests fail at once.
@@ -13,16 +14,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vfio/user_io.h"
+#include "vfio/user_memory.h"
+#include "vfio/user_reader.h"
 #include "vfio/user_wire.h"
 
-#define NVIO_USER_FDS 8
+/* Bytes of data in one message, in either direction. */
+#define NVIO_USER_DATA_MAX (1u << 20)
 
 struct nvio_user_conn {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* over a request and its reply */
+	pthread_mutex_t send_lock; /* over a message out */
 	int fd;
 	uint16_t id;
-	bool dead;
 	uint32_t max_data; /* bytes of one region access */
+	uint64_t timeout_ns; /* how long a reply, or the rest of a message, may take */
+	const char *gone; /* why the server is; NULL: it is not. Atomic, set once */
+	int gone_err;
+	struct nvio_user_memory memory;
+	struct nvio_user_reader reader;
 };
 
 struct nvio_user_call {
@@ -36,12 +46,16 @@ struct nvio_user_call {
 	void *reply; /* receives the payload */
 	size_t reply_room;
 	size_t reply_len; /* set */
-	int reply_fds[NVIO_USER_FDS]; /* set: the caller's to close */
-	size_t nr_reply_fds;
+	struct nvio_user_fds reply_fds; /* set: the caller's to close */
+	int refused; /* set: the errno of the server */
 };
 
 /* Connects to the server at @path. Returns the socket or -errno. */
 int nvio_user_connect(const char *path);
+
+/* @fd is the connection's from here on. */
+void nvio_user_conn_init(struct nvio_user_conn *conn, int fd);
+void nvio_user_conn_fini(struct nvio_user_conn *conn);
 
 /*
  * Sends a request and waits for its reply.
@@ -60,6 +74,10 @@ int nvio_user_negotiate(struct nvio_user_conn *conn);
 /* Whether the server is still there; a system call. */
 bool nvio_user_alive(struct nvio_user_conn *conn);
 
-void nvio_user_close_fds(struct nvio_user_call *call);
+/* For who reads the socket: the rest of a reply, whose @header and first @fds are there. Returns 0,
+ * also when the server refused, or -errno. */
+int nvio_user_take_reply(struct nvio_user_conn *conn, struct nvio_user_call *call,
+			 const struct nvio_user_header *header, struct nvio_user_fds *fds,
+			 uint64_t deadline);
 
 #endif

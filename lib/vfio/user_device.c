@@ -36,7 +36,7 @@ static int ask_region(struct nvio_user *u, uint32_t idx, void *answer, size_t ro
 	if (!err && call->reply_len < sizeof(request))
 		err = nvio_error(EPROTO, "region %u: the server's answer is cut off", idx);
 	if (err)
-		nvio_user_close_fds(call);
+		nvio_user_fds_close(&call->reply_fds);
 	return err;
 }
 
@@ -53,7 +53,7 @@ static int user_region(struct nvio_device *device, uint32_t idx, struct nvio_reg
 	if (!err && answer.info.argsz > sizeof(answer.info)) {
 		size_t room = answer.info.argsz;
 
-		nvio_user_close_fds(&call);
+		nvio_user_fds_close(&call.reply_fds);
 		if (room > sizeof(answer))
 			return nvio_error(EPROTO, "region %u: the server's answer has %zu bytes",
 					  idx, room);
@@ -63,11 +63,13 @@ static int user_region(struct nvio_device *device, uint32_t idx, struct nvio_reg
 		return err;
 	err = nvio_region_parse(&answer, call.reply_len, region);
 	/* The first fd is the region's. */
-	if (!err && call.nr_reply_fds)
-		u->region_fds[idx] = call.reply_fds[--call.nr_reply_fds];
-	else if (!err)
+	if (!err && call.reply_fds.nr) {
+		u->region_fds[idx] = call.reply_fds.fd[0];
+		call.reply_fds.fd[0] = call.reply_fds.fd[--call.reply_fds.nr];
+	} else if (!err) {
 		region->info.nr_areas = 0;
-	nvio_user_close_fds(&call);
+	}
+	nvio_user_fds_close(&call.reply_fds);
 	return err;
 }
 
@@ -108,7 +110,7 @@ static ssize_t access_region(struct nvio_user *u, enum nvio_user_command command
 	if (!reply)
 		return -ENOMEM;
 	err = nvio_user_call(&u->conn, &call);
-	nvio_user_close_fds(&call);
+	nvio_user_fds_close(&call.reply_fds);
 	if (!err && (call.reply_len < expected || reply->count != len))
 		err = -EPROTO;
 	if (!err && !write)
@@ -166,7 +168,7 @@ static int set_irqs(struct nvio_user *u, uint32_t irq, uint32_t flags, uint32_t 
 	};
 	int err = nvio_user_call(&u->conn, &call);
 
-	nvio_user_close_fds(&call);
+	nvio_user_fds_close(&call.reply_fds);
 	return err;
 }
 

@@ -18,6 +18,8 @@ enum nvio_user_command {
 	NVIO_USER_SET_IRQS = 8,
 	NVIO_USER_REGION_READ = 9,
 	NVIO_USER_REGION_WRITE = 10,
+	NVIO_USER_DMA_READ = 11, /* from the server to us */
+	NVIO_USER_DMA_WRITE = 12,
 	NVIO_USER_DEVICE_RESET = 13,
 };
 
@@ -33,6 +35,7 @@ _Static_assert(sizeof(struct nvio_user_header) == 16, "header");
 
 #define NVIO_USER_TYPE_MASK 0xfu
 #define NVIO_USER_REPLY     1u
+#define NVIO_USER_NO_REPLY  (1u << 4)
 #define NVIO_USER_ERROR     (1u << 5)
 
 struct nvio_user_version {
@@ -41,8 +44,8 @@ struct nvio_user_version {
 	char json[]; /* NUL-terminated */
 };
 
-#define NVIO_USER_DMA_READ  1u /* the server may read the memory */
-#define NVIO_USER_DMA_WRITE 2u
+#define NVIO_USER_MAP_READ  1u /* the server may read the memory */
+#define NVIO_USER_MAP_WRITE 2u
 
 struct nvio_user_dma_map {
 	uint32_t argsz;
@@ -71,5 +74,13 @@ struct nvio_user_access {
 };
 
 _Static_assert(sizeof(struct nvio_user_access) == 16, "REGION_READ");
+
+/* Of DMA_READ and DMA_WRITE, in front of the data. */
+struct nvio_user_dma_access {
+	uint64_t iova;
+	uint64_t count;
+};
+
+_Static_assert(sizeof(struct nvio_user_dma_access) == 16, "DMA_READ");
 
 #endif

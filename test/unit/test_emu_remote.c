@@ -134,6 +134,16 @@ static void joins_and_splits(void)
 	CU_ASSERT_TRUE(settle());
 	CU_ASSERT_EQUAL(keeper.writes, 205);
 	CU_ASSERT_EQUAL(memcmp(local + 600 * PAGE + 100, keeper.mem + 100, 500 * PAGE), 0);
+	/* Each within one map, though the next one follows. */
+	CU_ASSERT_EQUAL(client_unmap(&c, BASE, MEM_LEN, 0), 0);
+	CU_ASSERT_EQUAL(client_map(&c, BASE, PAGE, -1, 0, RW), 0);
+	CU_ASSERT_EQUAL(client_map(&c, BASE + PAGE, PAGE, -1, 0, RW), 0);
+	start(PROPER, 2);
+	move(BASE, local, PAGE, false);
+	move(BASE + PAGE, local + PAGE, PAGE, false);
+	CU_ASSERT_TRUE(settle());
+	CU_ASSERT_EQUAL(keeper.largest, PAGE);
+	CU_ASSERT_EQUAL(memcmp(local, keeper.mem, 2 * PAGE), 0);
 	free(local);
 	teardown();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The vfio-user client against servers that answer wrongly: each script is what a server sends
- * after it has read a request.
+ * after it has read a request. All of it twice: with who calls reading the reply, and with the
+ * thread that is there once the server may ask for memory.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -10,10 +11,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vfio/iommu.h"
 #include "vfio/user_conn.h"
 #include "tap.h"
 
-#define REPLY_LEN 8u
+#define REPLY_LEN  8u
+#define HEADER_LEN 16u
 
 /* What the server sends: a header with these fields, then bytes, with so many fds. */
 struct script {
@@ -26,6 +29,7 @@ struct script {
 	size_t nr_fds;
 	bool request_first; /* a request of the server's own comes before */
 	bool hang_up; /* at once */
+	bool silent; /* for good */
 };
 
 struct server {
@@ -33,6 +37,9 @@ struct server {
 	struct script script;
 	uint32_t refusals; /* answers to the server's own request */
 };
+
+/* Whether a thread reads the socket. */
+static bool with_reader;
 
 static void read_all(int fd, void *buf, size_t len)
 {
@@ -75,8 +82,8 @@ static void ask_client(struct server *server)
 	send_with_fds(server->fd, &request, sizeof(request), 1);
 	send_with_fds(server->fd, body, sizeof(body), 0);
 	read_all(server->fd, &answer, sizeof(answer));
-	server->refusals +=
-		answer.id == 77 && (answer.flags & NVIO_USER_ERROR) && answer.error == EOPNOTSUPP;
+	server->refusals += answer.id == 77 && (answer.flags & NVIO_USER_ERROR) &&
+			    answer.error == (with_reader ? EINVAL : EOPNOTSUPP);
 }
 
 static void *serve(void *arg)
@@ -89,6 +96,8 @@ static void *serve(void *arg)
 	read_all(server->fd, &header, sizeof(header));
 	if (script->hang_up)
 		goto out;
+	if (script->silent)
+		return NULL;
 	if (script->request_first)
 		ask_client(server);
 	header.id = (uint16_t)(header.id + script->id_offset);
@@ -100,7 +109,9 @@ static void *serve(void *arg)
 	if (script->len)
 		send_with_fds(server->fd, body, script->len, 0);
 out:
-	shutdown(server->fd, SHUT_WR);
+	/* A thread that reads would take this for the end at once. */
+	if (!with_reader || script->hang_up || script->len + 16 < script->size)
+		shutdown(server->fd, SHUT_WR);
 	return NULL;
 }
 
@@ -118,15 +129,19 @@ static int count_fds(void)
 /* One request, answered by the script; the reply's memory is guarded. Returns what the call did. */
 static int ask(struct script script, bool *dead, struct nvio_user_call *call)
 {
-	struct nvio_user_conn conn = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct nvio_user_conn conn;
 	struct server server = { .script = script };
 	unsigned char reply[64];
 	pthread_t thread;
 	int ends[2], err;
 
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	conn.fd = ends[0];
+	nvio_user_conn_init(&conn, ends[0]);
 	server.fd = ends[1];
+	if (script.silent)
+		conn.timeout_ns = 50000000;
+	if (with_reader)
+		CU_ASSERT_EQUAL_FATAL(nvio_user_reader_start(&conn), 0);
 	memset(reply, 0x5a, sizeof(reply));
 	*call = (struct nvio_user_call){ .command = NVIO_USER_IRQ_INFO,
 					 .reply = reply,
@@ -137,14 +152,14 @@ static int ask(struct script script, bool *dead, struct nvio_user_call *call)
 	for (size_t i = REPLY_LEN; i < sizeof(reply); i++)
 		CU_ASSERT_EQUAL(reply[i], 0x5a);
 	CU_ASSERT_EQUAL(server.refusals, script.request_first);
-	*dead = conn.dead;
+	*dead = nvio_user_gone(&conn);
 	/* A server that broke the protocol is not asked again. */
-	if (conn.dead) {
+	if (*dead) {
 		struct nvio_user_call again = { .command = NVIO_USER_IRQ_INFO };
 
 		CU_ASSERT_EQUAL(nvio_user_call(&conn, &again), -ENODEV);
 	}
-	close(ends[0]);
+	nvio_user_conn_fini(&conn);
 	close(ends[1]);
 	return err;
 }
@@ -158,7 +173,7 @@ static void refused(struct script script, int expected, bool gives_up)
 
 	CU_ASSERT_EQUAL(ask(script, &dead, &call), expected);
 	CU_ASSERT_EQUAL(dead, gives_up);
-	CU_ASSERT_EQUAL(call.nr_reply_fds, 0);
+	CU_ASSERT_EQUAL(call.reply_fds.nr, 0);
 	CU_ASSERT_EQUAL(count_fds(), before);
 }
 
@@ -183,8 +198,8 @@ static void good_answers(void)
 	script.request_first = true;
 	CU_ASSERT_EQUAL(ask(script, &dead, &call), 0);
 	CU_ASSERT_EQUAL(call.reply_len, 4);
-	CU_ASSERT_EQUAL(call.nr_reply_fds, 2);
-	nvio_user_close_fds(&call);
+	CU_ASSERT_EQUAL(call.reply_fds.nr, 2);
+	nvio_user_fds_close(&call.reply_fds);
 	CU_ASSERT_EQUAL(count_fds(), before);
 }
 
@@ -241,8 +256,108 @@ static void broken_answers(void)
 	/* A request instead of a reply, too long to be one. */
 	script = good;
 	script.flags = 0;
-	script.size = 1u << 20;
+	script.size = 2u << 20;
 	refused(script, -EPROTO, true);
+	script = good;
+	script.silent = true;
+	refused(script, -ETIMEDOUT, true);
+}
+
+static void all_with_reader(void)
+{
+	with_reader = true;
+	good_answers();
+	error_answers();
+	broken_answers();
+	with_reader = false;
+}
+
+#define CALLS   300
+#define CALLERS 4
+
+struct caller {
+	struct nvio_user_conn *conn;
+	unsigned int right;
+	pthread_t thread;
+};
+
+/* Each question has another answer. */
+static void *call_often(void *arg)
+{
+	struct caller *caller = arg;
+
+	for (uint64_t i = 0; i < CALLS; i++) {
+		uint64_t question = (uintptr_t)caller * CALLS + i, answer = 0;
+
+		caller->right += !nvio_user_ask(caller->conn, NVIO_USER_REGION_READ, &question,
+						sizeof(question), &answer, sizeof(answer)) &&
+				 answer == ~question;
+	}
+	return NULL;
+}
+
+/* Asks for memory before each answer: two messages, whose answers it reads behind its own. */
+static unsigned int serve_and_ask(int fd)
+{
+	struct {
+		struct nvio_user_header header;
+		uint64_t iova, count;
+	} read_request = { { 1, 11, 32, 0, 0 }, 0x1000, 8 };
+	uint8_t data[HEADER_LEN + 24];
+	unsigned int right = 0;
+
+	for (int i = 0; i < CALLS * CALLERS; i++) {
+		struct nvio_user_header header;
+		uint64_t question;
+
+		read_all(fd, &header, sizeof(header));
+		read_all(fd, &question, sizeof(question));
+		send_with_fds(fd, &read_request, sizeof(read_request), 0);
+		send_with_fds(fd, &read_request, sizeof(read_request), 0);
+		header.flags = NVIO_USER_REPLY;
+		question = ~question;
+		send_with_fds(fd, &header, sizeof(header), 0);
+		send_with_fds(fd, &question, sizeof(question), 0);
+		for (int j = 0; j < 2; j++) {
+			read_all(fd, data, sizeof(data));
+			right += data[0] == 1 && data[4] == sizeof(data) &&
+				 !memcmp(data + HEADER_LEN + 16, "its data", 8);
+		}
+	}
+	return right;
+}
+
+/* Callers do not get in each other's way, nor in that of the server's requests. */
+static void many_callers(void)
+{
+	static char page[4096] __attribute__((aligned(4096))) = "its data";
+	struct nvio_map map = { page, sizeof(page), 0x1000, NVIO_DMA_READ, -1, 0 };
+	struct caller callers[CALLERS] = { 0 };
+	struct nvio_user_conn conn;
+	unsigned int right = 0;
+	int ends[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	nvio_user_conn_init(&conn, ends[0]);
+	CU_ASSERT_EQUAL(nvio_user_memory_add(&conn.memory, &map), 0);
+	CU_ASSERT_EQUAL_FATAL(nvio_user_reader_start(&conn), 0);
+	for (int i = 0; i < CALLERS; i++) {
+		callers[i].conn = &conn;
+		CU_ASSERT_EQUAL(pthread_create(&callers[i].thread, NULL, call_often, &callers[i]),
+				0);
+	}
+	CU_ASSERT_EQUAL(serve_and_ask(ends[1]), 2 * CALLS * CALLERS);
+	for (int i = 0; i < CALLERS; i++) {
+		pthread_join(callers[i].thread, NULL);
+		right += callers[i].right;
+	}
+	CU_ASSERT_EQUAL(right, CALLS * CALLERS);
+	/* A server that hangs up is gone at once, though nobody asks it anything. */
+	CU_ASSERT_TRUE(nvio_user_alive(&conn));
+	close(ends[1]);
+	CU_ASSERT_FALSE(nvio_user_alive(&conn));
+	CU_ASSERT_EQUAL(nvio_user_ask(&conn, NVIO_USER_IRQ_INFO, NULL, 0, NULL, 0), -ENODEV);
+	nvio_user_conn_fini(&conn);
 }
 
 int main(void)
@@ -251,6 +366,8 @@ int main(void)
 		{ "good answers", good_answers },
 		{ "answers with an error", error_answers },
 		{ "broken answers", broken_answers },
+		{ "the same with a thread that reads", all_with_reader },
+		{ "many callers, and a server that asks", many_callers },
 	};
 
 	return tap_run("user_conn", tests, sizeof(tests) / sizeof(tests[0]));

@@ -3,6 +3,7 @@
  * The thread of a server: polls the controller while there is work, looks at the socket now and
  * then, and sleeps when nothing has moved for a while.
  *
+ * A client that stops in the middle of something is hung up on after a while: others may wait.
  * Doorbells are memory and wake nobody, so each sleep is bounded: by a share of the time that
  * nothing has happened, so that what comes after a pause waits for a fraction of that pause, and
  * by the controller's own timers.
@@ -121,6 +122,8 @@ static void serve(struct emu_server *server)
 		nvio_emu_irq_poll(&server->irqs);
 		now = now_ns();
 		nvio_emu_control_poll(server, now);
+		if (nvio_emu_server_stalled(server, now))
+			break;
 		if (busy || nr) {
 			last_work = now;
 			continue;

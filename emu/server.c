@@ -72,6 +72,7 @@ void nvio_emu_server_disconnect(struct emu_server *server)
 	nvio_emu_conn_close(&server->conn);
 	server->negotiated = false;
 	server->hang_up = false;
+	server->unfinished_since = 0;
 	/* Without a file to spare the next client gets the old doorbells, which are cleared. */
 	if (nvio_emu_bar0_renew(server))
 		clear_doorbells(server);
@@ -274,6 +275,17 @@ static int handle(struct emu_server *server)
 	return server->hang_up ? -EPROTO : err;
 }
 
+bool nvio_emu_server_stalled(struct emu_server *server, uint64_t now)
+{
+	const struct emu_conn *conn = &server->conn;
+
+	if (server->negotiated && !conn->rx.len && !nvio_emu_conn_sending(conn))
+		server->unfinished_since = 0;
+	else if (!server->unfinished_since)
+		server->unfinished_since = now;
+	return server->unfinished_since && now - server->unfinished_since > server->patience_ns;
+}
+
 int nvio_emu_server_talk(struct emu_server *server)
 {
 	int nr, err;
@@ -290,6 +302,9 @@ int nvio_emu_server_talk(struct emu_server *server)
 			err = handle(server);
 		if (err < 0)
 			return err;
+		/* What is unfinished now has begun since. */
+		if (server->negotiated)
+			server->unfinished_since = 0;
 	}
 	return nr;
 }

@@ -37,6 +37,7 @@ struct emu_server {
 	bool hang_up; /* after the reply */
 
 	uint64_t patience_ns; /* how long a client may leave something unfinished */
+	uint64_t unfinished_since; /* 0: nothing is */
 
 	atomic_bool stopped;
 	int stop_fd; /* an eventfd, for when the thread sleeps */
@@ -63,6 +64,12 @@ void nvio_emu_server_stop(struct emu_server *server);
 /* Goes on with the socket. Returns how many messages were handled, or -errno: nothing more will
  * come of this client. */
 int nvio_emu_server_talk(struct emu_server *server);
+
+/*
+ * Whether the client has left something unfinished for too long: VERSION, a message, or reading its
+ * replies. One that says nothing between two messages is idle, and may be so for ever.
+ */
+bool nvio_emu_server_stalled(struct emu_server *server, uint64_t now);
 
 /* The client is gone, and nothing of it is left. */
 void nvio_emu_server_disconnect(struct emu_server *server);

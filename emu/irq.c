@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SET_IRQS, the INTx line, and sending through eventfds.
+ * SET_IRQS and the INTx line.
  *
  * It owns each eventfd it keeps. What the kernel's vfio-pci does for its user happens here as well:
  * the first eventfd of a vector enables MSI-X and unmasks the vector, as clients do not go through
  * the table that they do not own; INTx is masked when it was sent, until the client unmasks it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,7 @@
 
 #include "irq.h"
 
-static const struct emu_line no_line = { { -1, false }, { -1, false }, { -1, false }, false };
+static const struct emu_line no_line = { -1, -1, -1, false };
 
 int nvio_emu_irq_init(struct emu_irqs *irqs, struct emu_pci *pci)
 {
@@ -27,6 +26,7 @@ int nvio_emu_irq_init(struct emu_irqs *irqs, struct emu_pci *pci)
 	irqs->nr_vectors = pci->layout.nr_vectors;
 	irqs->pba_offset = pci->layout.pba_offset;
 	irqs->intx = irqs->err = irqs->req = no_line;
+	nvio_emu_signals_init(&irqs->signals);
 	irqs->vectors = calloc(irqs->nr_vectors, sizeof(*irqs->vectors));
 	irqs->table = calloc(irqs->nr_vectors, EMU_MSIX_ENTRY);
 	if (!irqs->vectors || !irqs->table) {
@@ -64,11 +64,11 @@ void nvio_emu_irq_reset(struct emu_irqs *irqs)
 	nvio_emu_msix_reset(irqs);
 }
 
-static void drop_event(struct emu_event *event)
+static void drop_event(int *event)
 {
-	if (event->fd >= 0)
-		close(event->fd);
-	event->fd = -1;
+	if (*event >= 0)
+		close(*event);
+	*event = -1;
 }
 
 static void drop_line(struct emu_line *line)
@@ -88,40 +88,20 @@ void nvio_emu_irq_disconnect(struct emu_irqs *irqs)
 	drop_line(&irqs->intx);
 	drop_line(&irqs->err);
 	drop_line(&irqs->req);
+	nvio_emu_signals_fini(&irqs->signals);
 	nvio_emu_irq_reset(irqs);
-}
-
-static bool is_ready(int fd, short events)
-{
-	struct pollfd ready = { .fd = fd, .events = events };
-
-	return poll(&ready, 1, 0) == 1 && ready.revents & events;
-}
-
-/*
- * A full counter is told already, so nothing is lost with a write that does not happen. One that
- * would wait for the client to read must not: it would stop the server.
- */
-void nvio_emu_event_signal(const struct emu_event *event)
-{
-	const uint64_t one = 1;
-
-	if (event->fd < 0 || (event->blocks && !is_ready(event->fd, POLLOUT)))
-		return;
-	if (write(event->fd, &one, sizeof(one)) < 0)
-		return;
 }
 
 static void update_intx(struct emu_irqs *irqs)
 {
 	nvio_emu_pci_set_intx(irqs->pci, irqs->level);
-	if (!irqs->level || irqs->automasked || irqs->intx.trigger.fd < 0)
+	if (!irqs->level || irqs->automasked || irqs->intx.trigger < 0)
 		return;
 	if (!nvio_emu_pci_powered(irqs->pci) || nvio_emu_pci_intx_disabled(irqs->pci) ||
 	    nvio_emu_pci_msix_enabled(irqs->pci))
 		return;
 	irqs->automasked = true;
-	nvio_emu_event_signal(&irqs->intx.trigger);
+	nvio_emu_signal(&irqs->signals, irqs->intx.trigger);
 }
 
 void nvio_emu_irq_raise(struct emu_irqs *irqs, unsigned int vector)
@@ -199,7 +179,7 @@ static void set_mask(struct emu_irqs *irqs, uint32_t index, uint32_t nr, bool ma
 static void act(struct emu_irqs *irqs, const struct emu_irq_set *set, uint32_t nr)
 {
 	if (set->flags & VFIO_IRQ_SET_ACTION_TRIGGER)
-		nvio_emu_event_signal(&line_at(irqs, set->index, nr)->trigger);
+		nvio_emu_signal(&irqs->signals, line_at(irqs, set->index, nr)->trigger);
 	else
 		set_mask(irqs, set->index, nr, set->flags & VFIO_IRQ_SET_ACTION_MASK);
 }
@@ -234,13 +214,12 @@ static bool is_eventfd(int fd)
 static void attach(struct emu_irqs *irqs, const struct emu_irq_set *set, uint32_t nr, int fd)
 {
 	struct emu_line *line = line_at(irqs, set->index, nr);
-	struct emu_event *event = set->flags & VFIO_IRQ_SET_ACTION_TRIGGER ? &line->trigger
-				  : set->flags & VFIO_IRQ_SET_ACTION_MASK  ? &line->mask
-									   : &line->unmask;
+	int *event = set->flags & VFIO_IRQ_SET_ACTION_TRIGGER ? &line->trigger
+		     : set->flags & VFIO_IRQ_SET_ACTION_MASK  ? &line->mask
+							      : &line->unmask;
 
 	drop_event(event);
-	event->fd = fd;
-	event->blocks = fd >= 0 && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	*event = fd;
 	if (fd < 0 || event != &line->trigger)
 		return;
 	if (set->index == VFIO_PCI_MSIX_IRQ_INDEX) {
@@ -318,25 +297,17 @@ unsigned int nvio_emu_irq_poll_fds(const struct emu_irqs *irqs, struct pollfd *p
 {
 	unsigned int nr = 0;
 
-	if (irqs->intx.mask.fd >= 0)
-		polls[nr++] = (struct pollfd){ .fd = irqs->intx.mask.fd, .events = POLLIN };
-	if (irqs->intx.unmask.fd >= 0)
-		polls[nr++] = (struct pollfd){ .fd = irqs->intx.unmask.fd, .events = POLLIN };
+	if (irqs->intx.mask >= 0)
+		polls[nr++] = (struct pollfd){ .fd = irqs->intx.mask, .events = POLLIN };
+	if (irqs->intx.unmask >= 0)
+		polls[nr++] = (struct pollfd){ .fd = irqs->intx.unmask, .events = POLLIN };
 	return nr;
-}
-
-static bool consume(const struct emu_event *event)
-{
-	uint64_t count;
-
-	return event->fd >= 0 && is_ready(event->fd, POLLIN) &&
-	       read(event->fd, &count, sizeof(count)) == (ssize_t)sizeof(count);
 }
 
 void nvio_emu_irq_poll(struct emu_irqs *irqs)
 {
-	if (consume(&irqs->intx.mask))
+	if (nvio_emu_eventfd_take(irqs->intx.mask))
 		set_mask(irqs, VFIO_PCI_INTX_IRQ_INDEX, 0, true);
-	if (consume(&irqs->intx.unmask))
+	if (nvio_emu_eventfd_take(irqs->intx.unmask))
 		set_mask(irqs, VFIO_PCI_INTX_IRQ_INDEX, 0, false);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "eventfd.h"
 #include "pci.h"
 #include "proto.h"
 
@@ -17,17 +18,11 @@
 #define EMU_MSIX_ENTRY   16u
 #define EMU_IRQ_POLL_FDS 2u
 
-/* An eventfd of the client; -1: none. */
-struct emu_event {
-	int fd;
-	bool blocks; /* writing to it could block */
-};
-
-/* One interrupt: what tells the client, and what belongs to masking it. */
+/* One interrupt: the eventfds that tell the client, and those of masking it. -1: none. */
 struct emu_line {
-	struct emu_event trigger;
-	struct emu_event mask;
-	struct emu_event unmask;
+	int trigger;
+	int mask;
+	int unmask;
 	bool pending;
 };
 
@@ -40,6 +35,7 @@ struct emu_irqs {
 	struct emu_line intx;
 	struct emu_line err;
 	struct emu_line req;
+	struct emu_signals signals;
 	bool level; /* the controller asserts INTx */
 	bool automasked; /* and the client was told, but has not unmasked it since */
 };
@@ -82,7 +78,6 @@ void nvio_emu_msix_read(const struct emu_irqs *irqs, uint64_t offset, uint8_t *d
 void nvio_emu_msix_write(struct emu_irqs *irqs, uint64_t offset, const uint8_t *data, size_t len);
 
 /* The parts of irq.c and msix.c that meet. */
-void nvio_emu_event_signal(const struct emu_event *event);
 void nvio_emu_msix_reset(struct emu_irqs *irqs);
 void nvio_emu_msix_raise(struct emu_irqs *irqs, unsigned int vector);
 void nvio_emu_msix_update(struct emu_irqs *irqs);

@@ -30,7 +30,7 @@ void nvio_emu_msix_reset(struct emu_irqs *irqs)
 
 	memset(irqs->table, 0, (size_t)irqs->nr_vectors * EMU_MSIX_ENTRY);
 	for (i = 0; i < irqs->nr_vectors; i++)
-		if (irqs->vectors[i].trigger.fd < 0)
+		if (irqs->vectors[i].trigger < 0)
 			*control(irqs, i) = PCI_MSIX_ENTRY_CTRL_MASKBIT;
 }
 
@@ -45,10 +45,10 @@ static void send_pending(struct emu_irqs *irqs, unsigned int vector)
 {
 	struct emu_line *line = &irqs->vectors[vector];
 
-	if (!line->pending || line->trigger.fd < 0 || is_masked(irqs, vector))
+	if (!line->pending || line->trigger < 0 || is_masked(irqs, vector))
 		return;
 	line->pending = false;
-	nvio_emu_event_signal(&line->trigger);
+	nvio_emu_signal(&irqs->signals, line->trigger);
 }
 
 void nvio_emu_msix_raise(struct emu_irqs *irqs, unsigned int vector)
@@ -75,7 +75,7 @@ static void mask_changed(struct emu_irqs *irqs, unsigned int vector)
 {
 	const struct emu_line *line = &irqs->vectors[vector];
 
-	nvio_emu_event_signal(is_masked(irqs, vector) ? &line->mask : &line->unmask);
+	nvio_emu_signal(&irqs->signals, is_masked(irqs, vector) ? line->mask : line->unmask);
 	if (may_send(irqs))
 		send_pending(irqs, vector);
 }

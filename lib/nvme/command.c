@@ -40,6 +40,7 @@ int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint
 	if (!t)
 		return nvio_no_slot(qpair);
 	nvio_track_memory(t, 0, 0);
+	nvio_track_metadata(t, 0, 0);
 	nvio_command_queue(qpair, t, sqe, NVIO_TRACKER_WHOLE | flags, user_data);
 	return 0;
 }

@@ -38,6 +38,13 @@ static inline void nvio_track_memory(struct nvio_tracker *t, uintptr_t addr, uin
 	__atomic_store_n(&t->len, len, __ATOMIC_RELAXED);
 }
 
+/* The same of the metadata of a command that will be saved. */
+static inline void nvio_track_metadata(struct nvio_tracker *t, uintptr_t addr, uint32_t len)
+{
+	__atomic_store_n(&t->metadata, addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->metadata_len, len, __ATOMIC_RELAXED);
+}
+
 /* Behind the above, for those threads. */
 static inline void nvio_track_state(struct nvio_tracker *t, uint32_t state)
 {

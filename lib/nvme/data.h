@@ -26,6 +26,19 @@ struct nvio_span {
 	size_t len;
 };
 
+/* A span that other threads read at any time. */
+static inline void nvio_span_set(struct nvio_span *span, struct nvio_span value)
+{
+	__atomic_store_n(&span->addr, value.addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&span->len, value.len, __ATOMIC_RELAXED);
+}
+
+static inline bool nvio_span_has(const struct nvio_span *span, uintptr_t addr, size_t len)
+{
+	return ranges_overlap(__atomic_load_n(&span->addr, __ATOMIC_RELAXED),
+			      __atomic_load_n(&span->len, __ATOMIC_RELAXED), addr, len);
+}
+
 /* Bytes from the place to the end of the vector. */
 size_t nvio_data_len(const struct nvio_data *data);
 

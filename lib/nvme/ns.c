@@ -49,6 +49,8 @@ int nvio_ns_parse(struct nvio_ns *ns, uint32_t nsid, const void *data, uint32_t 
 	const struct nvme_id_ns *id = data;
 	const struct nvme_lbaf *format = &id->lbaf[format_idx(id)];
 	uint64_t nr_blocks = le64toh(id->nsze);
+	const bool extended = format->ms && id->flbas & FLBAS_EXTENDED;
+	uint32_t transfer_len; /* of a block */
 
 	if (format->ds < BLOCK_SHIFT_MIN || format->ds > BLOCK_SHIFT_MAX)
 		return nvio_error(EPROTO, "namespace %u has blocks of 2^%u bytes", nsid,
@@ -56,16 +58,22 @@ int nvio_ns_parse(struct nvio_ns *ns, uint32_t nsid, const void *data, uint32_t 
 	if (!nr_blocks || nr_blocks > (UINT64_MAX >> format->ds))
 		return nvio_error(EPROTO, "namespace %u has a size of %llu blocks", nsid,
 				  (unsigned long long)nr_blocks);
+	transfer_len = (1u << format->ds) + (extended ? le16toh(format->ms) : 0);
+	if (transfer_len > max_transfer)
+		return nvio_error(EPROTO,
+				  "namespace %u has blocks of %u bytes, and commands transfer %u "
+				  "at most",
+				  nsid, transfer_len, max_transfer);
 	memset(ns, 0, sizeof(*ns));
 	ns->info = (struct nvio_ns_info){
 		.nsid = nsid,
 		.block_len = 1u << format->ds,
 		.metadata_len = le16toh(format->ms),
-		.max_blocks = (uint32_t)min_u64(max_transfer >> format->ds, BLOCKS_PER_COMMAND),
+		.max_blocks = (uint32_t)min_u64(max_transfer / transfer_len, BLOCKS_PER_COMMAND),
 		.nr_blocks = nr_blocks,
 		.capacity = le64toh(id->ncap),
 		.used = le64toh(id->nuse),
-		.metadata_extended = format->ms && id->flbas & FLBAS_EXTENDED,
+		.metadata_extended = extended,
 		.protection = id->dps & DPS_TYPE,
 		.read_only = id->nsattr & NSATTR_WRITE_PROTECTED,
 	};

@@ -32,13 +32,11 @@ bool nvio_parents_use(const struct nvio_qpair *qpair, uintptr_t addr, size_t len
 {
 	for (uint16_t i = 0; i < qpair->depth; i++) {
 		const struct nvio_parent *parent = &qpair->parents[i];
-		uintptr_t start;
 
 		if (!__atomic_load_n(&parent->active, __ATOMIC_ACQUIRE))
 			continue;
-		start = __atomic_load_n(&parent->addr, __ATOMIC_RELAXED);
-		if (start < addr + len &&
-		    start + __atomic_load_n(&parent->len, __ATOMIC_RELAXED) > addr)
+		if (nvio_span_has(&parent->data, addr, len) ||
+		    nvio_span_has(&parent->metadata, addr, len))
 			return true;
 	}
 	return false;
@@ -48,7 +46,6 @@ bool nvio_parents_use(const struct nvio_qpair *qpair, uintptr_t addr, size_t len
 static struct nvio_parent *take(struct nvio_qpair *qpair, const struct nvio_request *request)
 {
 	struct nvio_parent *parent = qpair->free_parents;
-	struct nvio_span span = nvio_data_span(&request->data, nvio_data_len(&request->data));
 
 	qpair->free_parents = parent->next;
 	parent->request = *request;
@@ -58,8 +55,8 @@ static struct nvio_parent *take(struct nvio_qpair *qpair, const struct nvio_requ
 	parent->status = 0;
 	parent->result = 0;
 	parent->queued = false;
-	__atomic_store_n(&parent->addr, span.addr, __ATOMIC_RELAXED);
-	__atomic_store_n(&parent->len, span.len, __ATOMIC_RELAXED);
+	nvio_span_set(&parent->data, nvio_data_span(&request->data, nvio_data_len(&request->data)));
+	nvio_span_set(&parent->metadata, nvio_request_metadata(request, request->nr_blocks));
 	__atomic_store_n(&parent->active, 1, __ATOMIC_RELEASE);
 	nvio_smp_mb();
 	qpair->nr_parents++;
@@ -100,6 +97,7 @@ static int send_part(struct nvio_qpair *qpair, struct nvio_parent *parent)
 		return (int)nr;
 	/* The record says what memory all parts use. */
 	nvio_track_memory(t, 0, 0);
+	nvio_track_metadata(t, 0, 0);
 	nvio_command_queue(qpair, t, &sqe,
 			   NVIO_TRACKER_PART | NVIO_TRACKER_IS_PART | parent->request.state,
 			   (uint64_t)(uintptr_t)parent);

@@ -18,8 +18,8 @@ struct nvio_parent {
 	uint16_t status;
 	bool queued; /* it has parts to send */
 	uint32_t active; /* read by other threads, with the two below */
-	uintptr_t addr; /* all its memory */
-	size_t len;
+	struct nvio_span data; /* all its memory */
+	struct nvio_span metadata;
 };
 
 /* Makes the records. Returns 0 or -ENOMEM. */

@@ -138,13 +138,17 @@ static bool uses_memory(struct nvio_mem_user *user, uintptr_t addr, size_t len)
 
 	for (uint16_t i = 0; i < qpair->depth; i++) {
 		const struct nvio_tracker *t = &qpair->trackers[i];
-		uintptr_t start;
+		uint32_t state = __atomic_load_n(&t->state, __ATOMIC_ACQUIRE);
 
 		/* Pairs with nvio_track_state(): a tracker that is busy is seen with its data. */
-		if (!__atomic_load_n(&t->state, __ATOMIC_ACQUIRE))
+		if (!state)
 			continue;
-		start = __atomic_load_n(&t->addr, __ATOMIC_RELAXED);
-		if (start < addr + len && start + __atomic_load_n(&t->len, __ATOMIC_RELAXED) > addr)
+		if (ranges_overlap(__atomic_load_n(&t->addr, __ATOMIC_RELAXED),
+				   __atomic_load_n(&t->len, __ATOMIC_RELAXED), addr, len))
+			return true;
+		if (state & NVIO_TRACKER_SAVED &&
+		    ranges_overlap(__atomic_load_n(&t->metadata, __ATOMIC_RELAXED),
+				   __atomic_load_n(&t->metadata_len, __ATOMIC_RELAXED), addr, len))
 			return true;
 	}
 	return nvio_parents_use(qpair, addr, len);

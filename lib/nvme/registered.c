@@ -79,6 +79,20 @@ static __attribute__((cold, noinline)) int bad_range(const struct nvio_buffer *b
 			  (unsigned long long)len, offset, buffer->window.len, buffer->rights);
 }
 
+/* What takes several commands, or moves metadata with its data. */
+static __attribute__((noinline)) int other_way(struct nvio_qpair *qpair, struct nvio_ns *ns,
+					       const struct nvio_buffer *buffer, size_t offset,
+					       uint64_t slba, uint32_t nr_blocks,
+					       unsigned int flags, uint64_t user_data,
+					       nvio_rw_fn *long_way)
+{
+	size_t len = nvio_transfer_len(ns, nr_blocks, flags);
+
+	if (len > buffer->window.len - offset)
+		return bad_range(buffer, offset, len);
+	return long_way(qpair, ns, buffer->window.addr + offset, slba, nr_blocks, flags, user_data);
+}
+
 /* Data in memory with a handle. */
 static inline __attribute__((always_inline)) int read_or_write(
 	struct nvio_qpair *qpair, struct nvio_ns *ns, const uint64_t *word0, unsigned int rights,
@@ -96,7 +110,8 @@ static inline __attribute__((always_inline)) int read_or_write(
 		     offset >= buffer->window.len || len > buffer->window.len - offset))
 		return bad_range(buffer, offset, len);
 	if (!nvio_is_short(qpair, ns, addr, slba, nr_blocks, flags))
-		return long_way(qpair, ns, addr, slba, nr_blocks, flags, user_data);
+		return other_way(qpair, ns, buffer, offset, slba, nr_blocks, flags, user_data,
+				 long_way);
 	/* The handle keeps it registered: nobody can take it away meanwhile. */
 	nvio_track_memory(t, addr, len);
 	t->user_data = user_data;

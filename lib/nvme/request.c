@@ -24,6 +24,13 @@ void nvio_request_skip(struct nvio_request *request, uint64_t nr)
 		request->tags.reference += nr;
 }
 
+struct nvio_span nvio_request_metadata(const struct nvio_request *request, uint64_t nr)
+{
+	if (!request->metadata)
+		return (struct nvio_span){ 0, 0 };
+	return (struct nvio_span){ request->metadata, max_u64(nr, 1) * request->metadata_len };
+}
+
 void nvio_request_track(const struct nvio_request *request, struct nvio_tracker *t, uint64_t nr)
 {
 	struct nvio_span span = { 0, 0 };
@@ -32,7 +39,9 @@ void nvio_request_track(const struct nvio_request *request, struct nvio_tracker 
 		span = nvio_data_span(&request->data,
 				      nr ? nr * request->block_len : nvio_data_len(&request->data));
 	nvio_track_memory(t, span.addr, span.len);
-	nvio_track_state(t, NVIO_TRACKER_WHOLE);
+	span = nvio_request_metadata(request, nr);
+	nvio_track_metadata(t, span.addr, (uint32_t)span.len);
+	nvio_track_state(t, NVIO_TRACKER_WHOLE | NVIO_TRACKER_SAVED);
 }
 
 /* Blocks up to the controller's limit and the namespace's boundary. */
@@ -110,6 +119,12 @@ static int describe_metadata(const struct nvio_qpair *qpair, const struct nvio_r
 	struct iovec iov = { (void *)request->metadata, nr * request->metadata_len };
 	struct nvio_data data = { &iov, 1, request->data.rights, 0 };
 
+	/* A later part's, where its length is no multiple of 4. */
+	if (nr < request->nr_blocks && iov.iov_len & 3)
+		return nvio_error(EINVAL,
+				  "metadata of %u bytes a block: what follows the %llu blocks of "
+				  "one command does not begin at a multiple of 4",
+				  request->metadata_len, (unsigned long long)nr);
 	if (nvio_data_run(qpair, &data, iov.iov_len, &sqe->mptr) < iov.iov_len)
 		return nvio_error(EFAULT,
 				  "metadata %p + %zu is not DMA memory with the rights for this "

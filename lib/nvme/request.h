@@ -38,6 +38,23 @@ typedef int nvio_rw_fn(struct nvio_qpair *qpair, struct nvio_ns *ns, uintptr_t a
 /* nvio_read() and nvio_write() off the short way. */
 nvio_rw_fn nvio_read_long, nvio_write_long;
 
+/* Whether blocks of a namespace go without their metadata: the controller makes and strips it. */
+static inline bool nvio_is_stripped(const struct nvio_ns *ns, unsigned int flags)
+{
+	return (flags & NVIO_IO_PRACT) && ns->info.pi_alone;
+}
+
+/* Bytes of data that a request for blocks moves, with the metadata that is at the end of each. */
+static inline size_t nvio_transfer_len(const struct nvio_ns *ns, uint32_t nr_blocks,
+				       unsigned int flags)
+{
+	size_t block_len = ns->info.block_len;
+
+	if (ns->info.metadata_extended && !nvio_is_stripped(ns, flags))
+		block_len += ns->info.metadata_len;
+	return nr_blocks * block_len;
+}
+
 /* Queues a request, with as many commands as it takes. Returns 0 or -errno. */
 int nvio_request_queue(struct nvio_qpair *qpair, struct nvio_request *request);
 
@@ -50,6 +67,9 @@ int64_t nvio_request_build(const struct nvio_qpair *qpair, const struct nvio_req
 
 /* Takes @nr blocks off the front. */
 void nvio_request_skip(struct nvio_request *request, uint64_t nr);
+
+/* The metadata of the next @nr blocks; of a command that counts none, all of it. */
+struct nvio_span nvio_request_metadata(const struct nvio_request *request, uint64_t nr);
 
 /* Says what memory a part of @nr blocks uses, in @t. Before any of it is looked up. */
 void nvio_request_track(const struct nvio_request *request, struct nvio_tracker *t, uint64_t nr);

@@ -46,8 +46,8 @@ static inline __attribute__((always_inline)) void nvio_build_short(
 	/* FUA and Limited Retry are neighbours in our flags and in dword 12. */
 	const uint32_t cdw12 = (nr_blocks - 1) | flags << 30;
 
-	t->slba = slba;
-	t->cdw12 = cdw12;
+	__atomic_store_n(&t->slba, slba, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->cdw12, cdw12, __ATOMIC_RELAXED);
 	nvio_sqe_words(sqe)[5] = slba;
 	nvio_sqe_words(sqe)[6] = cdw12;
 	nvio_sqe_words(sqe)[7] = 0;

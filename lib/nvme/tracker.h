@@ -45,10 +45,16 @@ struct nvio_tracker {
 	struct nvio_tracker *next; /* while it is free, or waits */
 	uint64_t user_data;
 	uintptr_t addr; /* where its data begins */
-	uint64_t slba;
+	union {
+		uint64_t slba; /* of the short way */
+		uintptr_t metadata; /* of a saved command: where its metadata begins */
+	};
 	uint64_t word0; /* opcode, identifier and namespace, as in the first 8 bytes of the command
 			 */
-	uint32_t cdw12;
+	union {
+		uint32_t cdw12;
+		uint32_t metadata_len;
+	};
 	uint32_t state;
 	uint64_t len; /* bytes from @addr to the end of its data */
 	uint32_t cid_bits; /* its identifier, where the first 8 bytes have it */

@@ -69,12 +69,6 @@ static uint32_t cdw12_flags(unsigned int flags)
 	       (flags >> 3 & 0xfu) << NVIO_RW_PRINFO_SHIFT;
 }
 
-/* Whether blocks of a namespace go without their metadata: the controller makes and strips it. */
-static bool is_stripped(const struct nvio_ns *ns, unsigned int flags)
-{
-	return (flags & NVIO_IO_PRACT) && ns->info.pi_alone;
-}
-
 static int check_data(const struct nvio_qpair *qpair, const struct nvio_request *request,
 		      const struct verb *verb)
 {
@@ -106,7 +100,7 @@ static int take_metadata(struct nvio_request *request, const struct nvio_io *io,
 	size_t want = 0;
 
 	if (verb->rights && info->metadata_len && !info->metadata_extended &&
-	    !is_stripped(request->ns, io->flags))
+	    !nvio_is_stripped(request->ns, io->flags))
 		want = (size_t)request->nr_blocks * info->metadata_len;
 	if ((io->metadata ? io->metadata_len : 0) != want)
 		return nvio_error(EINVAL,
@@ -162,11 +156,9 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 		.tags = io->tags,
 		.max_blocks = max_blocks(ns, verb),
 		.boundary = ns->boundary,
-		.block_len = info->block_len,
+		.block_len = (uint32_t)nvio_transfer_len(ns, 1, io->flags),
 		.ref_tag_counts = info->protection && info->protection != PI_TYPE_CUSTOM,
 	};
-	if (info->metadata_extended && !is_stripped(ns, io->flags))
-		request->block_len += info->metadata_len;
 	/* One piece is copied, so that its vector need not stay. */
 	if (io->nr_iov == 1) {
 		request->single = *io->iov;
@@ -183,7 +175,7 @@ static int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t o
 			 uint64_t user_data)
 {
 	struct nvio_request request;
-	struct iovec iov = { (void *)addr, (size_t)nr_blocks * ns->block_len };
+	const struct iovec iov = { (void *)addr, nvio_transfer_len(ns, nr_blocks, flags) };
 	struct nvio_io io = {
 		.opcode = opcode,
 		.flags = flags,
@@ -200,8 +192,6 @@ static int read_or_write(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t o
 		return nvio_no_slot(qpair);
 	/* The heap may have grown: the next request finds its way short again. */
 	qpair->heap = nvio_memory_window(qpair->memory);
-	if (ns->info.metadata_extended && !is_stripped(ns, flags))
-		iov.iov_len += (size_t)nr_blocks * ns->info.metadata_len;
 	/* Nothing at all is not memory to be thrown away. */
 	if (!addr)
 		return nvio_error(EFAULT, "a buffer of NULL");
@@ -265,6 +255,7 @@ static int vectored(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t opcode
 		.nr_blocks = nr_blocks,
 		.nr_iov = nr_iov,
 		.iov = iov,
+		.tags = { .reference = slba },
 	};
 
 	return queue_io(qpair, ns, &io, user_data);
@@ -296,7 +287,7 @@ int nvio_compare_and_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const v
 			   const void *data, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
 			   uint64_t user_data)
 {
-	const size_t len = (size_t)nr_blocks * ns->block_len;
+	const size_t len = nvio_transfer_len(ns, nr_blocks, flags);
 	const struct iovec iov[] = { { (void *)expected, len }, { (void *)data, len } };
 	static const uint8_t opcodes[] = { NVIO_OP_COMPARE, NVIO_OP_WRITE };
 	struct nvio_request requests[2];
@@ -314,6 +305,7 @@ int nvio_compare_and_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const v
 			.nr_blocks = nr_blocks,
 			.nr_iov = 1,
 			.iov = &iov[i],
+			.tags = { .reference = slba },
 		};
 		int err = prepare(qpair, ns, &io, user_data, &requests[i]);
 

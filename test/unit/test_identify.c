@@ -139,6 +139,12 @@ static void namespaces(void)
 	CU_ASSERT_TRUE(ns.info.metadata_extended);
 	CU_ASSERT_EQUAL(ns.info.protection, 1);
 	CU_ASSERT_EQUAL(ns.max_blocks, 0);
+	/* It is transferred with the data, and a command carries less of that. */
+	CU_ASSERT_EQUAL(ns.info.max_blocks, 131072 / 520);
+	id.flbas &= ~(1u << 4);
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
+	CU_ASSERT_EQUAL(ns.info.max_blocks, 256);
+	id.flbas |= 1 << 4;
 	/* Without metadata, the way in which it would travel means nothing. */
 	id.lbaf[2].ms = 0;
 	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 9, &id, 131072), 0);
@@ -265,6 +271,16 @@ static void namespaces_that_make_no_sense(void)
 	id.lbaf[0].ds = 8;
 	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), -EPROTO);
 	id.lbaf[0].ds = 64;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), -EPROTO);
+	id.lbaf[0].ds = 12;
+	/* A block that no command can transfer. */
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), 0);
+	id.lbaf[0].ms = 8;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), 0);
+	id.flbas = 1 << 4;
+	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), -EPROTO);
+	id.flbas = 0;
+	id.lbaf[0].ds = 13;
 	CU_ASSERT_EQUAL(nvio_ns_parse(&ns, 1, &id, 4096), -EPROTO);
 	id.lbaf[0].ds = 12;
 	id.nsze = 0;

@@ -247,11 +247,13 @@ int nvio_parents_go_on(struct nvio_qpair *qpair, struct nvio_completion *done, i
 {
 	int n = 0;
 
-	while (qpair->first_parent && n < max) {
+	while (qpair->first_parent) {
 		struct nvio_parent *parent = qpair->first_parent;
 
+		/* Also when there is no room for completions: who polls for one at a time would
+		 * give each tracker that comes free to the next request. */
 		send_parts(qpair, parent);
-		if (parent->request.nr_blocks)
+		if (parent->request.nr_blocks || (!parent->nr_out && n == max))
 			break;
 		qpair->first_parent = parent->next;
 		if (!qpair->first_parent)

@@ -183,6 +183,10 @@ int nvio_parent_queue_fused(struct nvio_qpair *qpair, struct nvio_request *first
 	struct nvio_sqe sqe[2];
 	int err;
 
+	if (t && qpair->depth < 2)
+		return nvio_error(EINVAL,
+				  "queue pair %u has a depth of 1 and fused commands are two",
+				  qpair->qid);
 	if (!t || !t->next || !qpair->free_parents)
 		return nvio_no_slot(qpair);
 	err = build_whole(qpair, first, t, &sqe[0]);

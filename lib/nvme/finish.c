@@ -31,7 +31,7 @@ static bool may_pass(uint16_t status)
 	case NVIO_STATUS_GENERIC:
 		return code < NVIO_STATUS_ABORT_REQUESTED || code > NVIO_STATUS_FUSED_MISSING;
 	case NVIO_STATUS_MEDIA:
-		return code < NVIO_STATUS_GUARD_CHECK || code > NVIO_STATUS_DEALLOCATED;
+		return code < NVIO_STATUS_GUARD_CHECK || code > NVIO_STATUS_STORAGE_TAG_CHECK;
 	case NVIO_STATUS_PATH:
 		return false;
 	default:

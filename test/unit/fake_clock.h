@@ -5,6 +5,7 @@
 #ifndef NVIO_TEST_UNIT_FAKE_CLOCK_H
 #define NVIO_TEST_UNIT_FAKE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>

@@ -106,4 +106,11 @@ static inline bool nvio_memory_in_window(const struct nvio_memory *memory, uintp
 size_t nvio_memory_run(const struct nvio_memory *memory, uintptr_t addr, size_t len,
 		       unsigned int rights, uint64_t *iova);
 
+/*
+ * Memory that somebody tries to unregister is out of reach until it is known to be in use. Who has
+ * said that it is, and does not find it, looks again between these two. Never on the short way.
+ */
+void nvio_memory_hold(const struct nvio_memory *memory);
+void nvio_memory_release(const struct nvio_memory *memory);
+
 #endif

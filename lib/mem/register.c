@@ -192,6 +192,16 @@ size_t nvio_memory_run(const struct nvio_memory *memory, uintptr_t addr, size_t 
 	return len;
 }
 
+void nvio_memory_hold(const struct nvio_memory *memory)
+{
+	pthread_mutex_lock((pthread_mutex_t *)&memory->lock);
+}
+
+void nvio_memory_release(const struct nvio_memory *memory)
+{
+	pthread_mutex_unlock((pthread_mutex_t *)&memory->lock);
+}
+
 int64_t nvio_mem_iova(struct nvio_iommu *iommu, const void *addr, size_t len, unsigned int rights,
 		      uint64_t *iova)
 {

@@ -45,7 +45,8 @@ int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint
 	return 0;
 }
 
-/* A command of a short way. Its memory is where it was: it cannot be unregistered meanwhile. */
+/* A command of a short way. Its memory is where it was: it cannot be unregistered meanwhile, though
+ * somebody may be trying to. */
 static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvio_sqe *slot)
 {
 	*slot = (struct nvio_sqe){
@@ -56,7 +57,11 @@ static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvi
 		.cdw11 = (uint32_t)(t->slba >> 32),
 		.cdw12 = t->cdw12,
 	};
+	if (nvio_describe_registered(qpair, t, 0, t->addr, t->len, slot))
+		return;
+	nvio_memory_hold(qpair->memory);
 	nvio_describe_registered(qpair, t, 0, t->addr, t->len, slot);
+	nvio_memory_release(qpair->memory);
 }
 
 void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t)

@@ -93,6 +93,11 @@ static int send_part(struct nvio_qpair *qpair, struct nvio_parent *parent)
 	struct nvio_sqe sqe;
 	int64_t nr = nvio_request_build(qpair, &parent->request, t, &sqe);
 
+	if (nr < 0) {
+		nvio_memory_hold(qpair->memory);
+		nr = nvio_request_build(qpair, &parent->request, t, &sqe);
+		nvio_memory_release(qpair->memory);
+	}
 	if (nr < 0)
 		return (int)nr;
 	/* The record says what memory all parts use. */
@@ -107,7 +112,7 @@ static int send_part(struct nvio_qpair *qpair, struct nvio_parent *parent)
 	return 0;
 }
 
-/* Memory that was unregistered or a controller's limit: what was sent is waited for. */
+/* Its vector is not what it was: what was sent is waited for. */
 static void stop(struct nvio_parent *parent)
 {
 	parent->request.nr_blocks = 0;
@@ -150,7 +155,7 @@ int nvio_parent_queue(struct nvio_qpair *qpair, struct nvio_request *request)
 	/* Those that came before go on first. */
 	if (!qpair->first_parent)
 		send_parts(qpair, parent);
-	if (parent->request.nr_blocks)
+	if (parent->request.nr_blocks || !parent->nr_out)
 		line_up(qpair, parent);
 	return 0;
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/mmio.h"
@@ -12,9 +13,12 @@
 
 int nvio_parents_init(struct nvio_qpair *qpair)
 {
-	qpair->parents = calloc(qpair->depth, sizeof(*qpair->parents));
+	size_t len = align_up(qpair->depth * sizeof(*qpair->parents), CACHE_LINE);
+
+	qpair->parents = aligned_alloc(CACHE_LINE, len);
 	if (!qpair->parents)
 		return nvio_error(ENOMEM, "no memory for a queue pair of depth %u", qpair->depth);
+	memset(qpair->parents, 0, len);
 	for (uint16_t i = qpair->depth; i-- > 0;) {
 		qpair->parents[i].next = qpair->free_parents;
 		qpair->free_parents = &qpair->parents[i];

@@ -102,7 +102,18 @@ struct nvio_qpair {
 	struct nvio_qpair *next;
 };
 
+/* Lines that a queue pair writes are its own, so that queue pairs never wait for each other: here,
+ * and in what nvio_qpair_init() allocates. */
+_Static_assert(_Alignof(struct nvio_qpair) == CACHE_LINE, "none shared at either end");
 _Static_assert(offsetof(struct nvio_qpair, sq_rung) == CACHE_LINE, "one line to submit");
+_Static_assert(offsetof(struct nvio_qpair, cq_next) % CACHE_LINE == 0 &&
+		       offsetof(struct nvio_qpair, cq_doorbell) -
+				       offsetof(struct nvio_qpair, cq_next) <
+			       CACHE_LINE,
+	       "one line to reap");
+_Static_assert(offsetof(struct nvio_qpair, stats) % CACHE_LINE == 0 &&
+		       offsetof(struct nvio_qpair, memory) % CACHE_LINE == 0,
+	       "what other threads read is by itself");
 
 struct nvio_qpair_shape {
 	uint16_t depth;

@@ -296,23 +296,30 @@ unsigned int nvio_qpair_outstanding(const struct nvio_qpair *qpair)
 	return (unsigned int)(commands - qpair->nr_parts + qpair->nr_parents);
 }
 
+/* A counter that is behind others: what is read after it is at least as new. */
+static uint64_t read_counter(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+}
+
 int nvio_qpair_get_stats(const struct nvio_qpair *qpair, struct nvio_qpair_stats *out, size_t size)
 {
 	const struct nvio_counters *from = &qpair->stats;
-	struct nvio_qpair_stats stats = {
-		.submitted = __atomic_load_n(&from->submitted, __ATOMIC_RELAXED),
-		.completed = __atomic_load_n(&from->completed, __ATOMIC_RELAXED),
-		.sq_doorbells = __atomic_load_n(&from->sq_doorbells, __ATOMIC_RELAXED),
-		.cq_doorbells = __atomic_load_n(&from->cq_doorbells, __ATOMIC_RELAXED),
-		.splits = __atomic_load_n(&from->splits, __ATOMIC_RELAXED),
-		.retries = __atomic_load_n(&from->retries, __ATOMIC_RELAXED),
-		.errors = __atomic_load_n(&from->errors, __ATOMIC_RELAXED),
-	};
+	struct nvio_qpair_stats stats;
+	uint64_t busy_polls;
 
-	/* In this order: a poll that is busy was counted as one before. */
-	stats.idle_polls = __atomic_load_n(&from->busy_polls, __ATOMIC_ACQUIRE);
-	stats.polls = __atomic_load_n(&from->polls, __ATOMIC_RELAXED);
-	stats.idle_polls = stats.polls - stats.idle_polls;
+	/* In the reverse of the order in which they are counted, so that no command is completed
+	 * before it was submitted, and no poll busy before it was one. */
+	stats.errors = read_counter(&from->errors);
+	stats.retries = read_counter(&from->retries);
+	stats.splits = read_counter(&from->splits);
+	stats.cq_doorbells = read_counter(&from->cq_doorbells);
+	busy_polls = read_counter(&from->busy_polls);
+	stats.completed = read_counter(&from->completed);
+	stats.sq_doorbells = read_counter(&from->sq_doorbells);
+	stats.submitted = read_counter(&from->submitted);
+	stats.polls = read_counter(&from->polls);
+	stats.idle_polls = stats.polls - busy_polls;
 	return nvio_give_info(out, size, &stats, sizeof(stats));
 }
 

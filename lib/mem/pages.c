@@ -88,7 +88,8 @@ static int huge_memfd(size_t page_len)
 {
 	unsigned int log2 = (unsigned int)__builtin_ctzl(page_len);
 
-	return memfd_create("nvio", MFD_CLOEXEC | MFD_HUGETLB | log2 << MFD_HUGE_SHIFT);
+	return memfd_create("nvio",
+			    MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | log2 << MFD_HUGE_SHIFT);
 }
 
 static void prefer_node(void *addr, size_t len, int node)
@@ -134,6 +135,9 @@ static int place(struct nvio_pages *pages, void *addr, size_t len, int node, int
 	prefer_node(addr, len, node);
 	if (populate(addr, len, fd))
 		goto restore;
+	/* A vfio-user server gets the fd: cutting it off would be a SIGBUS here. hugetlbfs knows
+	 * no seals. */
+	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	madvise(addr, len, MADV_DONTFORK);
 	madvise(addr, len, MADV_DONTDUMP);
 	pages->addr = addr;
@@ -162,7 +166,7 @@ int nvio_pages_plain(struct nvio_pages *pages, void *addr, size_t len, int node)
 {
 	pages->page_len = (size_t)getpagesize();
 	pages->backing = "memfd";
-	return place(pages, addr, len, node, memfd_create("nvio", MFD_CLOEXEC));
+	return place(pages, addr, len, node, memfd_create("nvio", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 }
 
 void nvio_pages_put(struct nvio_pages *pages)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "mem/memory.h"
 #include "fake_iommu.h"
@@ -54,6 +55,9 @@ static void heap_is_one_window(void)
 	CU_ASSERT_EQUAL(info.used_len, 128 + (5u << 20));
 	CU_ASSERT_EQUAL(fake.nr_maps, 2);
 	CU_ASSERT_TRUE(fake.maps[0].fd >= 0);
+	/* A server that gets it cannot cut it off. */
+	CU_ASSERT_EQUAL(ftruncate(fake.maps[0].fd, PAGE), -1);
+	CU_ASSERT_EQUAL(errno, EPERM);
 	CU_ASSERT_TRUE(fake.maps[0].iova > 0xfeefffff);
 	CU_ASSERT_EQUAL(fake.maps[1].iova, fake.maps[0].iova + fake.maps[0].len);
 	memset(b, 1, 5u << 20);

@@ -131,6 +131,8 @@ static void catch_signals(void)
 	sigaction(SIGHUP, &stop, NULL);
 	sigaction(SIGBUS, &bus, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A write beyond the limit of file sizes is an error of that write. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 static int listen_for_control(const struct parsing *p, struct listener *control)

@@ -112,8 +112,9 @@ int nvio_emu_ctrl_new(const struct emu_opts *opts, struct emu_bus *bus, struct e
 		ctrl->ns[i].fd = -1;
 	nvio_emu_pi_init();
 	ctrl->bounce = malloc(BOUNCE_LEN);
+	ctrl->stored = malloc(BOUNCE_LEN);
 	ctrl->list = malloc(EMU_DMA_PAGE);
-	if (!ctrl->bounce || !ctrl->list || nvio_emu_queues_new(ctrl) ||
+	if (!ctrl->bounce || !ctrl->stored || !ctrl->list || nvio_emu_queues_new(ctrl) ||
 	    nvio_emu_features_new(ctrl) || nvio_emu_events_new(ctrl)) {
 		rc = nvio_emu_fail(error, -ENOMEM, "out of memory");
 		goto free_ctrl;
@@ -143,6 +144,7 @@ void nvio_emu_ctrl_free(struct emu_ctrl *ctrl)
 	nvio_emu_queues_free(ctrl);
 	free(ctrl->delayed);
 	free(ctrl->list);
+	free(ctrl->stored);
 	free(ctrl->bounce);
 	free(ctrl);
 }

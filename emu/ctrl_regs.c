@@ -152,7 +152,7 @@ static void shut_down(struct emu_ctrl *ctrl)
 	}
 	for (unsigned int i = 0; i < EMU_NS_MAX; i++)
 		if (ctrl->ns[i].nsid)
-			nvio_emu_store_sync(&ctrl->ns[i], 0, ctrl->ns[i].nr_blocks);
+			nvio_emu_store_sync(&ctrl->ns[i]);
 	ctrl->csts = (ctrl->csts & ~CSTS_SHST) | CSTS_SHUT;
 }
 

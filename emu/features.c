@@ -113,7 +113,7 @@ static uint16_t set_cache(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uin
 	ctrl->write_back = *value;
 	/* Turning it off must not leave anything behind in it. */
 	for (unsigned int i = 0; i < EMU_NS_MAX && !*value; i++)
-		if (ctrl->ns[i].nsid && nvio_emu_store_sync(&ctrl->ns[i], 0, ctrl->ns[i].nr_blocks))
+		if (ctrl->ns[i].nsid && nvio_emu_store_sync(&ctrl->ns[i]))
 			return NVME_SC_INTERNAL;
 	return 0;
 }

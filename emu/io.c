@@ -46,7 +46,35 @@ uint16_t nvio_emu_written(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct
 		return 0;
 	if (ctrl->write_back && !(cmd->cdw12 & NVIO_RW_FUA))
 		return 0;
-	return nvio_emu_store_sync(ns, slba, nr) ? EMU_MEDIA(NVME_SC_WRITE_FAULT) : 0;
+	return nvio_emu_store_sync(ns);
+}
+
+/* A piece at a time, through memory of ours. */
+static __attribute__((noinline)) uint16_t move_file(struct emu_data *data, struct emu_ns *ns,
+						    uint8_t opcode, uint64_t slba, uint64_t nr)
+{
+	struct emu_ctrl *ctrl = data->ctrl;
+	uint16_t status = 0;
+
+	while (nr && !status) {
+		uint64_t most = EMU_BLOCK_MAX >> ns->lba_shift, n = nr < most ? nr : most;
+		size_t len = n << ns->lba_shift;
+
+		if (opcode == nvme_cmd_write) {
+			status = nvio_emu_data_get(data, ctrl->bounce, len);
+			if (!status)
+				status = nvio_emu_store_write(ns, slba, n, ctrl->bounce);
+		} else {
+			status = nvio_emu_store_read(ns, slba, n, ctrl->stored);
+			if (!status && opcode == nvme_cmd_read)
+				status = read_blocks(data, ctrl->stored, len);
+			else if (!status)
+				status = compare_blocks(data, ctrl->stored, len);
+		}
+		slba += n;
+		nr -= n;
+	}
+	return status;
 }
 
 static uint16_t move(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct nvio_sqe *cmd,
@@ -59,6 +87,8 @@ static uint16_t move(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct nvio
 
 	if (emu_unlikely(status))
 		return status;
+	if (emu_unlikely(!ns->data))
+		return move_file(&data, ns, cmd->opcode, slba, nr);
 	switch (cmd->opcode) {
 	case nvme_cmd_read:
 		return read_blocks(&data, blocks, len);
@@ -122,21 +152,21 @@ static uint16_t transfer(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct 
 
 static uint16_t flush(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd)
 {
+	uint16_t status = 0;
 	struct emu_ns *ns;
 
 	if (cmd->nsid != NVIO_NSID_MAX + 1) {
 		ns = nvio_emu_active_ns(ctrl, cmd->nsid);
 		if (!ns)
 			return NVME_SC_INVALID_NS;
-		return nvio_emu_store_sync(ns, 0, ns->nr_blocks) ? EMU_MEDIA(NVME_SC_WRITE_FAULT)
-								 : 0;
+		return nvio_emu_store_sync(ns);
 	}
-	for (unsigned int i = 0; i < EMU_NS_MAX; i++) {
+	for (unsigned int i = 0; i < EMU_NS_MAX && !status; i++) {
 		ns = &ctrl->ns[i];
-		if (ns->nsid && ns->attached && nvio_emu_store_sync(ns, 0, ns->nr_blocks))
-			return EMU_MEDIA(NVME_SC_WRITE_FAULT);
+		if (ns->nsid && ns->attached)
+			status = nvio_emu_store_sync(ns);
 	}
-	return 0;
+	return status;
 }
 
 static uint16_t others(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct nvio_sqe *cmd,
@@ -188,7 +218,7 @@ uint16_t nvio_emu_io(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t
 	ns = nvio_emu_active_ns(ctrl, cmd->nsid);
 	if (emu_unlikely(!ns))
 		return NVME_SC_INVALID_NS;
-	if (emu_unlikely(!ns->null && !ns->data))
+	if (emu_unlikely(!ns->ready))
 		return NVME_SC_NS_NOT_READY;
 	if (emu_likely(cmd->opcode <= nvme_cmd_read || cmd->opcode == nvme_cmd_compare))
 		return transfer(ctrl, ns, cmd);

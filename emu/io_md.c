@@ -27,11 +27,6 @@ static uint8_t *block_md(const struct emu_ctrl *ctrl)
 	return ctrl->bounce + EMU_BLOCK_MAX;
 }
 
-static uint8_t *block_at(const struct emu_ns *ns, uint64_t lba)
-{
-	return ns->data + (lba << ns->lba_shift);
-}
-
 static void invert(const struct emu_ns *ns, uint8_t *md)
 {
 	uint8_t *tuple = md + nvio_emu_pi_at(ns);
@@ -40,16 +35,22 @@ static void invert(const struct emu_ns *ns, uint8_t *md)
 		tuple[i] ^= 0xff;
 }
 
-static void load_md(const struct emu_ns *ns, uint64_t lba, uint8_t *md)
+/* A block as it is stored, and its metadata in @md. */
+static uint16_t load_block(struct emu_ctrl *ctrl, const struct emu_ns *ns, uint64_t lba,
+			   const uint8_t **block, uint8_t *md)
 {
-	memcpy(md, ns->md + lba * ns->md_len, ns->md_len);
+	uint16_t status = nvio_emu_store_block(ns, lba, ctrl->stored, block);
+
+	if (!status)
+		status = nvio_emu_store_read_md(ns, lba, 1, md);
 	invert(ns, md);
+	return status;
 }
 
-static void store_md(const struct emu_ns *ns, uint64_t lba, uint8_t *md)
+static uint16_t store_md(struct emu_ns *ns, uint64_t lba, uint8_t *md)
 {
 	invert(ns, md);
-	memcpy(ns->md + lba * ns->md_len, md, ns->md_len);
+	return nvio_emu_store_write_md(ns, lba, 1, md);
 }
 
 static struct emu_data *md_cursor(struct md_io *io)
@@ -61,13 +62,13 @@ static uint16_t read_block(struct md_io *io, uint64_t lba)
 {
 	const struct emu_ns *ns = io->ns;
 	uint8_t *md = block_md(io->ctrl);
-	uint16_t status = 0;
+	const uint8_t *block;
+	uint16_t status = load_block(io->ctrl, ns, lba, &block, md);
 
-	load_md(ns, lba, md);
-	if (ns->pi)
-		status = nvio_emu_pi_check(&io->pi, ns, block_at(ns, lba), md);
+	if (!status && ns->pi)
+		status = nvio_emu_pi_check(&io->pi, ns, block, md);
 	if (!status)
-		status = nvio_emu_data_put(&io->data, block_at(ns, lba), 1u << ns->lba_shift);
+		status = nvio_emu_data_put(&io->data, block, 1u << ns->lba_shift);
 	if (!status && io->moves_md)
 		status = nvio_emu_data_put(md_cursor(io), md, ns->md_len);
 	return status;
@@ -75,7 +76,7 @@ static uint16_t read_block(struct md_io *io, uint64_t lba)
 
 static uint16_t write_block(struct md_io *io, uint64_t lba)
 {
-	const struct emu_ns *ns = io->ns;
+	struct emu_ns *ns = io->ns;
 	uint8_t *block = io->ctrl->bounce, *md = block_md(io->ctrl);
 	size_t len = 1u << ns->lba_shift;
 	uint16_t status = nvio_emu_data_get(&io->data, block, len);
@@ -91,9 +92,8 @@ static uint16_t write_block(struct md_io *io, uint64_t lba)
 		status = nvio_emu_pi_check(&io->pi, ns, block, md);
 	if (status)
 		return status;
-	memcpy(block_at(ns, lba), block, len);
-	store_md(ns, lba, md);
-	return 0;
+	status = nvio_emu_store_write(ns, lba, 1, block);
+	return status ? status : store_md(ns, lba, md);
 }
 
 /* With PRACT the client does not know the tuple: it is not compared (NVM: 3.2.1). */
@@ -112,15 +112,16 @@ static uint16_t compare_block(struct md_io *io, uint64_t lba)
 	const struct emu_ns *ns = io->ns;
 	uint8_t *block = io->ctrl->bounce, *md = block_md(io->ctrl);
 	size_t len = 1u << ns->lba_shift;
-	uint16_t status;
+	const uint8_t *stored;
+	uint16_t status = load_block(io->ctrl, ns, lba, &stored, md);
 
-	load_md(ns, lba, md);
-	status = ns->pi ? nvio_emu_pi_check(&io->pi, ns, block_at(ns, lba), md) : 0;
+	if (!status && ns->pi)
+		status = nvio_emu_pi_check(&io->pi, ns, stored, md);
 	if (!status)
 		status = nvio_emu_data_get(&io->data, block, len);
 	if (status)
 		return status;
-	if (memcmp(block, block_at(ns, lba), len))
+	if (memcmp(block, stored, len))
 		return EMU_MEDIA(NVME_SC_COMPARE_FAILED);
 	if (!io->moves_md)
 		return 0;
@@ -175,6 +176,7 @@ uint16_t nvio_emu_verify(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct 
 {
 	uint64_t slba = nvio_emu_slba(cmd);
 	uint32_t nr = (cmd->cdw12 & 0xffff) + 1;
+	const uint8_t *block;
 	struct emu_pi pi;
 	uint16_t status;
 
@@ -188,23 +190,27 @@ uint16_t nvio_emu_verify(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct 
 		return 0;
 	status = nvio_emu_pi_parse(&pi, ns, cmd, slba);
 	for (; !status && nr--; slba++) {
-		load_md(ns, slba, block_md(ctrl));
-		status = nvio_emu_pi_check(&pi, ns, block_at(ns, slba), block_md(ctrl));
+		status = load_block(ctrl, ns, slba, &block, block_md(ctrl));
+		if (!status)
+			status = nvio_emu_pi_check(&pi, ns, block, block_md(ctrl));
 	}
 	return status;
 }
 
 /* The tuples of blocks that Write Zeroes just cleared, with PRACT (NVM: 3.2.8). */
-void nvio_emu_md_protect(struct emu_ctrl *ctrl, struct emu_ns *ns, struct emu_pi *pi, uint64_t slba,
-			 uint32_t nr)
+uint16_t nvio_emu_md_protect(struct emu_ctrl *ctrl, struct emu_ns *ns, struct emu_pi *pi,
+			     uint64_t slba, uint32_t nr)
 {
+	static const uint8_t zeroes[EMU_BLOCK_MAX];
 	uint8_t *md = block_md(ctrl);
+	uint16_t status = 0;
 
-	for (; nr--; slba++) {
+	for (; nr-- && !status; slba++) {
 		memset(md, 0, ns->md_len);
-		nvio_emu_pi_make(pi, ns, block_at(ns, slba), md);
-		store_md(ns, slba, md);
+		nvio_emu_pi_make(pi, ns, zeroes, md);
+		status = store_md(ns, slba, md);
 	}
+	return status;
 }
 
 /* One block of a Copy: checked as it is read, made or checked as it is written (NVM: 3.2.2). */
@@ -212,19 +218,16 @@ uint16_t nvio_emu_md_copy(struct emu_ctrl *ctrl, struct emu_ns *ns, struct emu_p
 			  struct emu_pi *to, uint64_t source, uint64_t dest)
 {
 	uint8_t *md = block_md(ctrl);
-	uint16_t status;
+	const uint8_t *block;
+	uint16_t status = load_block(ctrl, ns, source, &block, md);
 
-	load_md(ns, source, md);
-	status = nvio_emu_pi_check(from, ns, block_at(ns, source), md);
-	if (status)
-		return status;
-	if (to->act)
-		nvio_emu_pi_make(to, ns, block_at(ns, source), md);
-	else
-		status = nvio_emu_pi_check(to, ns, block_at(ns, source), md);
-	if (status)
-		return status;
-	memmove(block_at(ns, dest), block_at(ns, source), 1u << ns->lba_shift);
-	store_md(ns, dest, md);
-	return 0;
+	if (!status)
+		status = nvio_emu_pi_check(from, ns, block, md);
+	if (!status && to->act)
+		nvio_emu_pi_make(to, ns, block, md);
+	else if (!status)
+		status = nvio_emu_pi_check(to, ns, block, md);
+	if (!status)
+		status = nvio_emu_store_write(ns, dest, 1, block);
+	return status ? status : store_md(ns, dest, md);
 }

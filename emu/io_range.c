@@ -33,10 +33,10 @@ uint16_t nvio_emu_write_zeroes(struct emu_ctrl *ctrl, struct emu_ns *ns, const s
 		status = nvio_emu_pi_parse(&pi, ns, cmd, slba);
 	if (status)
 		return status;
-	nvio_emu_store_zero(ns, slba, nr);
-	if (ns->pi && pi.act)
-		nvio_emu_md_protect(ctrl, ns, &pi, slba, nr);
-	return nvio_emu_written(ctrl, ns, cmd, slba, nr);
+	status = nvio_emu_store_zero(ns, slba, nr);
+	if (!status && ns->pi && pi.act)
+		status = nvio_emu_md_protect(ctrl, ns, &pi, slba, nr);
+	return status ? status : nvio_emu_written(ctrl, ns, cmd, slba, nr);
 }
 
 /* Write Uncorrectable (NVM: 3.2.7): reads fail until the blocks are written again. */
@@ -71,9 +71,9 @@ uint16_t nvio_emu_dsm(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct nvi
 			status = NVME_SC_LBA_RANGE;
 	if (status || !(cmd->cdw11 & NVME_DSMGMT_AD))
 		return status;
-	for (uint32_t i = 0; i < nr; i++)
-		nvio_emu_store_zero(ns, le64toh(ranges[i].slba), le32toh(ranges[i].nlb));
-	return 0;
+	for (uint32_t i = 0; i < nr && !status; i++)
+		status = nvio_emu_store_zero(ns, le64toh(ranges[i].slba), le32toh(ranges[i].nlb));
+	return status;
 }
 
 static void parse_source(struct source *source, const uint8_t *entry, bool wide)
@@ -122,13 +122,17 @@ static uint16_t load_sources(struct emu_ctrl *ctrl, const struct emu_ns *ns,
 	return status;
 }
 
-static void copy_plain(const struct emu_ns *ns, const struct source *from, uint64_t dest)
+static uint16_t copy_plain(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct source *from,
+			   uint64_t dest)
 {
+	if (!ns->data)
+		return nvio_emu_store_copy(ns, from->slba, from->nr, dest, ctrl->stored);
 	memmove(ns->data + (dest << ns->lba_shift), ns->data + (from->slba << ns->lba_shift),
 		(size_t)from->nr << ns->lba_shift);
 	if (ns->md_len)
 		memmove(ns->md + dest * ns->md_len, ns->md + from->slba * ns->md_len,
 			(size_t)from->nr * ns->md_len);
+	return 0;
 }
 
 static uint16_t copy_source(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct source *from,
@@ -139,10 +143,8 @@ static uint16_t copy_source(struct emu_ctrl *ctrl, struct emu_ns *ns, const stru
 
 	if (nvio_emu_store_is_bad(ns, from->slba, from->nr))
 		return EMU_MEDIA(NVME_SC_READ_ERROR);
-	if (!ns->pi) {
-		copy_plain(ns, from, dest);
-		return 0;
-	}
+	if (!ns->pi)
+		return copy_plain(ctrl, ns, from, dest);
 	status = nvio_emu_pi_parse(&pi, ns, &from->tags, from->slba);
 	for (uint32_t i = 0; i < from->nr && !status; i++)
 		status = nvio_emu_md_copy(ctrl, ns, &pi, to, from->slba + i, dest + i);

@@ -40,8 +40,8 @@ uint16_t nvio_emu_pi_check(struct emu_pi *pi, const struct emu_ns *ns, const uin
 void nvio_emu_pi_make(struct emu_pi *pi, const struct emu_ns *ns, const uint8_t *data, uint8_t *md);
 
 /* io_md.c: Write Zeroes and Copy of blocks with protection information. */
-void nvio_emu_md_protect(struct emu_ctrl *ctrl, struct emu_ns *ns, struct emu_pi *pi, uint64_t slba,
-			 uint32_t nr);
+uint16_t nvio_emu_md_protect(struct emu_ctrl *ctrl, struct emu_ns *ns, struct emu_pi *pi,
+			     uint64_t slba, uint32_t nr);
 uint16_t nvio_emu_md_copy(struct emu_ctrl *ctrl, struct emu_ns *ns, struct emu_pi *from,
 			  struct emu_pi *to, uint64_t source, uint64_t dest);
 

@@ -211,19 +211,14 @@ void nvio_emu_sq_close(struct emu_ctrl *ctrl, struct emu_sq *sq)
 	memset(sq, 0, sizeof(*sq));
 }
 
-void *nvio_emu_queue_entry(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova, uint32_t offset,
-			   bool write)
+void *nvio_emu_queue_find(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova, uint32_t offset,
+			  bool write)
 {
 	uint32_t page = offset / EMU_DMA_PAGE;
+	uint64_t at = iova + (uint64_t)page * EMU_DMA_PAGE;
 
-	if (emu_unlikely(!pages[page])) {
-		uint64_t at = iova + (uint64_t)page * EMU_DMA_PAGE;
-
-		pages[page] = ctrl->bus->dma(ctrl->bus, at, EMU_DMA_PAGE, write);
-		if (!pages[page])
-			return NULL;
-	}
-	return pages[page] + offset % EMU_DMA_PAGE;
+	pages[page] = ctrl->bus->dma(ctrl->bus, at, EMU_DMA_PAGE, write);
+	return pages[page] ? pages[page] + offset % EMU_DMA_PAGE : NULL;
 }
 
 bool nvio_emu_queue_copy(struct emu_ctrl *ctrl, uint64_t iova, void *local, size_t len, bool write)

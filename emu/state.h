@@ -49,6 +49,7 @@ struct emu_ns {
 	uint32_t nsid; /* 0: not allocated */
 	bool attached;
 	bool null;
+	bool ready; /* its blocks are there */
 	bool extended; /* metadata travels at the end of each block */
 	bool pi_first; /* protection information at the start of the metadata */
 	uint8_t pi; /* type, 0: none */
@@ -58,10 +59,10 @@ struct emu_ns {
 	uint16_t md_len;
 	uint64_t nr_blocks;
 	uint64_t capacity; /* bytes of data that it was made with */
-	uint8_t *data; /* all blocks */
+	uint8_t *data; /* all blocks; NULL: in the file */
 	uint8_t *md; /* all metadata; protection information is kept inverted, so that a block
 			never written reads as all ones there, which no check refuses */
-	size_t data_len; /* mapped bytes */
+	size_t data_len; /* bytes of data in whole pages: in a file, metadata begin there */
 	size_t md_len_all;
 	int fd; /* of its file, -1 */
 	uint64_t *bad; /* a bit for each block: Write Uncorrectable */
@@ -158,7 +159,8 @@ struct emu_ctrl {
 	uint64_t random;
 	struct emu_stats stats;
 	struct emu_faults *faults; /* NULL: none */
-	uint8_t *bounce; /* one block and its metadata */
+	uint8_t *bounce; /* what comes from the client: one block and its metadata */
+	uint8_t *stored; /* what comes from a file: as much */
 	uint8_t *list; /* a page of a PRP list, where that is remote memory */
 
 	/* Registers (3.1.3) */
@@ -211,10 +213,8 @@ bool nvio_emu_sq_open(struct emu_ctrl *ctrl, uint16_t id, uint16_t cq, uint64_t 
 		      uint32_t entries);
 void nvio_emu_cq_close(struct emu_ctrl *ctrl, struct emu_cq *cq);
 void nvio_emu_sq_close(struct emu_ctrl *ctrl, struct emu_sq *sq);
-/* An entry of a queue. NULL when that has no address here: nvio_emu_queue_copy() then, which is
- * fatal where there is no memory at all (9.5). */
-void *nvio_emu_queue_entry(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova, uint32_t offset,
-			   bool write);
+void *nvio_emu_queue_find(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova, uint32_t offset,
+			  bool write) __attribute__((cold));
 bool nvio_emu_queue_copy(struct emu_ctrl *ctrl, uint64_t iova, void *local, size_t len, bool write)
 	__attribute__((cold));
 void nvio_emu_cq_check_head(struct emu_ctrl *ctrl, struct emu_cq *cq);
@@ -223,6 +223,18 @@ void nvio_emu_cq_post_late(struct emu_ctrl *ctrl, struct emu_cq *cq, struct emu_
 void nvio_emu_cq_reveal(struct emu_ctrl *ctrl, const struct emu_done *done);
 void nvio_emu_interrupt(struct emu_ctrl *ctrl);
 void nvio_emu_interrupt_masked(struct emu_ctrl *ctrl, uint32_t was);
+
+/* An entry of a queue. NULL when that has no address here: nvio_emu_queue_copy() then, which is
+ * fatal where there is no memory at all (9.5). */
+static inline void *nvio_emu_queue_entry(struct emu_ctrl *ctrl, uint8_t **pages, uint64_t iova,
+					 uint32_t offset, bool write)
+{
+	uint8_t *page = pages[offset / EMU_DMA_PAGE];
+
+	if (emu_unlikely(!page))
+		return nvio_emu_queue_find(ctrl, pages, iova, offset, write);
+	return page + offset % EMU_DMA_PAGE;
+}
 
 /* Completions that can be posted before the client has to reap, less those promised to commands
  * already taken. */

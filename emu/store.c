@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Blocks in memory that is taken when it is written, or in a mapped file: all data first, the
- * metadata behind it on a page boundary.
+ * Making and ending what holds the blocks of a namespace: memory that is taken when it is written,
+ * or a file, with all data first and the metadata behind it on a page boundary. Which blocks are
+ * uncorrectable is kept in memory only.
  *
- * A file is locked as long as its namespace lives. Which blocks are uncorrectable is kept in memory
- * only.
+ * A file is locked as long as its namespace lives. It is never mapped: another process may shorten
+ * it and its disk may be full, which a mapping tells by a signal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +16,6 @@
 #include <unistd.h>
 
 #include "store.h"
-
-/* From here on, giving pages back is faster than clearing them. */
-#define PUNCH_MIN (64u * 1024)
 
 /* Larger namespaces are likely meant to be sparse, so that huge pages would waste memory. */
 #define HUGE_MAX (4ull << 30)
@@ -33,20 +31,20 @@ static void unmap(void *addr, size_t len)
 		munmap(addr, len);
 }
 
-/* @len bytes at @offset of the file, or of nothing. NULL when @len is 0, too. */
-static void *map(int fd, uint64_t offset, size_t len, bool *failed)
+/* @len bytes of zeroes. NULL when @len is 0, too. */
+static void *map(size_t len, bool *failed)
 {
-	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
 	void *addr;
 
 	if (!len)
 		return NULL;
-	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
+	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		    -1, 0);
 	if (addr == MAP_FAILED) {
 		*failed = true;
 		return NULL;
 	}
-	if (fd < 0 && len <= HUGE_MAX)
+	if (len <= HUGE_MAX)
 		madvise(addr, len, MADV_HUGEPAGE);
 	return addr;
 }
@@ -60,22 +58,25 @@ static void drop_blocks(struct emu_ns *ns)
 	ns->md = NULL;
 	ns->bad = NULL;
 	ns->nr_bad = 0;
+	ns->ready = false;
 }
 
-static int map_blocks(struct emu_ns *ns)
+static int make_blocks(struct emu_ns *ns)
 {
 	bool failed = false;
 
 	ns->data_len = round_up(ns->nr_blocks << ns->lba_shift);
 	ns->md_len_all = round_up(ns->nr_blocks * ns->md_len);
-	if (ns->null)
-		return 0;
-	ns->data = map(ns->fd, 0, ns->data_len, &failed);
-	ns->md = map(ns->fd, ns->data_len, ns->md_len_all, &failed);
-	if (!failed)
-		return 0;
-	drop_blocks(ns);
-	return -ENOMEM;
+	if (!ns->null && ns->fd < 0) {
+		ns->data = map(ns->data_len, &failed);
+		ns->md = map(ns->md_len_all, &failed);
+	}
+	if (failed) {
+		drop_blocks(ns);
+		return -ENOMEM;
+	}
+	ns->ready = true;
+	return 0;
 }
 
 /* Finds the format among those that Identify offers, or adds it. */
@@ -189,7 +190,7 @@ int nvio_emu_store_open(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct e
 	if (rc)
 		goto close_file;
 	ns->capacity = ns->nr_blocks << ns->lba_shift;
-	rc = map_blocks(ns);
+	rc = make_blocks(ns);
 	if (!rc)
 		return 0;
 	nvio_emu_fail(error, rc, "no address space for a namespace of %llu bytes",
@@ -218,53 +219,7 @@ int nvio_emu_store_format(struct emu_ctrl *ctrl, struct emu_ns *ns)
 	need = file_need(ns, ns->nr_blocks);
 	if (ns->fd >= 0 && (ftruncate(ns->fd, 0) || ftruncate(ns->fd, (off_t)round_up(need))))
 		return -errno;
-	return map_blocks(ns);
-}
-
-static void zero(const struct emu_ns *ns, uint8_t *base, uint64_t file, uint64_t at, uint64_t len)
-{
-	uint64_t first = round_up(at), end = (at + len) & ~(uint64_t)(EMU_DMA_PAGE - 1);
-
-	if (ns->fd >= 0 && len >= PUNCH_MIN &&
-	    !fallocate(ns->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(file + at),
-		       (off_t)len))
-		return;
-	if (ns->fd >= 0 || len < PUNCH_MIN || madvise(base + first, end - first, MADV_DONTNEED)) {
-		memset(base + at, 0, len);
-		return;
-	}
-	memset(base + at, 0, first - at);
-	memset(base + end, 0, at + len - end);
-}
-
-void nvio_emu_store_zero(struct emu_ns *ns, uint64_t slba, uint64_t nr)
-{
-	if (ns->null || !nr)
-		return;
-	zero(ns, ns->data, 0, slba << ns->lba_shift, nr << ns->lba_shift);
-	if (ns->md_len)
-		zero(ns, ns->md, ns->data_len, slba * ns->md_len, nr * ns->md_len);
-	if (ns->nr_bad)
-		nvio_emu_store_clear_bad(ns, slba, nr);
-}
-
-static int sync_range(uint8_t *base, uint64_t at, uint64_t len)
-{
-	uint64_t first = at & ~(uint64_t)(EMU_DMA_PAGE - 1);
-
-	return msync(base + first, at + len - first, MS_SYNC) ? -errno : 0;
-}
-
-int nvio_emu_store_sync(const struct emu_ns *ns, uint64_t slba, uint64_t nr)
-{
-	int rc;
-
-	if (ns->fd < 0 || !ns->data || !nr)
-		return 0;
-	rc = sync_range(ns->data, slba << ns->lba_shift, nr << ns->lba_shift);
-	if (!rc && ns->md_len)
-		rc = sync_range(ns->md, slba * ns->md_len, nr * ns->md_len);
-	return rc;
+	return make_blocks(ns);
 }
 
 int nvio_emu_store_set_bad(struct emu_ns *ns, uint64_t slba, uint64_t nr)
@@ -273,7 +228,7 @@ int nvio_emu_store_set_bad(struct emu_ns *ns, uint64_t slba, uint64_t nr)
 
 	if (!ns->bad) {
 		ns->bad_len = round_up(ns->nr_blocks / 8 + 8);
-		ns->bad = map(-1, 0, ns->bad_len, &failed);
+		ns->bad = map(ns->bad_len, &failed);
 		if (failed)
 			return -ENOMEM;
 	}

@@ -20,11 +20,29 @@ void nvio_emu_store_close(struct emu_ns *ns);
  * then there are no blocks. */
 int nvio_emu_store_format(struct emu_ctrl *ctrl, struct emu_ns *ns);
 
-/* Blocks that read as zero, and their protection information as all ones. */
-void nvio_emu_store_zero(struct emu_ns *ns, uint64_t slba, uint64_t nr);
+/*
+ * store_io.c. Each returns a status: what goes wrong with a file is an error of the medium.
+ */
 
-/* Returns 0 or -errno once the blocks are in the file. */
-int nvio_emu_store_sync(const struct emu_ns *ns, uint64_t slba, uint64_t nr);
+/* Data of blocks, and their metadata as they are kept. */
+uint16_t nvio_emu_store_read(const struct emu_ns *ns, uint64_t slba, uint64_t nr, void *buf);
+uint16_t nvio_emu_store_write(struct emu_ns *ns, uint64_t slba, uint64_t nr, const void *buf);
+uint16_t nvio_emu_store_read_md(const struct emu_ns *ns, uint64_t slba, uint64_t nr, void *buf);
+uint16_t nvio_emu_store_write_md(struct emu_ns *ns, uint64_t slba, uint64_t nr, const void *buf);
+
+/* The data of one block: where they are, or a copy in @buf where that is a file. */
+uint16_t nvio_emu_store_block(const struct emu_ns *ns, uint64_t lba, uint8_t *buf,
+			      const uint8_t **block);
+
+/* Both for @nr blocks, through @buf of 2 * EMU_BLOCK_MAX bytes; the ranges may overlap. */
+uint16_t nvio_emu_store_copy(struct emu_ns *ns, uint64_t from, uint64_t nr, uint64_t to,
+			     uint8_t *buf);
+
+/* Blocks that read as zero, and their protection information as all ones. */
+uint16_t nvio_emu_store_zero(struct emu_ns *ns, uint64_t slba, uint64_t nr);
+
+/* All that was written is in the file. */
+uint16_t nvio_emu_store_sync(const struct emu_ns *ns);
 
 /* Blocks that Write Uncorrectable made unreadable. Returns 0 or -ENOMEM. */
 int nvio_emu_store_set_bad(struct emu_ns *ns, uint64_t slba, uint64_t nr);

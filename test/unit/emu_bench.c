@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "emu_bench.h"
 
 #define PAGE 4096u
 
 bool bench_remote;
+static bool in_files;
 
 /* Swaps pages, so that no two are neighbours in the same order. */
 static uint64_t scatter(uint64_t offset)
@@ -108,6 +110,20 @@ static void lower(struct emu_bus *bus)
 	((struct emu_bench *)bus)->lowered++;
 }
 
+/* Every namespace in a file, where it does not have one and keeps anything at all. */
+static void add_files(struct emu_bench *b)
+{
+	for (unsigned int i = 0; i < b->opts.nr_ns; i++) {
+		struct emu_ns_opts *ns = &b->opts.ns[i];
+
+		if (ns->null || ns->file[0])
+			continue;
+		strcpy(ns->file, "/dev/shm/emu-bench-XXXXXX");
+		close(mkstemp(ns->file));
+		b->in_files = true;
+	}
+}
+
 void bench_new(struct emu_bench *b, const char *options)
 {
 	struct emu_error error = { "" };
@@ -126,12 +142,16 @@ void bench_new(struct emu_bench *b, const char *options)
 	memset(b->mem, 0, BENCH_LEN);
 	nvio_emu_opts_default(&b->opts);
 	CU_ASSERT_EQUAL_FATAL(nvio_emu_opts_parse(&b->opts, options, &error), 0);
+	if (in_files)
+		add_files(b);
 	CU_ASSERT_EQUAL_FATAL(nvio_emu_ctrl_new(&b->opts, &b->bus, &b->ctrl, &error), 0);
 }
 
 void bench_free(struct emu_bench *b)
 {
 	nvio_emu_ctrl_free(b->ctrl);
+	for (unsigned int i = 0; i < b->opts.nr_ns && b->in_files; i++)
+		unlink(b->opts.ns[i].file);
 	free(b->mem);
 }
 
@@ -288,30 +308,34 @@ struct nvio_sqe bench_rw(uint8_t opcode, uint64_t slba, uint32_t nr, uint64_t io
 }
 
 static const struct tap_test *again;
+static size_t nr_again, nr_done;
 
-/* The tests run in their order. */
+/* The tests run in their order: all of them once more, and then again. */
 static void run_again(void)
 {
-	bench_remote = true;
-	(again++)->run();
-	bench_remote = false;
+	bench_remote = nr_done < nr_again;
+	in_files = !bench_remote;
+	again[nr_done++ % nr_again].run();
+	bench_remote = in_files = false;
 }
 
 int bench_run(const char *suite, const struct tap_test *tests, size_t nr_tests)
 {
-	struct tap_test *all = calloc(2 * nr_tests, sizeof(*all));
-	char(*names)[80] = calloc(nr_tests, sizeof(*names));
+	struct tap_test *all = calloc(3 * nr_tests, sizeof(*all));
+	char(*names)[80] = calloc(2 * nr_tests, sizeof(*names));
 	int status;
 
 	if (!all || !names)
 		abort();
-	for (size_t i = 0; i < nr_tests; i++) {
-		snprintf(names[i], sizeof(names[i]), "%s in remote memory", tests[i].name);
-		all[i] = tests[i];
+	memcpy(all, tests, nr_tests * sizeof(*all));
+	for (size_t i = 0; i < 2 * nr_tests; i++) {
+		snprintf(names[i], sizeof(names[i]), "%s in %s", tests[i % nr_tests].name,
+			 i < nr_tests ? "remote memory" : "files");
 		all[nr_tests + i] = (struct tap_test){ names[i], run_again };
 	}
 	again = tests;
-	status = tap_run(suite, all, 2 * nr_tests);
+	nr_again = nr_tests;
+	status = tap_run(suite, all, 3 * nr_tests);
 	free(names);
 	free(all);
 	return status;

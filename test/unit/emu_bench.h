@@ -66,12 +66,14 @@ struct emu_bench {
 	struct bench_move moves[BENCH_MOVES];
 	unsigned int nr_moves;
 	unsigned int fail_settles; /* so many fail from here on */
+	bool in_files; /* which go with it */
 	uint8_t mps; /* CC.MPS */
 	struct bench_queue admin;
 	struct bench_queue io;
 };
 
-/* As tap_run(), each test twice: the second time all of the client's memory is remote. */
+/* As tap_run(), each test two times more: with all of the client's memory remote, and with every
+ * namespace in a file. */
 int bench_run(const char *suite, const struct tap_test *tests, size_t nr_tests);
 
 /* A controller made from option text. The registers are untouched. */

@@ -34,8 +34,8 @@ static const struct argp_option options[] = {
 	  "(default one of 1 GiB in memory)",
 	  2 },
 	{ "options", 'o', "KEY=VALUE,...", 0,
-	  "The controller: mdts, queues, entries, mpsmin, mpsmax, dstrd, to, vwc, latency, serial, "
-	  "model, fw, fault",
+	  "The controller: mdts, queues, entries, mpsmin, mpsmax, dstrd, to, core, vwc, latency, "
+	  "serial, model, fw, fault",
 	  2 },
 	{ "fault", 'f', "FAULT", 0,
 	  "Misbehave, as nvme_emu(1) says: \"drop opcode=2 count=3\". Repeat it for more", 2 },
@@ -155,6 +155,11 @@ static int serve(const struct parsing *p)
 
 	if (nvio_emu_server_new(p->opts, &server, &error))
 		return complain("%s", error.text);
+	err = nvio_emu_server_pin(pthread_self(), p->opts->core, &error);
+	if (err) {
+		complain("%s", error.text);
+		goto free_server;
+	}
 	catch_signals();
 	err = listener_open(&listener, p->socket, &error);
 	if (err) {

@@ -32,7 +32,7 @@ static void *run(void *arg)
 }
 
 /* Signals are the application's: none is ever delivered to this thread. */
-static int start_thread(struct emu *emu)
+static int start_thread(struct emu *emu, struct emu_error *error)
 {
 	sigset_t all, before;
 	int err;
@@ -41,12 +41,16 @@ static int start_thread(struct emu *emu)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&emu->thread, NULL, run, emu);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!err)
+	if (err)
+		snprintf(error->text, sizeof(error->text), "cannot start a thread: %s",
+			 strerror(err));
+	else
 		pthread_setname_np(emu->thread, "nvio-emu");
 	return -err;
 }
 
-static int new_server(const char *options, struct emu_server **server, struct emu_error *error)
+static int new_server(const char *options, struct emu_server **server, int *core,
+		      struct emu_error *error)
 {
 	struct emu_opts *opts = malloc(sizeof(*opts));
 	int err = -ENOMEM;
@@ -59,6 +63,7 @@ static int new_server(const char *options, struct emu_server **server, struct em
 	err = nvio_emu_opts_parse(opts, options, error);
 	if (!err)
 		err = nvio_emu_server_new(opts, server, error);
+	*core = opts->core;
 	free(opts);
 	return err;
 }
@@ -66,14 +71,14 @@ static int new_server(const char *options, struct emu_server **server, struct em
 int nvio_emu_start(const char *options, struct emu **emu_out, int *fd, struct emu_error *error)
 {
 	struct emu *emu = calloc(1, sizeof(*emu));
-	int ends[2], err;
+	int ends[2], core, err;
 
 	error->text[0] = '\0';
 	if (!emu) {
 		snprintf(error->text, sizeof(error->text), "no memory for a controller");
 		return -ENOMEM;
 	}
-	err = new_server(options ? options : "", &emu->server, error);
+	err = new_server(options ? options : "", &emu->server, &core, error);
 	if (err)
 		goto free_emu;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
@@ -83,15 +88,19 @@ int nvio_emu_start(const char *options, struct emu **emu_out, int *fd, struct em
 		goto free_server;
 	}
 	emu->fd = ends[0];
-	err = start_thread(emu);
-	if (err) {
-		snprintf(error->text, sizeof(error->text), "cannot start a thread: %s",
-			 strerror(-err));
+	err = start_thread(emu, error);
+	if (err)
 		goto close_ends;
-	}
+	err = nvio_emu_server_pin(emu->thread, core, error);
+	if (err)
+		goto stop_thread;
 	*emu_out = emu;
 	*fd = ends[1];
 	return 0;
+stop_thread:
+	close(ends[1]);
+	nvio_emu_stop(emu);
+	return err;
 close_ends:
 	close(ends[0]);
 	close(ends[1]);

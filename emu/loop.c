@@ -10,6 +10,8 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -159,6 +161,22 @@ static int next_client(struct emu_server *server, int listen_fd)
 		return -EAGAIN;
 	}
 	return errno == EBADF || errno == EINVAL || errno == ENOTSOCK ? -errno : -EAGAIN;
+}
+
+int nvio_emu_server_pin(pthread_t thread, int core, struct emu_error *error)
+{
+	cpu_set_t cores;
+	int err;
+
+	if (core < 0)
+		return 0;
+	CPU_ZERO(&cores);
+	CPU_SET((unsigned int)core, &cores);
+	err = pthread_setaffinity_np(thread, sizeof(cores), &cores);
+	if (err)
+		snprintf(error->text, sizeof(error->text), "core=%d: cannot run there: %s", core,
+			 strerror(err));
+	return -err;
 }
 
 int nvio_emu_server_run(struct emu_server *server, int listen_fd, int conn_fd)

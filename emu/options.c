@@ -48,6 +48,7 @@ void nvio_emu_opts_default(struct emu_opts *opts)
 	opts->queue_entries = 1024;
 	opts->mpsmax = MPS_MAX;
 	opts->to_ms = 15000;
+	opts->core = -1;
 	opts->vwc = true;
 	strcpy(opts->serial, "EMU0001");
 	strcpy(opts->model, "nvio software controller");
@@ -161,9 +162,10 @@ static int parse_ctrl_number(struct parser *p, const char *key, const char *valu
 	static const struct {
 		const char *key;
 		uint64_t min, max;
-	} limits[] = { { "mdts", 0, 16 },  { "queues", 1, EMU_QUEUES_MAX }, { "entries", 2, 65535 },
-		       { "mpsmin", 0, 4 }, { "mpsmax", 0, MPS_MAX },        { "dstrd", 0, 10 },
-		       { "to", 0, 127500 } };
+	} limits[] = { { "mdts", 0, 16 },        { "queues", 1, EMU_QUEUES_MAX },
+		       { "entries", 2, 65535 },  { "mpsmin", 0, 4 },
+		       { "mpsmax", 0, MPS_MAX }, { "dstrd", 0, 10 },
+		       { "to", 0, 127500 },      { "core", 0, EMU_CORES_MAX - 1 } };
 	char want[64];
 	uint64_t n;
 	unsigned int i = 0;
@@ -193,8 +195,11 @@ static int parse_ctrl_number(struct parser *p, const char *key, const char *valu
 	case 5:
 		p->opts->dstrd = (uint8_t)n;
 		break;
-	default:
+	case 6:
 		p->opts->to_ms = (uint32_t)n;
+		break;
+	default:
+		p->opts->core = (int)n;
 		break;
 	}
 	return 0;
@@ -291,6 +296,7 @@ static const struct {
 	{ "mpsmax", parse_ctrl_number, false },
 	{ "dstrd", parse_ctrl_number, false },
 	{ "to", parse_ctrl_number, false },
+	{ "core", parse_ctrl_number, false },
 	{ "vwc", parse_vwc, false },
 	{ "latency", parse_latency, false },
 	{ "serial", parse_text, false },

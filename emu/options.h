@@ -13,6 +13,7 @@
 #define EMU_NS_MAX         64
 #define EMU_FAULTS_MAX     32
 #define EMU_FAULT_TEXT_MAX 128
+#define EMU_CORES_MAX      1024
 
 /* Why something was refused: one sentence, no newline. */
 struct emu_error {
@@ -45,6 +46,7 @@ struct emu_opts {
 	uint8_t mpsmax;
 	uint8_t dstrd;
 	uint32_t to_ms; /* CAP.TO, rounded up to 500 ms */
+	int core; /* the only one that its thread runs on; -1: any */
 	bool vwc; /* a volatile write cache */
 	uint64_t latency_min_ns;
 	uint64_t latency_max_ns; /* each I/O takes a time between the two */
@@ -62,7 +64,7 @@ void nvio_emu_opts_default(struct emu_opts *opts);
 /*
  * Changes @opts by "key=value,key=value": size, lba, md, extended, pi, guard, null, file (of the
  * first namespace, or of the one begun last with "ns"), and mdts, queues, entries, mpsmin, mpsmax,
- * dstrd, to, vwc, latency, serial, model, fw, fault.
+ * dstrd, to, core, vwc, latency, serial, model, fw, fault.
  * "" changes nothing. Returns 0, or -EINVAL with a sentence that names the key and the value.
  */
 int nvio_emu_opts_parse(struct emu_opts *opts, const char *text, struct emu_error *error);

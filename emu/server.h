@@ -5,6 +5,7 @@
 #ifndef NVIO_EMU_SERVER_H
 #define NVIO_EMU_SERVER_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "bus.h"
@@ -55,6 +56,9 @@ void nvio_emu_server_free(struct emu_server *server);
  * (the caller's; -1: nobody). Returns 0 or -errno from the listening socket.
  */
 int nvio_emu_server_run(struct emu_server *server, int listen_fd, int conn_fd);
+
+/* Keeps the thread that serves on one core; -1: on none. Returns 0, or -errno with a sentence. */
+int nvio_emu_server_pin(pthread_t thread, int core, struct emu_error *error);
 
 /* From any thread or a signal handler. */
 void nvio_emu_server_stop(struct emu_server *server);

@@ -56,10 +56,12 @@ grep -q 'gone' "$tmp/err" || fail "server gone: $(cat "$tmp/err")"
 bad 'no vfio-user server at' "$build/nvme_perf" -r "vfio-user:$tmp/nothing"
 bad "nonsense" "$build/nvme_perf" -r emu:nonsense=1
 bad "lba" "$build/nvme_perf" -r emu:lba=1000
+bad "core=1023" "$build/nvme_perf" -r emu:core=1023
 bad '"explode" is no fault; there are fail ' "$build/nvme_perf" -r emu:fault=explode
 bad 'no part of it' "$build/nvme_perf" -r emu:fault=drop+status=5
 bad "multiple" "$build/nvme_perf" -r emu:lba=4096 -o 512
 bad "no active namespace 9" "$build/nvme_perf" -r emu:/9
+bad "core=1023" "$build/nvme_emu" --socket "$tmp/t" -o core=1023
 bad "nonsense" "$build/nvme_emu" --socket "$tmp/t" --ns nonsense=1
 bad 'delay needs "time="' "$build/nvme_emu" --socket "$tmp/t" --fault 'delay opcode=2'
 bad 'a path of 2.. bytes' "$build/nvme_emu" --socket "$tmp/$(printf '%0200d' 0)"

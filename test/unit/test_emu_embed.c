@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,43 @@ static void takes_no_signals(void)
 	CU_ASSERT(blocked >> (SIGUSR1 - 1) & 1);
 	nvio_emu_stop(emu);
 	close(fd);
+}
+
+/* The cores of the server's thread, as the kernel lists them. */
+static void cores_of_thread(char *cores, size_t len)
+{
+	FILE *file = popen("for t in /proc/$PPID/task/*; do grep -q nvio-emu $t/comm && "
+			   "sed -n 's/^Cpus_allowed_list:.//p' $t/status; done",
+			   "re");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	if (!fgets(cores, (int)len, file))
+		cores[0] = '\0';
+	cores[strcspn(cores, "\n")] = '\0';
+	pclose(file);
+}
+
+static void stays_on_its_core(void)
+{
+	char options[32], cores[256];
+	unsigned int fds = count_fds();
+	int core = sched_getcpu(), fd;
+	long threads;
+	struct emu_error error;
+	struct emu *emu;
+
+	snprintf(options, sizeof(options), "core=%d", core);
+	CU_ASSERT_EQUAL_FATAL(nvio_emu_start(options, &emu, &fd, &error), 0);
+	cores_of_thread(cores, sizeof(cores));
+	CU_ASSERT_STRING_EQUAL(cores, options + strlen("core="));
+	nvio_emu_stop(emu);
+	close(fd);
+	/* A core that is not there; nothing of the attempt is left. */
+	threads = status_of("Threads");
+	CU_ASSERT_EQUAL(nvio_emu_start("core=1023", &emu, &fd, &error), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "core=1023"));
+	CU_ASSERT_EQUAL(status_of("Threads"), threads);
+	CU_ASSERT_EQUAL(count_fds(), fds);
 }
 
 static uint64_t cpu_ns(void)
@@ -301,6 +339,7 @@ int main(void)
 		{ "started and stopped", starts_and_stops },
 		{ "options that are none", refuses_options },
 		{ "the thread takes no signals", takes_no_signals },
+		{ "the thread stays on its core", stays_on_its_core },
 		{ "idle", idle },
 		{ "a thousand clients", a_thousand_clients },
 	};

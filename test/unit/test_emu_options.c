@@ -22,6 +22,7 @@ static void has_defaults(void)
 	CU_ASSERT_EQUAL(o.nr_queues, 64);
 	CU_ASSERT_EQUAL(o.queue_entries, 1024);
 	CU_ASSERT_EQUAL(o.mdts, 7);
+	CU_ASSERT_EQUAL(o.core, -1);
 }
 
 static void parses(void)
@@ -30,12 +31,13 @@ static void parses(void)
 	struct emu_error error;
 
 	nvio_emu_opts_default(&o);
-	CU_ASSERT_EQUAL(nvio_emu_opts_parse(&o,
-					    "size=4G,lba=4k,md=16,pi=1,guard=64,extended,mdts=3,"
-					    "queues=7,entries=64,dstrd=2,to=500,vwc=off,serial=X,"
-					    "latency=10us-1ms,ns,null,size=1T",
-					    &error),
-			0);
+	CU_ASSERT_EQUAL(
+		nvio_emu_opts_parse(&o,
+				    "size=4G,lba=4k,md=16,pi=1,guard=64,extended,mdts=3,"
+				    "queues=7,entries=64,dstrd=2,to=500,vwc=off,serial=X,core=5,"
+				    "latency=10us-1ms,ns,null,size=1T",
+				    &error),
+		0);
 	CU_ASSERT_EQUAL(o.nr_ns, 2);
 	CU_ASSERT_EQUAL(o.ns[0].size, 4ull << 30);
 	CU_ASSERT_EQUAL(o.ns[0].lba, 4096);
@@ -44,6 +46,7 @@ static void parses(void)
 	CU_ASSERT_EQUAL(o.ns[1].size, 1ull << 40);
 	CU_ASSERT_EQUAL(o.nr_queues, 7);
 	CU_ASSERT_EQUAL(o.dstrd, 2);
+	CU_ASSERT_EQUAL(o.core, 5);
 	CU_ASSERT_FALSE(o.vwc);
 	CU_ASSERT_EQUAL(o.latency_min_ns, 10000);
 	CU_ASSERT_EQUAL(o.latency_max_ns, 1000000);
@@ -114,6 +117,8 @@ static void names_what_is_wrong(void)
 		{ "queues=0", "queues=0" },
 		{ "queues=70000", "queues=70000" },
 		{ "entries=1", "entries=1" },
+		{ "core=1024", "core=1024" },
+		{ "core=", "core" },
 		{ "mpsmin=3,mpsmax=1", "mpsmin=3" },
 		{ "latency=5ms-1ms", "latency=5ms-1ms" },
 		{ "latency=soon", "latency=soon" },

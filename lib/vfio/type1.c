@@ -141,10 +141,10 @@ static int take_ranges(struct nvio_domain *domain, const void *cap, size_t len)
 	domain->ranges.nr = 0;
 	for (uint32_t i = 0; i < head.nr_iovas && i < NVIO_IOMMU_RANGES; i++) {
 		struct vfio_iova_range range;
-		uint64_t least = i ? domain->ranges.range[i - 1].last + 1 : 0;
 
 		memcpy(&range, ranges + i * sizeof(range), sizeof(range));
-		if (range.start > range.end || range.start < least)
+		if (range.start > range.end ||
+		    (i && range.start <= domain->ranges.range[i - 1].last))
 			return nvio_error(EPROTO, "IOVA range %u makes no sense", i);
 		domain->ranges.range[domain->ranges.nr++] =
 			(struct nvio_iova_range){ range.start, range.end };

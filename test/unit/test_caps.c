@@ -202,6 +202,10 @@ static void type1_limits(void)
 	put_type1(1);
 	memset(info.bytes + 48, 0xff, 8);
 	CU_ASSERT_EQUAL(nvio_type1_parse_info(domain, info.bytes, sizeof(info.bytes)), -EPROTO);
+	/* One that does not lie behind the one before it, which ends where addresses do. */
+	put_type1(2);
+	memset(info.bytes + 56, 0xff, 8);
+	CU_ASSERT_EQUAL(nvio_type1_parse_info(domain, info.bytes, sizeof(info.bytes)), -EPROTO);
 }
 
 int main(void)

@@ -167,9 +167,12 @@ int nvio_emu_dma_map(struct emu_dma *dma, uint64_t iova, uint64_t len, int fd, u
 int nvio_emu_dma_unmap(struct emu_dma *dma, uint64_t iova, uint64_t len)
 {
 	size_t at = lower_bound(dma, iova);
-	struct emu_dma_region *region = &dma->regions[at];
+	struct emu_dma_region *region;
 
-	if (at == dma->nr || region->iova != iova || region->last != iova + (len - 1))
+	if (at == dma->nr)
+		return -ENOENT;
+	region = &dma->regions[at];
+	if (region->iova != iova || region->last != iova + (len - 1))
 		return -ENOENT;
 	release(region);
 	dma->nr--;

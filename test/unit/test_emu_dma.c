@@ -147,6 +147,7 @@ static void refuses_overlaps(void)
 static void unmaps_exactly(void)
 {
 	setup();
+	CU_ASSERT_EQUAL(client_unmap(&c, 0, PAGE, 0), ENOENT);
 	CU_ASSERT_EQUAL(client_map(&c, 4 * PAGE, 4 * PAGE, file, 0, RW), 0);
 	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, 3 * PAGE, 0), ENOENT);
 	CU_ASSERT_EQUAL(client_unmap(&c, 5 * PAGE, 3 * PAGE, 0), ENOENT);

@@ -22,11 +22,19 @@
 /* Ticks after which a command is late: the one it began in may have been at its end. */
 #define LATE_TICKS 9
 
+/* An entry that is never there: its phase tag stays the other one. */
+static struct nvio_cqe never;
+
 void nvio_qpair_fail(struct nvio_qpair *qpair)
 {
 	if (qpair->attention & NVIO_ATTENTION_FAILED)
 		return;
 	qpair->free = NULL;
+	/* Nor is anything taken any more, whatever the controller writes: it would be free again.
+	 */
+	qpair->cq_next = &never;
+	qpair->phase_bits = NVIO_CQE_PHASE << 16;
+	qpair->cq_lag = UINT64_MAX; /* and the doorbell stays as it is */
 	nvio_attend(qpair, NVIO_ATTENTION_FAILED);
 }
 

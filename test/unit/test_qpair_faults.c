@@ -16,13 +16,14 @@ static void answer_wrongly(uint16_t cid, bool good_one_first)
 {
 	struct bench b;
 	struct nvio_completion done[8];
-	uint16_t first;
+	uint16_t first, second;
 
 	setup(&b, 4);
 	nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1);
 	nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 2);
 	nvio_submit(&b.qpair);
 	first = fetch(&b)->cid;
+	second = fetch(&b)->cid;
 	if (good_one_first) {
 		complete(&b, first, 0, 0);
 		complete(&b, first, 0, 0);
@@ -34,8 +35,13 @@ static void answer_wrongly(uint16_t cid, bool good_one_first)
 	memset(done, 0x55, sizeof(done));
 	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), -EIO);
 	CU_ASSERT_EQUAL(done[0].user_data, 0x5555555555555555ull);
+	/* It takes the lie back. */
+	b.posted--;
+	complete(&b, second, 0, 0);
 	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), -EIO);
+	CU_ASSERT_EQUAL(done[0].user_data, 0x5555555555555555ull);
 	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 3), -EIO);
+	CU_ASSERT_TRUE(b.cq_doorbell <= (good_one_first ? 1 : 0));
 	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), good_one_first ? 1 : 2);
 	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "failed"));
 	teardown(&b);

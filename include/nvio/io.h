@@ -59,7 +59,7 @@ enum nvio_io_flags {
  * Where flags ask for protection information, the reference tag of the first block is @slba and the
  * application tag 0; nvio_io() takes other tags.
  *
- * Return: 0; -EAGAIN when as many requests as the depth are outstanding; -EINVAL (blocks beyond the
+ * Return: 0; -EAGAIN when as many commands as the depth are outstanding; -EINVAL (blocks beyond the
  * namespace, alignment, metadata that nvio_io() takes); -EFAULT when @buf is not registered for it;
  * -EIO when the queue pair failed; -ENODEV when its device is gone.
  */

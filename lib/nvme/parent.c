@@ -142,6 +142,18 @@ static void line_up(struct nvio_qpair *qpair, struct nvio_parent *parent)
 	nvio_attend(qpair, NVIO_ATTENTION_PARTS);
 }
 
+static void leave_line(struct nvio_qpair *qpair, struct nvio_parent *parent)
+{
+	struct nvio_parent **at = &qpair->first_parent;
+
+	while (*at != parent)
+		at = &(*at)->next;
+	*at = parent->next;
+	if (!*at)
+		qpair->last_parent = at;
+	parent->queued = false;
+}
+
 int nvio_parent_queue(struct nvio_qpair *qpair, struct nvio_request *request)
 {
 	struct nvio_parent *parent;
@@ -150,16 +162,19 @@ int nvio_parent_queue(struct nvio_qpair *qpair, struct nvio_request *request)
 	if (!qpair->free_parents || !qpair->free)
 		return nvio_no_slot(qpair);
 	parent = take(qpair, request);
+	/* The first at once, whoever is in line: see nvio_part_done(). */
 	err = check_parts(qpair, parent->request);
+	if (!err)
+		err = send_part(qpair, parent);
 	if (err) {
 		give(qpair, parent);
 		return err;
 	}
 	nvio_count(&qpair->stats.splits, 1);
-	/* Those that came before go on first. */
+	/* With the rest those that came before go on first. */
 	if (!qpair->first_parent)
 		send_parts(qpair, parent);
-	if (parent->request.nr_blocks || !parent->nr_out)
+	if (parent->request.nr_blocks)
 		line_up(qpair, parent);
 	return 0;
 }
@@ -248,36 +263,33 @@ int nvio_part_done(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_t st
 	parent->nr_out--;
 	parent->result = result;
 	keep_status(parent, status);
-	/* What follows an error is not sent. Who is in line is looked after there. */
+	/* What follows an error is not sent. */
 	if (parent->status)
 		parent->request.nr_blocks = 0;
-	if (parent->nr_out || parent->queued)
+	/*
+	 * A request has a command under way for as long as it is outstanding. So there are never
+	 * more requests than trackers, and that no tracker is free tells that the queue is full.
+	 */
+	if (!parent->nr_out && parent->request.nr_blocks && send_part(qpair, parent))
+		stop(parent);
+	if (parent->nr_out)
 		return 0;
+	if (parent->queued)
+		leave_line(qpair, parent);
 	return complete(qpair, parent, out);
 }
 
-int nvio_parents_go_on(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
+void nvio_parents_go_on(struct nvio_qpair *qpair)
 {
-	int n = 0;
-
 	while (qpair->first_parent) {
 		struct nvio_parent *parent = qpair->first_parent;
 
-		/* Also when there is no room for completions: who polls for one at a time would
-		 * give each tracker that comes free to the next request. */
 		send_parts(qpair, parent);
-		if (parent->request.nr_blocks || (!parent->nr_out && n == max))
-			break;
-		qpair->first_parent = parent->next;
-		if (!qpair->first_parent)
-			qpair->last_parent = &qpair->first_parent;
-		parent->queued = false;
-		if (!parent->nr_out)
-			n += complete(qpair, parent, done + n);
+		if (parent->request.nr_blocks)
+			return;
+		leave_line(qpair, parent);
 	}
-	if (!qpair->first_parent)
-		nvio_attended(qpair, NVIO_ATTENTION_PARTS);
-	return n;
+	nvio_attended(qpair, NVIO_ATTENTION_PARTS);
 }
 
 int nvio_parents_end(struct nvio_qpair *qpair, struct nvio_completion *done, int max)

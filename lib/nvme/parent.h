@@ -37,9 +37,8 @@ int nvio_parent_queue_fused(struct nvio_qpair *qpair, struct nvio_request *first
 int nvio_part_done(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_t status,
 		   uint32_t result, struct nvio_completion *out);
 
-/* Sends parts as far as there are trackers. Returns how many entries at @done it filled: requests
- * that could not go on. */
-int nvio_parents_go_on(struct nvio_qpair *qpair, struct nvio_completion *done, int max);
+/* Sends parts as far as there are trackers. */
+void nvio_parents_go_on(struct nvio_qpair *qpair);
 
 /* Completes the requests that have no part under way; the device is gone. Returns how many. */
 int nvio_parents_end(struct nvio_qpair *qpair, struct nvio_completion *done, int max);

@@ -142,6 +142,6 @@ int nvio_tend(struct nvio_qpair *qpair, struct nvio_completion *done, int n, int
 	if (qpair->attention & NVIO_ATTENTION_WAITING)
 		send_waiting(qpair);
 	if (qpair->attention & NVIO_ATTENTION_PARTS)
-		n += nvio_parents_go_on(qpair, done + n, max - n);
+		nvio_parents_go_on(qpair);
 	return n;
 }

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * verify NAME SEED DEPTH:COMMANDS...: random reads and writes against a model in memory, on a queue
- * pair of each depth in turn. SEED 0 takes one from the clock, DEPTH 0 is the deepest there is.
+ * verify [-b] [-l PAGES] [-x TIMES] NAME SEED DEPTH:COMMANDS...: random reads and writes against a
+ * model in memory, on a queue pair of each depth in turn. SEED 0 takes one from the clock, DEPTH 0
+ * is the deepest there is. -b: buffers begin at any byte, not only where PRPs can. -l: commands of
+ * so many pages at most, for controllers that refuse what their MDTS allows. -x: up to so many
+ * times the largest transfer.
  *
  * The model knows which write each block of a region had last. Commands in flight never overlap.
  * They have any length from one block to the most that the depth has room for, every offset in a
  * page, and buffers in the heap and in memory that is registered in pieces.
  */
+#include <unistd.h>
+
 #include "vmtest.h"
 
 #define PAGE        4096u
-#define OFFSETS     (PAGE / 4) /* a buffer may begin at any multiple of 4 in its page */
 #define GUARD       64u
 #define GUARD_BYTE  0x5a
 #define REGION_LEN  (128u << 20)
 #define ARENA_LEN   (64u << 20)
 #define RECENT      64u
 #define PIECE_PAGES 29u /* pages of a registration, at most */
-#define QEMU_PAGES  1024u /* of a command: QEMU refuses more, whatever its MDTS says */
 
 enum { HEAP, REGISTERED, NR_ARENAS };
 
@@ -43,6 +46,9 @@ struct run {
 	struct vmt_drive drive;
 	struct model model;
 	char *arenas[NR_ARENAS];
+	unsigned int step; /* between the offsets in a page at which a buffer may begin */
+	unsigned int times; /* the largest transfer is the largest request */
+	size_t most_pages; /* of a command */
 	uint64_t random;
 	/* of one depth */
 	struct nvio_qpair *qpair;
@@ -142,9 +148,9 @@ static void choose_buffer(struct run *run, struct slot *slot)
 {
 	int arena = (int)below(run, NR_ARENAS);
 	size_t idx = (size_t)(slot - run->slots), len = slot->nr * run->drive.info.block_len;
-	size_t offset = run->tries[slot->op][arena] % OFFSETS * 4;
+	size_t offset = run->tries[slot->op][arena] * run->step % PAGE;
 
-	if (offset + len <= QEMU_PAGES * PAGE)
+	if (offset + len <= run->most_pages * PAGE)
 		run->tries[slot->op][arena]++;
 	else
 		offset = 0;
@@ -156,6 +162,7 @@ static bool queue_one(struct run *run)
 	uint32_t idx = run->free_slots[run->nr_free - 1];
 	struct slot *slot = &run->slots[idx];
 	struct model *model = &run->model;
+	int ret;
 
 	if (!choose_blocks(run, slot))
 		return false;
@@ -169,9 +176,12 @@ static bool queue_one(struct run *run)
 	} else {
 		memset(slot->buf, 0xee, slot->nr * run->drive.info.block_len);
 	}
+	ret = vmt_queue(run->qpair, run->drive.ns, slot->op, slot->buf, slot->slba, slot->nr, idx);
+	/* The commands of larger requests may fill the queue before there are as many requests. */
+	if (ret == -EAGAIN && run->times > 1)
+		return false;
+	vmt_ok(ret);
 	memset(model->locked + slot->slba, 1, slot->nr);
-	vmt_ok(vmt_queue(run->qpair, run->drive.ns, slot->op, slot->buf, slot->slba, slot->nr,
-			 idx));
 	slot->busy = true;
 	run->nr_free--;
 	run->count.queued++;
@@ -205,6 +215,17 @@ static void reap(struct run *run)
 		finish_one(run, done[i].user_data);
 }
 
+/* Requests of several commands count as what the controller was told of: as commands. */
+static void submit(struct run *run)
+{
+	if (run->times == 1) {
+		vmt_submit(run->qpair, &run->count);
+		return;
+	}
+	vmt_ok(nvio_submit(run->qpair));
+	run->count.submitted = run->count.queued;
+}
+
 static void run_commands(struct run *run, uint64_t total)
 {
 	char *spare = run->arenas[HEAP];
@@ -220,7 +241,7 @@ static void run_commands(struct run *run, uint64_t total)
 			vmt_check(nvio_read(run->qpair, run->drive.ns, spare, 0, 1, 0, 0) ==
 					  -EAGAIN,
 				  "a full queue pair takes another command");
-		vmt_submit(run->qpair, &run->count);
+		submit(run);
 		reap(run);
 	}
 }
@@ -232,8 +253,8 @@ static void prepare(struct run *run, uint16_t depth)
 	/* A page for the guard in front, one for the offset, one for the guard behind. */
 	run->slot_len = ARENA_LEN / depth / PAGE * PAGE;
 	run->max_blocks = (uint32_t)((run->slot_len - 3 * PAGE) / info->block_len);
-	if (run->max_blocks > info->max_blocks)
-		run->max_blocks = info->max_blocks;
+	if (run->max_blocks > info->max_blocks * run->times)
+		run->max_blocks = info->max_blocks * run->times;
 	run->slots = calloc(depth, sizeof(*run->slots));
 	run->free_slots = calloc(depth, sizeof(*run->free_slots));
 	vmt_check(run->slots && run->free_slots, "no memory");
@@ -250,7 +271,7 @@ static void check_coverage(const struct run *run, uint64_t total)
 {
 	for (int op = VMT_READ; op <= VMT_WRITE; op++) {
 		for (int arena = HEAP; arena < NR_ARENAS; arena++)
-			vmt_check(run->tries[op][arena] >= OFFSETS,
+			vmt_check(run->tries[op][arena] >= PAGE / run->step,
 				  "only %u offsets with command %d in arena %d",
 				  run->tries[op][arena], op, arena);
 	}
@@ -317,20 +338,39 @@ static void make_memory(struct run *run)
 	register_pieces(run, run->arenas[REGISTERED]);
 }
 
+/* Takes the options. Returns the place of the first argument behind them. */
+static int take_options(struct run *run, int argc, char **argv)
+{
+	static const char usage[] = "verify [-b] [-l PAGES] [-x TIMES] NAME SEED DEPTH:COMMANDS...";
+	int option;
+
+	while ((option = getopt(argc, argv, "bl:x:")) >= 0) {
+		vmt_check(option != '?', "usage: %s", usage);
+		if (option == 'b')
+			run->step = 1;
+		else if (option == 'l')
+			run->most_pages = strtoul(optarg, NULL, 0);
+		else
+			run->times = (unsigned int)strtoul(optarg, NULL, 0);
+	}
+	vmt_check(argc - optind > 2 && run->most_pages && run->times, "usage: %s", usage);
+	return optind;
+}
+
 int main(int argc, char **argv)
 {
-	static struct run run;
+	static struct run run = { .step = 4, .times = 1, .most_pages = SIZE_MAX / PAGE };
+	int arg = take_options(&run, argc, argv);
 
-	vmt_check(argc > 3, "usage: verify NAME SEED DEPTH:COMMANDS...");
-	run.random = vmt_seed(argv[2]);
-	vmt_open(&run.drive, argv[1], NULL);
+	run.random = vmt_seed(argv[arg + 1]);
+	vmt_open(&run.drive, argv[arg], NULL);
 	vmt_check((uint64_t)run.drive.info.max_blocks * run.drive.info.block_len ==
 			  run.drive.ctrl_info.max_transfer,
 		  "%u blocks of %u bytes, not %u bytes at most", run.drive.info.max_blocks,
 		  run.drive.info.block_len, run.drive.ctrl_info.max_transfer);
 	make_memory(&run);
-	for (int i = 3; i < argc; i++)
-		verify_argument(&run, argv[i]);
+	for (arg += 2; arg < argc; arg++)
+		verify_argument(&run, argv[arg]);
 	nvio_ctrl_close(run.drive.ctrl);
 	return 0;
 }

@@ -152,7 +152,7 @@ static inline void vmt_use_ctrl(struct vmt_drive *drive, uint32_t nsid)
 static inline void vmt_open(struct vmt_drive *drive, const char *name, struct nvio_iommu *iommu)
 {
 	struct nvio_ctrl_opts opts = NVIO_CTRL_OPTS;
-	char device[64];
+	char device[256];
 	uint32_t nsid;
 
 	nvio_log_set(vmt_log, NULL, NVIO_LOG_WARN);

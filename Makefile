@@ -1,6 +1,7 @@
 # nvio. `make` builds, `make demo` shows it, `make check` tests it, `make install` installs it.
 #
 #   ASAN=1 UBSAN=1 TSAN=1 DEBUG=1 CC=clang   each combination builds in a tree of its own under build/
+#   FUZZ=1                                  the fuzz targets, with clang, in build/fuzz
 #   WERROR=1 V=1                             warnings are errors; show the commands
 #   CFLAGS LDFLAGS                           added last
 #   PREFIX LIBDIR DESTDIR                    for install
@@ -18,7 +19,7 @@ BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 
 ifeq ($(origin CC),default)
-CC := gcc
+CC := $(if $(FUZZ),clang,gcc)
 endif
 ifeq ($(origin CXX),default)
 CXX := g++
@@ -28,10 +29,15 @@ endif
 comma := ,
 flavour := $(if $(filter-out gcc,$(notdir $(CC))),$(notdir $(CC))-)$(if $(DEBUG),debug,release)
 flavour := $(flavour)$(if $(ASAN),-asan)$(if $(UBSAN),-ubsan)$(if $(TSAN),-tsan)
+ifdef FUZZ
+flavour := fuzz
+ASAN := 1
+UBSAN := 1
+endif
 B ?= build/$(flavour)
 
 sanitize := $(if $(ASAN),-fsanitize=address) $(if $(UBSAN),-fsanitize=undefined -fno-sanitize-recover=all)
-sanitize += $(if $(TSAN),-fsanitize=thread)
+sanitize += $(if $(TSAN),-fsanitize=thread) $(if $(FUZZ),-fsanitize=fuzzer-no-link)
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 base_cflags := -std=gnu11 -D_GNU_SOURCE $(if $(DEBUG),-O0,-O2) -g -fPIC -pthread -fvisibility=hidden \
 	-fno-strict-aliasing $(warnings) $(sanitize) -Iinclude -DNVIO_VERSION='"$(VERSION)"'
@@ -43,6 +49,7 @@ emu_src := app/nvme_emu.c $(wildcard app/emu/*.c)
 perf_src := app/nvme_perf.c $(wildcard app/perf/*.c)
 suite_src := $(wildcard test/unit/test_*.c test/emu/test_*.c)
 vm_src := $(wildcard test/vm/*.c)
+fuzz_src := $(wildcard test/fuzz/fuzz_*.c)
 man_src := $(wildcard man/*.pod)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -51,6 +58,7 @@ perf_obj := $(call obj,$(perf_src))
 emu_obj := $(call obj,$(emu_src))
 suite_bin := $(suite_src:%.c=$(B)/%)
 vm_bin := $(patsubst test/vm/%.c,$(B)/test/vm/%,$(vm_src))
+fuzz_bin := $(fuzz_src:%.c=$(B)/%)
 man_out := $(patsubst man/%.pod,$(B)/man/%,$(man_src))
 static_lib := $(B)/libnvio.a
 shared_lib := $(B)/libnvio.so.$(VERSION)
@@ -58,14 +66,15 @@ shared_lib := $(B)/libnvio.so.$(VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
-.PHONY: all lib programs tests deps demo check bench-vm bench-cost install clean help
+.PHONY: all lib programs tests fuzzers deps demo check fuzz bench-vm bench-emu bench-cost install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu
 tests: $(suite_bin) $(vm_bin) $(B)/bench/cost
+fuzzers: $(fuzz_bin)
 
 help:
-	@sed -n '2,7s/^# \{0,1\}//p' Makefile
+	@sed -n '2,8s/^# \{0,1\}//p' Makefile
 
 # Everything depends on the flags: another CFLAGS or compiler rebuilds the tree.
 flags := $(CC) $(base_cflags) $(if $(WERROR),-Werror) $(CFLAGS) / $(all_ldflags) / $(lib_src)
@@ -75,9 +84,10 @@ $(B)/flags: FORCE
 FORCE:
 
 # Applications and the tests of the public API see the public headers only; unit tests see the private ones too.
-$(B)/obj/lib/%.o $(B)/obj/test/unit/%.o: private_inc := -Ilib -I.
+$(B)/obj/lib/%.o $(B)/obj/test/unit/%.o $(B)/obj/test/fuzz/%.o: private_inc := -Ilib -I.
 $(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest
 $(B)/obj/test/emu/%.o: private_inc := -Itest/unit
+$(B)/obj/test/fuzz/%.o: private_inc += -Itest/unit
 $(B)/obj/emu/%.o: private_inc := -Ilib
 $(B)/obj/app/%.o: private_inc := -Iapp
 $(emu_obj): private_inc += -I.
@@ -132,6 +142,16 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(static_lib)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
+# Fuzz targets replace calls of the system through which the other side answers.
+fuzz_common := $(call obj,$(addprefix test/,fuzz/fuzz.c fuzz/clock.c unit/emu_client.c unit/fake_iommu.c unit/qpair_bench.c))
+$(B)/test/fuzz/fuzz_caps: wrap := -Wl,--wrap=ioctl
+$(B)/test/fuzz/fuzz_client: wrap := -Wl,--wrap=poll
+$(B)/test/fuzz/fuzz_ctrl: wrap := -Wl,--wrap=nvio_device_open,--wrap=clock_gettime,--wrap=clock_nanosleep
+$(B)/test/fuzz/%: $(B)/obj/test/fuzz/%.o $(fuzz_common) $(static_lib)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -fsanitize=fuzzer $(wrap) -o $@ $^ $(all_ldflags) $(libs)
+
 $(B)/man/%: man/%.pod
 	@mkdir -p $(@D)
 	$(call say,MAN)
@@ -156,7 +176,14 @@ install: all
 deps:
 	scripts/deps
 
-demo check bench-vm bench-cost:
+# TARGET: one of them, or all in turn; SECONDS: how long each. What is new stays in build/fuzz/corpus.
+SECONDS ?= 60
+TARGET ?= $(fuzz_src:test/fuzz/fuzz_%.c=%)
+fuzz:
+	$(Q)$(MAKE) -s FUZZ=1 fuzzers
+	$(Q)for t in $(TARGET); do test/fuzz/run $$t $(SECONDS) build/fuzz/corpus/$$t || exit 1; done
+
+demo check bench-vm bench-emu bench-cost:
 	@scripts/$@
 
 clean:

@@ -7,6 +7,17 @@
 #include "qpair_bench.h"
 #include "tap.h"
 
+static void new_qpair(struct bench *b, const struct nvio_qpair_shape *shape)
+{
+	CU_ASSERT_EQUAL_FATAL(nvio_qpair_init(&b->qpair, b->iommu, shape), 0);
+	b->qpair.sq_doorbell = &b->sq_doorbell;
+	b->qpair.cq_doorbell = &b->cq_doorbell;
+	b->qpair.ctrl = &b->ctrl;
+	b->sq_doorbell = b->cq_doorbell = 0;
+	b->fetched = b->posted = 0;
+	b->phase = 1;
+}
+
 void setup_shape(struct bench *b, const struct nvio_qpair_shape *shape)
 {
 	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
@@ -15,11 +26,7 @@ void setup_shape(struct bench *b, const struct nvio_qpair_shape *shape)
 	b->iommu = fake_iommu_new(&b->fake);
 	opts.page_len = NVIO_HEAP_NO_HUGE;
 	CU_ASSERT_EQUAL_FATAL(nvio_heap_open(b->iommu, &opts), 0);
-	CU_ASSERT_EQUAL_FATAL(nvio_qpair_init(&b->qpair, b->iommu, shape), 0);
-	b->qpair.sq_doorbell = &b->sq_doorbell;
-	b->qpair.cq_doorbell = &b->cq_doorbell;
-	b->phase = 1;
-	b->qpair.ctrl = &b->ctrl;
+	new_qpair(b, shape);
 	b->ctrl.iommu = b->iommu;
 	b->ctrl.info.name = "bench";
 	b->ctrl.info.max_transfer = shape->max_transfer;
@@ -31,17 +38,30 @@ void setup_shape(struct bench *b, const struct nvio_qpair_shape *shape)
 	b->buf = nvio_alloc(b->iommu, 2u << 20, 4096);
 }
 
-void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag)
+static struct nvio_qpair_shape lagging(uint16_t depth, uint16_t cq_lag)
 {
-	const struct nvio_qpair_shape shape = {
+	return (struct nvio_qpair_shape){
 		.depth = depth,
 		.cq_lag = cq_lag,
 		.page_len = 4096,
 		.max_transfer = 1u << 20,
 		.max_retries = 2,
 	};
+}
+
+void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag)
+{
+	const struct nvio_qpair_shape shape = lagging(depth, cq_lag);
 
 	setup_shape(b, &shape);
+}
+
+void renew(struct bench *b, uint16_t depth, uint16_t cq_lag)
+{
+	const struct nvio_qpair_shape shape = lagging(depth, cq_lag);
+
+	nvio_qpair_fini(&b->qpair, b->iommu);
+	new_qpair(b, &shape);
 }
 
 void setup(struct bench *b, uint16_t depth)

@@ -33,6 +33,8 @@ void setup_lagging(struct bench *b, uint16_t depth, uint16_t cq_lag);
 
 /* The same with a completion doorbell that is rung at once. */
 void setup(struct bench *b, uint16_t depth);
+/* Another queue pair in the place of the one that is there; all else stays. */
+void renew(struct bench *b, uint16_t depth, uint16_t cq_lag);
 void teardown(struct bench *b);
 
 /* The controller's side: the next command that the doorbell covers, NULL when there is none. */

@@ -7,6 +7,7 @@
  * what it found and as the time of submission of what takes its place.
  */
 #include <inttypes.h>
+#include <errno.h>
 #include <time.h>
 #include "perf/worker.h"
 
@@ -119,6 +120,11 @@ static void count_error(struct perf_qpair *q, unsigned int status)
 		 q->ns->name, q->number, nvio_status_text(status), status);
 }
 
+static uint64_t outstanding(const struct perf_qpair *q)
+{
+	return q->stats.submitted - q->stats.completed;
+}
+
 static void account(struct perf_qpair *q, const struct nvio_completion *done, uint64_t now)
 {
 	struct perf_stats *stats = &q->stats;
@@ -136,6 +142,28 @@ static void account(struct perf_qpair *q, const struct nvio_completion *done, ui
 		stats->latency_max = latency;
 	if (q->hist)
 		hist_add(q->hist, latency);
+}
+
+/*
+ * Puts slots to work. I/Os that take several commands each may fill the queue pair before all slots
+ * have one: the rest waits for the next completions.
+ */
+static void refill(struct perf_worker *w, struct perf_qpair *q, uint64_t now)
+{
+	while (q->left && q->nr_idle) {
+		uint64_t place = q->next_place;
+		int err = queue_io(q, q->idle[q->nr_idle - 1], now);
+
+		if (err == -EAGAIN && outstanding(q)) {
+			q->next_place = place;
+			return;
+		}
+		if (err) {
+			fail_unit(w, q, false);
+			return;
+		}
+		q->nr_idle--;
+	}
 }
 
 /* Polls once, and puts new I/Os where old ones ended. Return: the time, when it looked; else 0. */
@@ -156,9 +184,9 @@ static uint64_t step(struct perf_worker *w, struct perf_qpair *q)
 	}
 	for (i = 0; i < nr; i++) {
 		account(q, &done[i], now);
-		if (q->left && queue_io(q, done[i].user_data, now))
-			fail_unit(w, q, false);
+		q->idle[q->nr_idle++] = done[i].user_data;
 	}
+	refill(w, q, now);
 	/* One doorbell for the batch. The next poll would ring it, but after other queue pairs. */
 	if (!q->stopped && nvio_submit(q->handle) < 0)
 		fail_unit(w, q, true);
@@ -173,16 +201,13 @@ static void fill(struct perf_worker *w, struct perf_qpair *q, uint64_t now)
 	if (q->stopped)
 		return;
 	q->left = UINT64_MAX;
-	for (i = 0; i < q->depth && q->left && !(w->opts->nr_ios && i >= w->opts->nr_ios); i++)
-		if (queue_io(q, i, now))
-			fail_unit(w, q, false);
+	/* Slot 0 is on top. */
+	for (i = q->depth; i-- > 0;)
+		if (!w->opts->nr_ios || i < w->opts->nr_ios)
+			q->idle[q->nr_idle++] = i;
+	refill(w, q, now);
 	if (!q->stopped && nvio_submit(q->handle) < 0)
 		fail_unit(w, q, true);
-}
-
-static uint64_t outstanding(const struct perf_qpair *q)
-{
-	return q->stats.submitted - q->stats.completed;
 }
 
 /* Counting begins; what is outstanding counts as submitted now, for it completes in this time. */

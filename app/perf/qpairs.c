@@ -62,7 +62,8 @@ static int open_buffers(const struct perf_opts *opts, struct nvio_iommu *iommu,
 	unsigned int i;
 
 	q->slots = cache_alloc(q->depth * sizeof(*q->slots));
-	if (!q->slots)
+	q->idle = cache_alloc(q->depth * sizeof(*q->idle));
+	if (!q->slots || !q->idle)
 		return perf_fail(msg, "out of memory");
 	q->buf = nvio_alloc(iommu, len, NVIO_MEM_PAGE);
 	if (!q->buf)
@@ -179,6 +180,7 @@ void perf_qpairs_close(struct perf_target *target, struct perf_qpairs *qpairs)
 		nvio_qpair_free(qpairs->all[i].handle);
 		nvio_free(target->iommu, qpairs->all[i].buf);
 		free(qpairs->all[i].slots);
+		free(qpairs->all[i].idle);
 		free(qpairs->all[i].hist);
 	}
 	free(qpairs->all);

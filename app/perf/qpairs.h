@@ -41,6 +41,7 @@ struct perf_qpair {
 	struct nvio_qpair *handle;
 	struct nvio_ns *ns_handle;
 	struct perf_slot *slots;
+	uint64_t *idle; /* slots without an I/O: a stack of nr_idle */
 	struct hist *hist; /* NULL without -L */
 	uint64_t nr_places; /* I/Os that fit into the namespace side by side */
 	uint64_t read_threshold; /* of 2^32: a smaller random number makes it a read */
@@ -54,6 +55,7 @@ struct perf_qpair {
 	struct rng rng;
 	uint64_t next_place; /* sequential workloads */
 	uint64_t left; /* I/Os that may still be submitted */
+	unsigned int nr_idle;
 	uint64_t last_ns; /* when it last got a completion */
 	struct perf_stats stats;
 

@@ -29,6 +29,11 @@ static inline uint16_t nvio_dma_load16(const void *addr)
 	return *(const volatile uint16_t *)addr;
 }
 
+static inline uint64_t nvio_dma_load64(const void *addr)
+{
+	return *(const volatile uint64_t *)addr;
+}
+
 static inline uint32_t nvio_dma_load32(const void *addr)
 {
 	return *(const volatile uint32_t *)addr;

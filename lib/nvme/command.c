@@ -17,8 +17,15 @@ int nvio_no_slot(const struct nvio_qpair *qpair)
 	return nvio_error(EIO, "queue pair %u failed and takes no more commands", qpair->qid);
 }
 
+/* Now it is outstanding: it has its time, and says who gets the completion. */
+static void start(struct nvio_qpair *qpair, struct nvio_tracker *t, uint32_t state)
+{
+	nvio_track_state(t, state | (qpair->sent_word & TRACKER_TICK_MASK << TRACKER_TICK_SHIFT));
+	nvio_track_kind(t, state & NVIO_TRACKER_IS_PART ? NVIO_TRACKER_PART : NVIO_TRACKER_WHOLE);
+}
+
 void nvio_command_queue(struct nvio_qpair *qpair, struct nvio_tracker *t,
-			const struct nvio_sqe *sqe, uint32_t state, uint64_t user_data)
+			const struct nvio_sqe *sqe, uint32_t flags, uint64_t user_data)
 {
 	struct nvio_sqe *slot = qpair->sq_next, *saved = nvio_saved(qpair, t);
 
@@ -27,8 +34,7 @@ void nvio_command_queue(struct nvio_qpair *qpair, struct nvio_tracker *t,
 	*slot = *saved;
 	qpair->free = t->next;
 	t->user_data = user_data;
-	state |= qpair->sent_word & (TRACKER_TICK_MASK << TRACKER_TICK_SHIFT);
-	nvio_track_state(t, state | NVIO_TRACKER_SAVED);
+	start(qpair, t, flags | NVIO_TRACKER_SAVED);
 	nvio_sq_advance(qpair, slot);
 }
 
@@ -41,7 +47,7 @@ int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint
 		return nvio_no_slot(qpair);
 	nvio_track_memory(t, 0, 0);
 	nvio_track_metadata(t, 0, 0);
-	nvio_command_queue(qpair, t, sqe, NVIO_TRACKER_WHOLE | flags, user_data);
+	nvio_command_queue(qpair, t, sqe, flags, user_data);
 	return 0;
 }
 
@@ -67,16 +73,13 @@ static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvi
 void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t)
 {
 	struct nvio_sqe *slot = qpair->sq_next;
-	uint32_t state = t->state & ~(TRACKER_TICK_MASK << TRACKER_TICK_SHIFT | TRACKER_KIND_MASK);
+	uint32_t state = t->state & ~(TRACKER_TICK_MASK << TRACKER_TICK_SHIFT);
 
 	if (t->state & NVIO_TRACKER_SAVED)
 		*slot = *nvio_saved(qpair, t);
 	else
 		rebuild(qpair, t, slot);
-	state += 1u << TRACKER_RETRIES_SHIFT;
-	state |= qpair->sent_word & (TRACKER_TICK_MASK << TRACKER_TICK_SHIFT);
-	state |= t->state & NVIO_TRACKER_IS_PART ? NVIO_TRACKER_PART : NVIO_TRACKER_WHOLE;
-	nvio_track_state(t, state);
+	start(qpair, t, state + (1u << TRACKER_RETRIES_SHIFT));
 	nvio_sq_advance(qpair, slot);
 	nvio_count(&qpair->stats.retries, 1);
 }

@@ -7,6 +7,7 @@
 #define NVIO_LIB_NVME_COMMAND_H
 
 #include "base/bits.h"
+#include "base/mmio.h"
 #include "nvme/ctrl.h"
 #include "nvme/prp.h"
 
@@ -46,9 +47,44 @@ static inline void nvio_track_metadata(struct nvio_tracker *t, uintptr_t addr, u
 }
 
 /* Behind the above, for those threads. */
+static inline void nvio_track_kind(struct nvio_tracker *t, uint32_t kind)
+{
+	__atomic_store_n(&t->kind, kind, __ATOMIC_RELEASE);
+}
+
 static inline void nvio_track_state(struct nvio_tracker *t, uint32_t state)
 {
-	__atomic_store_n(&t->state, state, __ATOMIC_RELEASE);
+	__atomic_store_n(&t->state, state, __ATOMIC_RELAXED);
+}
+
+/* Its command has ended: the next one of the tracker has another identifier. */
+static inline void nvio_tracker_end(const struct nvio_qpair *qpair, struct nvio_tracker *t)
+{
+	t->cid_bits += (uint32_t)qpair->next_use;
+	nvio_track_kind(t, NVIO_TRACKER_FREE);
+}
+
+/* The index of a tracker, which its list memory and its saved command have too. */
+static inline size_t nvio_tracker_idx(const struct nvio_qpair *qpair, const struct nvio_tracker *t)
+{
+	return (size_t)(t - qpair->trackers);
+}
+
+/*
+ * What sets an entry of the completion queue apart from what all good ones have in common: the
+ * identifier when all went well, and the head below it; see struct nvio_tracker.
+ */
+static inline uint64_t nvio_answer(const struct nvio_qpair *qpair, const struct nvio_cqe *cqe)
+{
+	return nvio_dma_load64(&cqe->sq_head) ^ qpair->expected;
+}
+
+/* The tracker that an answer's identifier is of, whatever else it says. */
+static inline struct nvio_tracker *nvio_tracker_of(const struct nvio_qpair *qpair, uint64_t answer)
+{
+	/* A tracker's length is 64: the index, times that. */
+	return (struct nvio_tracker *)((char *)qpair->trackers +
+				       (answer >> (NVIO_ANSWER_CID_SHIFT - 6) & qpair->idx_mask));
 }
 
 /* Commands in slots that the controller was not told of. */
@@ -79,13 +115,13 @@ static inline void nvio_attended(struct nvio_qpair *qpair, uint32_t what)
 static inline struct nvio_sqe *nvio_saved(const struct nvio_qpair *qpair,
 					  const struct nvio_tracker *t)
 {
-	return &qpair->saved[nvio_tracker_cid(t)];
+	return &qpair->saved[nvio_tracker_idx(qpair, t)];
 }
 
 static inline struct nvio_prps nvio_tracker_prps(const struct nvio_qpair *qpair,
 						 const struct nvio_tracker *t)
 {
-	size_t offset = (size_t)nvio_tracker_cid(t) * qpair->list_len;
+	size_t offset = nvio_tracker_idx(qpair, t) * qpair->list_len;
 
 	return nvio_prps_begin((uint64_t *)((char *)qpair->lists + offset),
 			       qpair->lists_iova + offset, (uint32_t)qpair->page_mask + 1);
@@ -97,7 +133,7 @@ static inline uint64_t nvio_prp2(const struct nvio_qpair *qpair, const struct nv
 {
 	const uint64_t mask = qpair->page_mask, second = (iova | mask) + 1;
 	size_t nr = (iova + len - second + mask) >> __builtin_ctzll(mask + 1);
-	size_t offset = (size_t)nvio_tracker_cid(t) * qpair->list_len;
+	size_t offset = nvio_tracker_idx(qpair, t) * qpair->list_len;
 
 	if (nr == 1)
 		return second;
@@ -109,11 +145,11 @@ static inline uint64_t nvio_prp2(const struct nvio_qpair *qpair, const struct nv
 int nvio_no_slot(const struct nvio_qpair *qpair);
 
 /*
- * Queues a command as it is but for its identifier, and saves it. @state: kind and flags; the time
- * is added. @t is the first free tracker.
+ * Queues a command as it is but for its identifier, and saves it. @flags: of the tracker's state;
+ * who gets the completion is one of them. @t is the first free tracker.
  */
 void nvio_command_queue(struct nvio_qpair *qpair, struct nvio_tracker *t,
-			const struct nvio_sqe *sqe, uint32_t state, uint64_t user_data);
+			const struct nvio_sqe *sqe, uint32_t flags, uint64_t user_data);
 
 /* The same for a command without data: 0 or -errno. */
 int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint32_t flags,
@@ -125,7 +161,7 @@ void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t);
 /* A tracker's command has ended. */
 static inline void nvio_tracker_free(struct nvio_qpair *qpair, struct nvio_tracker *t)
 {
-	nvio_track_state(t, NVIO_TRACKER_FREE);
+	nvio_tracker_end(qpair, t);
 	if (qpair->attention & NVIO_ATTENTION_FAILED)
 		return;
 	t->next = qpair->free;

@@ -52,8 +52,11 @@ static bool send_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_
 		return true;
 	}
 	/* The clock is coarse: a tick may have passed since it was read. */
-	t->retry_at = (uint32_t)nvio_coarse_ms() + delay_ms + 1;
-	nvio_track_state(t, (t->state & ~TRACKER_KIND_MASK) | NVIO_TRACKER_WAITING);
+	nvio_track_kind(
+		t, NVIO_TRACKER_WAITING |
+			   FIELD_SET(TRACKER_RETRY_AT,
+				     (uint32_t)((nvio_coarse_ms() + delay_ms) >> RETRY_UNIT_SHIFT) +
+					     1));
 	t->next = qpair->first_waiting;
 	qpair->first_waiting = t;
 	qpair->nr_waiting++;
@@ -94,17 +97,19 @@ static int lie(struct nvio_qpair *qpair, uint16_t cid, uint16_t sq_id)
 	return -EIO;
 }
 
-int nvio_finish(struct nvio_qpair *qpair, const struct nvio_cqe *cqe, uint32_t id,
+int nvio_finish(struct nvio_qpair *qpair, const struct nvio_cqe *cqe, uint64_t answer,
 		struct nvio_completion *out)
 {
-	uint16_t cid = (uint16_t)id, status = (uint16_t)(id >> 17);
-	uint16_t sq_id = nvio_dma_load16(&cqe->sq_id);
-	struct nvio_tracker *t = &qpair->trackers[cid];
+	uint16_t cid = (uint16_t)(answer >> NVIO_ANSWER_CID_SHIFT);
+	uint16_t status = (uint16_t)(answer >> NVIO_ANSWER_STATUS_SHIFT);
+	struct nvio_tracker *t = nvio_tracker_of(qpair, answer);
 
-	if (cid >= qpair->nr_trackers || sq_id != qpair->qid ||
+	/* What is left of the submission queue's identifier is 0 when it is ours. */
+	if ((uint16_t)(answer >> NVIO_ANSWER_SQ_SHIFT) || cid != nvio_tracker_cid(t) ||
 	    (nvio_tracker_kind(t) != NVIO_TRACKER_WHOLE &&
 	     nvio_tracker_kind(t) != NVIO_TRACKER_PART))
-		return lie(qpair, cid, sq_id);
+		return lie(qpair, cid,
+			   (uint16_t)((answer ^ qpair->expected) >> NVIO_ANSWER_SQ_SHIFT));
 	if (status && send_again(qpair, t, status))
 		return 0;
 	return nvio_finish_with(qpair, t, status, cqe->result, out);

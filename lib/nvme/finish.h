@@ -9,11 +9,11 @@
 #include "nvme/qpair.h"
 
 /*
- * Handles a completion. @id: the last dword of its entry without the phase tag: identifier and
- * status. Returns how many entries at @out it filled, 0 or 1; -EIO after which the queue pair has
- * failed and the entry is not taken.
+ * Handles a completion. @answer: what sets its entry apart from what was expected, as in
+ * nvio_answer(). Returns how many entries at @out it filled, 0 or 1; -EIO after which the queue
+ * pair has failed and the entry is not taken.
  */
-int nvio_finish(struct nvio_qpair *qpair, const struct nvio_cqe *cqe, uint32_t id,
+int nvio_finish(struct nvio_qpair *qpair, const struct nvio_cqe *cqe, uint64_t answer,
 		struct nvio_completion *out);
 
 /* Ends a command with what came of it. Returns how many entries at @out it filled. */

@@ -149,11 +149,21 @@ _Static_assert(offsetof(struct nvio_completion, status) ==
 			       offsetof(struct nvio_completion, result) + 8,
 	       "one store for both");
 
+/* The caller has its completion: the tracker's next command has another identifier. From kind 0, so
+ * that one addition does. */
+static inline void retire(const struct nvio_qpair *qpair, struct nvio_tracker *t)
+{
+#ifdef __SANITIZE_THREAD__
+	nvio_tracker_end(qpair, t);
+#else
+	*(uint64_t *)(void *)&t->cid_bits += qpair->next_use;
+#endif
+}
+
 /*
- * Takes what has finished, up to what is not of the short way. A completion's last dword without
- * the expected phase tag is the identifier alone when all went well: one comparison with the number
- * of trackers finds what is not there yet, what has an error and what is a lie. Calls nothing, so
- * that it needs no stack.
+ * Takes what has finished, up to what is not of the short way: one comparison with the tracker says
+ * that an entry is there, is of this queue pair and this command, and has no error. Calls nothing,
+ * so that it needs no stack.
  */
 static inline __attribute__((always_inline)) int reap(struct nvio_qpair *qpair,
 						      struct nvio_completion *done, int max)
@@ -161,30 +171,28 @@ static inline __attribute__((always_inline)) int reap(struct nvio_qpair *qpair,
 	struct nvio_completion *out = done, *const end = done + max;
 	struct nvio_cqe *cqe = qpair->cq_next;
 	struct nvio_tracker *free = qpair->free;
-	const uint32_t expected = qpair->phase_bits;
 
 	while (out < end) {
-		uint32_t id = nvio_dma_load32(&cqe->cid) ^ expected;
+		uint64_t answer = nvio_answer(qpair, cqe);
 		struct nvio_tracker *t;
 
-		if (id >= qpair->nr_trackers)
+		if (answer & NVIO_ANSWER_PHASE)
 			break;
-		t = &qpair->trackers[id];
-		if (unlikely((uint8_t)t->state != NVIO_TRACKER_WHOLE) ||
-		    unlikely(cqe->sq_id != qpair->qid))
+		t = nvio_tracker_of(qpair, answer);
+		if (unlikely(answer >> NVIO_ANSWER_SQ_SHIFT != nvio_tracker_answer(t)))
 			break;
 		/* The phase tag, which the controller writes last, before the rest of its entry. */
 		nvio_dma_rmb();
 		out->user_data = t->user_data;
 		*result_and_status(out) = cqe->result;
 		out++;
-		nvio_track_state(t, NVIO_TRACKER_FREE);
+		retire(qpair, t);
 		t->next = free;
 		free = t;
 		/* The phase turns here: the rest of the batch is for the next round. */
 		if (unlikely(++cqe == qpair->cq_end)) {
 			cqe = qpair->cq;
-			qpair->phase_bits = expected ^ NVIO_CQE_PHASE << 16;
+			qpair->expected ^= NVIO_ANSWER_PHASE;
 			break;
 		}
 	}
@@ -194,24 +202,30 @@ static inline __attribute__((always_inline)) int reap(struct nvio_qpair *qpair,
 	return (int)(out - done);
 }
 
+/* Whether the controller has written the next entry. */
+static inline bool is_there(const struct nvio_qpair *qpair)
+{
+	return !(nvio_answer(qpair, qpair->cq_next) & NVIO_ANSWER_PHASE);
+}
+
 /* The next completion, which is not of the short way. Returns how many entries at @out it filled,
  * -EAGAIN when there is none, or -EIO. */
 static int reap_special(struct nvio_qpair *qpair, struct nvio_completion *out)
 {
 	const struct nvio_cqe *cqe = qpair->cq_next;
-	uint32_t id = nvio_dma_load32(&cqe->cid) ^ qpair->phase_bits;
+	uint64_t answer = nvio_answer(qpair, cqe);
 	int ret;
 
-	if (id & NVIO_CQE_PHASE << 16)
+	if (answer & NVIO_ANSWER_PHASE)
 		return -EAGAIN;
 	nvio_dma_rmb();
-	ret = nvio_finish(qpair, cqe, id, out);
+	ret = nvio_finish(qpair, cqe, answer, out);
 	if (ret < 0)
 		return ret;
 	nvio_count(&qpair->stats.completed, 1);
 	if (++qpair->cq_next == qpair->cq_end) {
 		qpair->cq_next = qpair->cq;
-		qpair->phase_bits ^= NVIO_CQE_PHASE << 16;
+		qpair->expected ^= NVIO_ANSWER_PHASE;
 	}
 	return ret;
 }
@@ -250,13 +264,6 @@ static __attribute__((noinline)) int poll_on(struct nvio_qpair *qpair, struct nv
 	n = nvio_tend(qpair, done, n, max, !(qpair->stats.polls & qpair->look_mask));
 	nvio_submit(qpair);
 	return n;
-}
-
-/* Whether the controller has written the next entry. */
-static inline bool is_there(const struct nvio_qpair *qpair)
-{
-	return !((nvio_dma_load32(&qpair->cq_next->cid) ^ qpair->phase_bits) & NVIO_CQE_PHASE
-										       << 16);
 }
 
 /* Something is there. What is not of the short way behind it is the next poll's first. */

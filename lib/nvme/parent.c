@@ -107,8 +107,7 @@ static int send_part(struct nvio_qpair *qpair, struct nvio_parent *parent)
 	/* The record says what memory all parts use. */
 	nvio_track_memory(t, 0, 0);
 	nvio_track_metadata(t, 0, 0);
-	nvio_command_queue(qpair, t, &sqe,
-			   NVIO_TRACKER_PART | NVIO_TRACKER_IS_PART | parent->request.state,
+	nvio_command_queue(qpair, t, &sqe, NVIO_TRACKER_IS_PART | parent->request.state,
 			   (uint64_t)(uintptr_t)parent);
 	nvio_request_skip(&parent->request, (uint64_t)nr);
 	parent->nr_out++;
@@ -217,15 +216,15 @@ int nvio_parent_queue_fused(struct nvio_qpair *qpair, struct nvio_request *first
 	if (!err)
 		err = build_whole(qpair, second, t->next, &sqe[1]);
 	if (err) {
-		nvio_track_state(t, NVIO_TRACKER_FREE);
-		nvio_track_state(t->next, NVIO_TRACKER_FREE);
+		nvio_track_kind(t, NVIO_TRACKER_FREE);
+		nvio_track_kind(t->next, NVIO_TRACKER_FREE);
 		return err;
 	}
 	parent = take(qpair, first);
 	parent->request.nr_blocks = 0;
 	for (int i = 0; i < 2; i++)
 		nvio_command_queue(qpair, qpair->free, &sqe[i],
-				   NVIO_TRACKER_PART | NVIO_TRACKER_IS_PART | NVIO_TRACKER_ONCE,
+				   NVIO_TRACKER_IS_PART | NVIO_TRACKER_ONCE,
 				   (uint64_t)(uintptr_t)parent);
 	parent->nr_out = 2;
 	qpair->nr_parts += 2;

@@ -59,13 +59,21 @@ static int alloc_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint3
 
 static int alloc_trackers(struct nvio_qpair *qpair)
 {
-	size_t len = qpair->depth * sizeof(*qpair->trackers);
+	/* A power of two above the depth, for the index in an identifier; and no identifier ever
+	 * is 0xffff, which error log pages use for none. */
+	uint32_t room = 1u << (32 - __builtin_clz(qpair->depth));
+	size_t len = room * sizeof(*qpair->trackers);
 
 	qpair->trackers = aligned_alloc(CACHE_LINE, len);
 	qpair->saved = aligned_alloc(CACHE_LINE, qpair->depth * sizeof(*qpair->saved));
 	if (!qpair->trackers || !qpair->saved)
 		return nvio_error(ENOMEM, "no memory for a queue pair of depth %u", qpair->depth);
 	memset(qpair->trackers, 0, len);
+	qpair->idx_mask = (room - 1) * sizeof(*qpair->trackers);
+	/* And from the caller's to nobody's. */
+	qpair->next_use = room << 16 | (uint64_t)NVIO_TRACKER_FREE << 32;
+	for (uint32_t i = 0; i < room; i++)
+		qpair->trackers[i].kind = NVIO_TRACKER_FREE;
 	/* Identifier 0 is on top. */
 	for (uint32_t i = qpair->depth; i-- > 0;) {
 		qpair->trackers[i].cid_bits = i << 16;
@@ -82,10 +90,15 @@ static void init_rings(struct nvio_qpair *qpair)
 	qpair->sq_end = qpair->sq + qpair->sq_entries;
 	qpair->cq_next = qpair->cq;
 	qpair->cq_end = qpair->cq + qpair->cq_entries;
-	qpair->phase_bits = NVIO_CQE_PHASE << 16;
-	qpair->sent_word = NVIO_TRACKER_WHOLE;
+	nvio_qpair_set_id(qpair, 0);
 	if (qpair->lists)
 		qpair->lists_iova = iova_of(qpair, qpair->lists);
+}
+
+void nvio_qpair_set_id(struct nvio_qpair *qpair, uint16_t qid)
+{
+	qpair->qid = qid;
+	qpair->expected = NVIO_ANSWER_PHASE | (uint64_t)qid << NVIO_ANSWER_SQ_SHIFT;
 }
 
 int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
@@ -138,11 +151,13 @@ static bool uses_memory(struct nvio_mem_user *user, uintptr_t addr, size_t len)
 
 	for (uint16_t i = 0; i < qpair->depth; i++) {
 		const struct nvio_tracker *t = &qpair->trackers[i];
-		uint32_t state = __atomic_load_n(&t->state, __ATOMIC_ACQUIRE);
+		uint32_t state;
 
-		/* Pairs with nvio_track_state(): a tracker that is busy is seen with its data. */
-		if (!state)
+		/* Pairs with nvio_track_kind(): a tracker that is busy is seen with its data. */
+		if ((__atomic_load_n(&t->kind, __ATOMIC_ACQUIRE) & NVIO_TRACKER_KIND_MASK) ==
+		    NVIO_TRACKER_FREE)
 			continue;
+		state = __atomic_load_n(&t->state, __ATOMIC_RELAXED);
 		if (ranges_overlap(__atomic_load_n(&t->addr, __ATOMIC_RELAXED),
 				   __atomic_load_n(&t->len, __ATOMIC_RELAXED), addr, len))
 			return true;

@@ -61,18 +61,19 @@ struct nvio_qpair {
 	_Alignas(CACHE_LINE) struct nvio_cqe *cq_next;
 	struct nvio_cqe *cq_end;
 	struct nvio_tracker *trackers;
-	uint32_t phase_bits; /* the phase tag that is expected, where the entry's last dword has it
-			      */
-	uint32_t nr_trackers;
+	/* What is the same in the second half of all good completions: the submission queue's
+	 * identifier, and the phase tag that is expected. */
+	uint64_t expected;
+	uint64_t idx_mask; /* of the identifier's bits that are the tracker's index, times 64 */
+	uint64_t next_use; /* what a tracker's word grows by when its command has ended */
 	uint32_t look_mask; /* of the count of polls: when it is 0, time is taken */
-	uint16_t qid;
 	uint64_t cq_lag; /* completions that it need not be told of: the ring is larger by this */
-	struct nvio_cqe *cq;
-	uint32_t *cq_doorbell;
-	uint64_t cq_rung; /* completions that it was told of */
 
 	/* Counted by the owner, read by any thread. */
 	_Alignas(CACHE_LINE) struct nvio_counters stats;
+	uint64_t cq_rung; /* completions that the controller was told of */
+	struct nvio_cqe *cq;
+	uint32_t *cq_doorbell;
 
 	/* The rest is cold. */
 	_Alignas(CACHE_LINE) const struct nvio_memory *memory;
@@ -91,6 +92,8 @@ struct nvio_qpair {
 	uint32_t tick_ms; /* 0: commands have no deadline */
 	uint64_t tick_at; /* when the next begins; milliseconds of the coarse clock */
 	uint64_t look_at; /* when the device is looked after next */
+	uint32_t nr_trackers;
+	uint16_t qid;
 	uint16_t depth;
 	uint16_t sq_entries; /* depth + 1, because a full ring looks empty */
 	uint16_t cq_entries;
@@ -107,8 +110,7 @@ struct nvio_qpair {
 _Static_assert(_Alignof(struct nvio_qpair) == CACHE_LINE, "none shared at either end");
 _Static_assert(offsetof(struct nvio_qpair, sq_rung) == CACHE_LINE, "one line to submit");
 _Static_assert(offsetof(struct nvio_qpair, cq_next) % CACHE_LINE == 0 &&
-		       offsetof(struct nvio_qpair, cq_doorbell) -
-				       offsetof(struct nvio_qpair, cq_next) <
+		       offsetof(struct nvio_qpair, cq_lag) - offsetof(struct nvio_qpair, cq_next) <
 			       CACHE_LINE,
 	       "one line to reap");
 _Static_assert(offsetof(struct nvio_qpair, stats) % CACHE_LINE == 0 &&
@@ -137,6 +139,9 @@ void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu);
 
 /* Has nvio_mem_unregister() ask the queue pair before it takes memory away. */
 void nvio_qpair_watch_memory(struct nvio_qpair *qpair);
+
+/* Gives it its identifier, before its rings are used. */
+void nvio_qpair_set_id(struct nvio_qpair *qpair, uint16_t qid);
 
 /* Where the rings are for the device. */
 uint64_t nvio_qpair_sq_iova(const struct nvio_qpair *qpair);

@@ -92,7 +92,7 @@ int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts)
 	if (ctrl->dead)
 		return nvio_error(EIO, "%s takes no more commands after an earlier failure",
 				  ctrl->info.name);
-	qpair->qid = free_qid(ctrl);
+	nvio_qpair_set_id(qpair, free_qid(ctrl));
 	if (!qpair->qid)
 		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",
 				  ctrl->info.name, ctrl->info.nr_qpairs);

@@ -59,10 +59,11 @@ bool nvio_queue_registered(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_
 	 * looks for users then, so that one of the two sees the other.
 	 */
 	nvio_track_memory(t, addr, len);
-	nvio_track_state(t, NVIO_TRACKER_WHOLE);
+	nvio_track_state(t, 0);
+	nvio_track_kind(t, NVIO_TRACKER_WHOLE);
 	nvio_smp_mb();
 	if (!describe(qpair, t, rights, addr, len, &pointers)) {
-		nvio_track_state(t, NVIO_TRACKER_FREE);
+		nvio_track_kind(t, NVIO_TRACKER_FREE);
 		return false;
 	}
 	t->user_data = user_data;

@@ -41,7 +41,8 @@ void nvio_request_track(const struct nvio_request *request, struct nvio_tracker 
 	nvio_track_memory(t, span.addr, span.len);
 	span = nvio_request_metadata(request, nr);
 	nvio_track_metadata(t, span.addr, (uint32_t)span.len);
-	nvio_track_state(t, NVIO_TRACKER_WHOLE | NVIO_TRACKER_SAVED);
+	nvio_track_state(t, NVIO_TRACKER_SAVED);
+	nvio_track_kind(t, NVIO_TRACKER_WHOLE);
 }
 
 /* Blocks up to the controller's limit and the namespace's boundary. */
@@ -188,10 +189,9 @@ int nvio_request_queue(struct nvio_qpair *qpair, struct nvio_request *request)
 	nvio_smp_mb();
 	nr = nvio_request_build(qpair, request, t, &sqe);
 	if (nr > 0 && (uint64_t)nr >= request->nr_blocks) {
-		nvio_command_queue(qpair, t, &sqe, NVIO_TRACKER_WHOLE | request->state,
-				   request->user_data);
+		nvio_command_queue(qpair, t, &sqe, request->state, request->user_data);
 		return 0;
 	}
-	nvio_track_state(t, NVIO_TRACKER_FREE);
+	nvio_track_kind(t, NVIO_TRACKER_FREE);
 	return nr < 0 ? (int)nr : nvio_parent_queue(qpair, request);
 }

@@ -60,6 +60,7 @@ static inline __attribute__((always_inline)) void nvio_build_short(
 	t->word0 = word0;
 	qpair->free = t->next;
 	nvio_track_state(t, qpair->sent_word);
+	nvio_track_kind(t, NVIO_TRACKER_WHOLE);
 	nvio_sq_advance(qpair, sqe);
 }
 

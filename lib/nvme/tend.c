@@ -33,7 +33,7 @@ void nvio_qpair_fail(struct nvio_qpair *qpair)
 	/* Nor is anything taken any more, whatever the controller writes: it would be free again.
 	 */
 	qpair->cq_next = &never;
-	qpair->phase_bits = NVIO_CQE_PHASE << 16;
+	qpair->expected |= NVIO_ANSWER_PHASE;
 	qpair->cq_lag = UINT64_MAX; /* and the doorbell stays as it is */
 	nvio_attend(qpair, NVIO_ATTENTION_FAILED);
 }
@@ -88,7 +88,7 @@ static void take_time(struct nvio_qpair *qpair)
 		return;
 	qpair->tick_at = now + qpair->tick_ms;
 	qpair->tick++;
-	qpair->sent_word = NVIO_TRACKER_WHOLE | FIELD_SET(TRACKER_TICK, (uint32_t)qpair->tick);
+	qpair->sent_word = FIELD_SET(TRACKER_TICK, (uint32_t)qpair->tick);
 	look_for_late(qpair);
 }
 
@@ -96,12 +96,13 @@ static void take_time(struct nvio_qpair *qpair)
 static void send_waiting(struct nvio_qpair *qpair)
 {
 	struct nvio_tracker **at = &qpair->first_waiting;
-	uint32_t now = (uint32_t)nvio_coarse_ms();
+	uint32_t now = (uint32_t)(nvio_coarse_ms() >> RETRY_UNIT_SHIFT);
 
 	while (*at) {
 		struct nvio_tracker *t = *at;
 
-		if ((int32_t)(now - t->retry_at) < 0) {
+		/* 23 bits of such units are half a day in either direction. */
+		if ((int32_t)((now - FIELD_GET(TRACKER_RETRY_AT, t->kind)) << 9) < 0) {
 			at = &t->next;
 			continue;
 		}

@@ -10,26 +10,27 @@
 #define NVIO_LIB_NVME_TRACKER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bits.h"
 
 struct nvio_parent;
 
-/* Who gets the completion. */
+/*
+ * Who gets the completion. In bits that no completion can have where this is compared with one; bit
+ * 0 says nothing, because the identifier before it carries over into it.
+ */
 enum nvio_tracker_kind {
-	NVIO_TRACKER_FREE = 0,
-	NVIO_TRACKER_WHOLE = 1, /* the caller, as it comes */
-	NVIO_TRACKER_PART = 2, /* a request that takes several commands */
-	NVIO_TRACKER_WAITING = 3, /* nobody yet: it is to be sent again */
+	NVIO_TRACKER_WHOLE = 0, /* the caller, as it comes */
+	NVIO_TRACKER_FREE = 1 << 24,
+	NVIO_TRACKER_PART = 2 << 24, /* a request that takes several commands */
+	NVIO_TRACKER_WAITING = 3 << 24, /* nobody yet: it is to be sent again */
 };
 
-/*
- * Kind, how the command was made, how often it was sent again, and when it was queued, in one word,
- * so that one store says it all. Read by other threads when memory is unregistered.
- */
-#define TRACKER_KIND_SHIFT    0
-#define TRACKER_KIND_MASK     0xffu
+#define NVIO_TRACKER_KIND_MASK 0xff000000u
+
+/* How the command was made, how often it was sent again, and when it was queued. */
 #define TRACKER_RETRIES_SHIFT 8
 #define TRACKER_RETRIES_MASK  0xffu
 #define TRACKER_TICK_SHIFT    16
@@ -51,17 +52,24 @@ struct nvio_tracker {
 	};
 	uint64_t word0; /* opcode, identifier and namespace, as in the first 8 bytes of the command
 			 */
+	/*
+	 * One word of 64 bits: what a completion's identifier and status look like when all went
+	 * well and the caller gets it, and nothing that a completion can look like otherwise. The
+	 * identifier is the tracker's index with, above it, a number that counts up with each use:
+	 * what comes twice, or late, is not taken for the answer to what came after.
+	 */
+	uint32_t cid_bits; /* the identifier, where the first 8 bytes of a command have it */
+	uint32_t kind; /* enum nvio_tracker_kind; read by threads that unregister memory */
+	uint64_t len; /* bytes from @addr to the end of its data */
 	union {
 		uint32_t cdw12;
 		uint32_t metadata_len;
 	};
 	uint32_t state;
-	uint64_t len; /* bytes from @addr to the end of its data */
-	uint32_t cid_bits; /* its identifier, where the first 8 bytes have it */
-	uint32_t retry_at; /* milliseconds of the queue pair's clock */
 };
 
 _Static_assert(sizeof(struct nvio_tracker) == CACHE_LINE, "one line a command");
+_Static_assert(offsetof(struct nvio_tracker, cid_bits) % 8 == 0, "one word with the kind");
 
 static inline uint16_t nvio_tracker_cid(const struct nvio_tracker *t)
 {
@@ -70,7 +78,18 @@ static inline uint16_t nvio_tracker_cid(const struct nvio_tracker *t)
 
 static inline unsigned int nvio_tracker_kind(const struct nvio_tracker *t)
 {
-	return FIELD_GET(TRACKER_KIND, t->state);
+	return t->kind & NVIO_TRACKER_KIND_MASK;
+}
+
+/* Below the kind of a tracker that waits: when it is sent again, in units of 16 ms. */
+#define TRACKER_RETRY_AT_SHIFT 1
+#define TRACKER_RETRY_AT_MASK  0x7fffffu
+#define RETRY_UNIT_SHIFT       4
+
+/* What the good completion of its command says. */
+static inline uint64_t nvio_tracker_answer(const struct nvio_tracker *t)
+{
+	return *(const uint64_t *)(const void *)&t->cid_bits;
 }
 
 #endif

@@ -32,6 +32,13 @@ _Static_assert(offsetof(struct nvio_cqe, cid) == 12, "figure 90");
 
 #define NVIO_CQE_PHASE 1u
 
+/* The second half of an entry as a number: the submission queue's head, its identifier, the
+ * command's identifier, and the status with the phase tag, in 16 bits each. */
+#define NVIO_ANSWER_SQ_SHIFT     16
+#define NVIO_ANSWER_CID_SHIFT    32
+#define NVIO_ANSWER_PHASE        (1ull << 48)
+#define NVIO_ANSWER_STATUS_SHIFT 49
+
 /* Status of a completion without its phase tag (4.6.1): types, and codes that are looked for. */
 #define NVIO_STATUS_DNR  (1u << 14)
 #define NVIO_STATUS_CODE 0x7ffu /* type and code */

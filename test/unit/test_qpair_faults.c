@@ -165,6 +165,52 @@ static void completes_what_a_gone_device_left(void)
 	teardown(&b);
 }
 
+/* An answer that comes twice is not the answer to the command that came after. */
+static void an_old_answer_is_no_new_one(void)
+{
+	struct bench b;
+	struct nvio_completion done[2];
+	uint16_t old;
+
+	setup(&b, 4);
+	nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1);
+	nvio_submit(&b.qpair);
+	old = fetch(&b)->cid;
+	complete(&b, old, 0, 0);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 2), 1);
+	nvio_read(&b.qpair, &b.ns, b.buf, 8, 1, 0, 2);
+	nvio_submit(&b.qpair);
+	CU_ASSERT_NOT_EQUAL(fetch(&b)->cid, old);
+	complete(&b, old, 0, 0);
+	done[0].user_data = 77;
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 2), -EIO);
+	CU_ASSERT_EQUAL(done[0].user_data, 77);
+	teardown(&b);
+}
+
+/* Identifiers go round many times, and none is 0xffff. */
+static void identifiers_go_round(void)
+{
+	struct bench b;
+	struct nvio_completion done[8];
+	int wrong = 0;
+
+	setup(&b, 7);
+	for (int i = 0; i < 100000; i++) {
+		uint16_t cid;
+
+		wrong += nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, (uint64_t)i) != 0;
+		nvio_submit(&b.qpair);
+		cid = fetch(&b)->cid;
+		wrong += cid == 0xffff || cid % 8 == 7;
+		complete(&b, cid, 0, 0);
+		wrong += nvio_poll(&b.qpair, done, 8) != 1 || done[0].user_data != (uint64_t)i;
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	teardown(&b);
+}
+
 /* What was refused is not outstanding: its identifiers are free. */
 static void a_refused_pair_leaves_nothing(void)
 {
@@ -196,6 +242,8 @@ int main(void)
 		{ "knows what memory it uses", knows_what_memory_it_uses },
 		{ "unregistering races with I/O", unregister_races_with_io },
 		{ "completes what a gone device left", completes_what_a_gone_device_left },
+		{ "an old answer is no new one", an_old_answer_is_no_new_one },
+		{ "identifiers go round", identifiers_go_round },
 		{ "a refused pair leaves nothing", a_refused_pair_leaves_nothing },
 	};
 

@@ -118,13 +118,16 @@ $(B)/nvme_emu: $(emu_obj) $(static_lib)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
 # A unit test may reach into the parts of the programs that have no main().
-suite_common := $(call obj,$(filter-out $(suite_src),$(wildcard test/unit/*.c test/emu/*.c)))
+suite_common := $(call obj,$(filter-out $(suite_src) test/unit/quiet.c,$(wildcard test/unit/*.c test/emu/*.c)))
 suite_common += $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj))
 # Those in test/emu start the nvme_emu beside them.
 $(suite_bin): $(B)/%: $(B)/obj/%.o $(suite_common) $(static_lib) | $(B)/nvme_emu
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs) -lcunit
+
+# These count allocations, and so bring their own malloc() along.
+$(B)/test/unit/test_quiet $(B)/test/emu/test_io_quiet: $(call obj,test/unit/quiet.c)
 
 # The driver's cost: the application is compiled apart from what makes its queue pairs.
 $(B)/bench/cost: $(call obj,bench/cost.c bench/plain.c test/unit/fake_iommu.c) $(static_lib)

@@ -3,8 +3,8 @@
  * I/O on a queue pair: commands are queued, submitted with one doorbell, and polled for.
  *
  * Section numbers as in nvme.h. Thread rule: everything here is for the thread that owns the queue
- * pair, but for what says otherwise. Nothing here makes a system call, allocates or locks, but for
- * nvio_wait().
+ * pair, but for what says otherwise. Nothing here allocates, locks or makes a system call, but for
+ * nvio_wait(), and nvio_poll() when it looks after the device, every half second at most.
  *
  * A request may be of any size: it is split where the controller's largest transfer, the
  * namespace's boundary or the memory under it make several commands of it, and completes once, with

@@ -135,11 +135,8 @@ int nvio_tend(struct nvio_qpair *qpair, struct nvio_completion *done, int n, int
 {
 	if (look && !(qpair->attention & NVIO_ATTENTION_FAILED))
 		take_time(qpair);
-	if (qpair->attention & NVIO_ATTENTION_FAILED) {
-		/* A completion that came late may just have given its tracker back. */
-		qpair->free = NULL;
+	if (qpair->attention & NVIO_ATTENTION_FAILED)
 		return n ? n : complete_lost(qpair, done, max);
-	}
 	if (qpair->attention & NVIO_ATTENTION_WAITING)
 		send_waiting(qpair);
 	if (qpair->attention & NVIO_ATTENTION_PARTS)

@@ -157,8 +157,8 @@ static void parts_go_on_beside_busy_polls(void)
 	path_teardown(&b);
 }
 
-/* A request that ended with all its parts sent, when the poll that noticed had no room for it. */
-static void completes_when_there_is_room(void)
+/* With room for one at a time, completions come in the order in which requests ended. */
+static void completes_in_its_turn(void)
 {
 	struct nvio_completion done;
 	struct bench b;
@@ -175,11 +175,11 @@ static void completes_when_there_is_room(void)
 	complete(&b, cids[2], 0, 0);
 	complete(&b, cids[0], 0, 0);
 	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, &done, 1), 1);
-	CU_ASSERT_EQUAL(done.user_data, 1);
-	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 1);
-	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, &done, 1), 1);
 	CU_ASSERT_EQUAL(done.user_data, 2);
 	CU_ASSERT_EQUAL(done.status, READ_ERROR);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 1);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, &done, 1), 1);
+	CU_ASSERT_EQUAL(done.user_data, 1);
 	CU_ASSERT_PTR_NULL(fetch(&b));
 	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
 	path_teardown(&b);
@@ -311,7 +311,7 @@ int main(void)
 		{ "more parts than commands", more_parts_than_commands },
 		{ "several requests in line", several_requests_in_line },
 		{ "parts go on beside busy polls", parts_go_on_beside_busy_polls },
-		{ "completes when there is room", completes_when_there_is_room },
+		{ "completes in its turn", completes_in_its_turn },
 		{ "errors of parts under way", errors_of_parts_under_way },
 		{ "nothing is sent behind an error", nothing_is_sent_behind_an_error },
 		{ "keeps memory registered", keeps_memory_registered },

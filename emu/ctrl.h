@@ -54,6 +54,10 @@ void nvio_emu_ctrl_return(struct emu_ctrl *ctrl);
  * was not for a while. */
 bool nvio_emu_ctrl_poll(struct emu_ctrl *ctrl);
 
+/* Lowers INTx when the doorbells say now that the client has seen all completions: to be called
+ * before the line's level is used for what the client has just done. */
+void nvio_emu_ctrl_settle_intx(struct emu_ctrl *ctrl);
+
 /* Nanoseconds of CLOCK_MONOTONIC at which the controller wants to be polled even if nothing moves
  * (delayed completions, timers); UINT64_MAX for never. */
 uint64_t nvio_emu_ctrl_next_event(const struct emu_ctrl *ctrl);

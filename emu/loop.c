@@ -121,7 +121,7 @@ static void serve(struct emu_server *server)
 
 		if (nr < 0)
 			break;
-		nvio_emu_irq_poll(&server->irqs);
+		nvio_emu_server_poll_irqs(server);
 		now = now_ns();
 		nvio_emu_control_poll(server, now);
 		if (nvio_emu_server_stalled(server, now))

@@ -16,7 +16,9 @@
 /* The class of an NVMe I/O controller (NVM Express over PCIe, "Class Code"). */
 #define CLASS_NVME 0x010802u
 
-/* With EMU_VENDOR those of QEMU's NVMe controller. */
+/* With EMU_VENDOR those of QEMU's NVMe controller, which Linux takes for an emulation: it does not
+ * trust that the identifiers of namespaces are unique, as those of two of ours are not, and sends
+ * no Write Zeroes. */
 #define DEVICE_ID    0x0010u
 #define SUBSYSTEM_ID 0x1100u
 

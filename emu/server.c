@@ -185,12 +185,24 @@ static int do_irq_info(struct emu_server *server, const void *payload, size_t le
 	return 0;
 }
 
+/*
+ * A hypervisor unmasks INTx right after its guest has rung the doorbell. With the level of before,
+ * the guest would be interrupted again for nothing, and as it finds nothing it touches no register,
+ * which is what ends an interrupt for the hypervisor.
+ */
+void nvio_emu_server_poll_irqs(struct emu_server *server)
+{
+	nvio_emu_ctrl_settle_intx(server->ctrl);
+	nvio_emu_irq_poll(&server->irqs);
+}
+
 static int do_set_irqs(struct emu_server *server, const void *payload, size_t len)
 {
 	const struct emu_irq_set *in = payload;
 
 	if (in->argsz < sizeof(*in))
 		return -EINVAL;
+	nvio_emu_ctrl_settle_intx(server->ctrl);
 	return nvio_emu_irq_set(&server->irqs, in, (const uint8_t *)(in + 1), len - sizeof(*in),
 				server->conn.in.fds, server->conn.in.nr_fds);
 }

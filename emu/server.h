@@ -75,6 +75,9 @@ int nvio_emu_server_talk(struct emu_server *server);
  */
 bool nvio_emu_server_stalled(struct emu_server *server, uint64_t now);
 
+/* Looks at the eventfds by which the client masks and unmasks INTx. */
+void nvio_emu_server_poll_irqs(struct emu_server *server);
+
 /* The client is gone, and nothing of it is left. */
 void nvio_emu_server_disconnect(struct emu_server *server);
 

@@ -9,6 +9,7 @@
 #include "vfio/device.h"
 
 #define PCI_COMMAND          0x04
+#define PCI_COMMAND_MEMORY   (1u << 1)
 #define PCI_COMMAND_MASTER   (1u << 2)
 #define PCI_COMMAND_INTX_OFF (1u << 10)
 /* Of a device that is gone; its upper bits are zero in any other. */
@@ -35,6 +36,11 @@ static int change_command(struct nvio_device *device, uint16_t bit, bool set)
 		return 0;
 	return nvio_device_region_write(device, NVIO_REGION_CONFIG, PCI_COMMAND, &wanted,
 					sizeof(wanted));
+}
+
+int nvio_device_memory(struct nvio_device *device, bool on)
+{
+	return change_command(device, PCI_COMMAND_MEMORY, on);
 }
 
 int nvio_device_bus_master(struct nvio_device *device, bool on)

@@ -73,6 +73,9 @@ int nvio_device_hangup_fd(struct nvio_device *device);
 /* Configuration space reads as all ones. Returns -ENODEV, with the sentence. */
 int nvio_device_gone(const struct nvio_device *device);
 
+/* Whether the function answers at the addresses of its BARs (PCI Command register, bit 1). */
+int nvio_device_memory(struct nvio_device *device, bool on);
+
 /* Reads every region's description. Returns 0 or -errno. */
 int nvio_device_read_regions(struct nvio_device *device);
 

@@ -112,25 +112,6 @@ static int read_device_info(struct nvio_user *u, struct nvio_device *device)
 	return 0;
 }
 
-/* Vendor and device id at 0, class code in the upper bytes at 8 (PCI 3.0, 6.1). */
-static int read_identity(struct nvio_device *device)
-{
-	uint32_t id, class_code;
-	int err = nvio_device_region_read(device, NVIO_REGION_CONFIG, 0, &id, sizeof(id));
-
-	if (!err)
-		err = nvio_device_region_read(device, NVIO_REGION_CONFIG, 8, &class_code,
-					      sizeof(class_code));
-	if (err)
-		return err;
-	if (id == UINT32_MAX)
-		return nvio_device_gone(device);
-	device->pci.vendor = (uint16_t)id;
-	device->pci.device = (uint16_t)(id >> 16);
-	device->pci.class_code = class_code >> 8;
-	return 0;
-}
-
 bool nvio_user_name(const char *name)
 {
 	return !strncmp(name, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)) ||
@@ -147,8 +128,6 @@ static struct nvio_user *new_user(int fd)
 	}
 	u->domain.ops = &user_domain_ops;
 	/* No hardware behind it limits addresses; these are what most IOMMUs allow too. */
-	u->domain.page_sizes = ~0ull << 12;
-	u->domain.max_maps = UINT32_MAX;
 	u->domain.numa_node = -1;
 	u->domain.ranges =
 		(struct nvio_ranges){ 2, { { 0, 0xfedfffff }, { 0xfef00000, (1ull << 39) - 1 } } };
@@ -170,12 +149,14 @@ int nvio_user_open_device(struct nvio_iommu *iommu, int fd, struct nvio_device *
 	device->pci.numa_node = -1;
 	device->pci.group = -1;
 	err = nvio_user_negotiate(&u->conn);
+	u->domain.max_maps = u->conn.max_maps;
+	u->domain.page_sizes = u->conn.page_sizes;
 	if (!err)
 		err = read_device_info(u, device);
 	if (!err)
 		err = nvio_device_read_regions(device);
 	if (!err)
-		err = read_identity(device);
+		err = nvio_user_pci_start(device);
 	if (!err) {
 		pthread_mutex_lock(&iommu->lock);
 		err = nvio_iommu_join(iommu, &u->domain);

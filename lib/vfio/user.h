@@ -16,6 +16,7 @@
 struct nvio_user {
 	struct nvio_domain domain;
 	struct nvio_user_conn conn;
+	uint32_t msix; /* where its capability is in configuration space; 0: it has none */
 	int region_fds[NVIO_REGIONS_MAX]; /* -1 where there is none */
 	uint8_t signalled[NVIO_IRQS_MAX][NVIO_USER_VECTORS / 8]; /* vectors that have an eventfd */
 };
@@ -30,5 +31,15 @@ bool nvio_user_name(const char *name);
  * the address space. Fills in all of @device. Returns 0 or -errno.
  */
 int nvio_user_open_device(struct nvio_iommu *iommu, int fd, struct nvio_device *device);
+
+/*
+ * user_pci.c: makes the function ready after it was opened or reset, and reads who it is. Returns 0
+ * or -errno.
+ */
+int nvio_user_pci_start(struct nvio_device *device);
+
+/* MSI-X on, and this vector of it unmasked; MSI-X off. */
+void nvio_user_msix_on(struct nvio_device *device, uint32_t vector);
+void nvio_user_msix_off(struct nvio_device *device);
 
 #endif

@@ -15,6 +15,9 @@
 #include "base/error.h"
 #include "vfio/user_conn.h"
 
+/* What a server that says nothing of it allows. */
+#define DMA_MAPS  65535u
+#define DMA_PAGES 4096u
 /* Requests of the server's own that are put up with while waiting for a reply. */
 #define STRAYS_MAX 64
 /* A stray message longer than this is no request that the protocol knows. */
@@ -208,8 +211,10 @@ static uint64_t json_number(const char *json, const char *key, uint64_t otherwis
 
 int nvio_user_negotiate(struct nvio_user_conn *conn)
 {
-	static const char json[] = "{\"capabilities\":{\"max_msg_fds\":8,"
-				   "\"max_data_xfer_size\":1048576}}";
+	/* A server answers with its own limits, some only to what was proposed. */
+	static const char json[] = "{\"capabilities\":{\"max_msg_fds\":16,"
+				   "\"max_data_xfer_size\":1048576,\"max_dma_maps\":65535,"
+				   "\"pgsizes\":4096}}";
 	struct nvio_user_version ours = { .major = 0, .minor = 1 };
 	union {
 		struct nvio_user_version version;
@@ -224,7 +229,7 @@ int nvio_user_negotiate(struct nvio_user_conn *conn)
 		.reply = &theirs,
 		.reply_room = sizeof(theirs) - 1,
 	};
-	uint64_t max_data;
+	uint64_t max_data, page_sizes;
 	int err = nvio_user_call(conn, &call);
 
 	if (err)
@@ -236,7 +241,15 @@ int nvio_user_negotiate(struct nvio_user_conn *conn)
 	}
 	theirs.bytes[call.reply_len] = '\0';
 	max_data = json_number(theirs.version.json, "\"max_data_xfer_size", NVIO_USER_DATA_MAX);
-	conn->max_data = (uint32_t)max_u64(min_u64(max_data, NVIO_USER_DATA_MAX), 8);
+	/* In whole registers. */
+	conn->max_data = (uint32_t)align_down(max_u64(min_u64(max_data, NVIO_USER_DATA_MAX), 8), 8);
+	conn->max_maps = (uint32_t)min_u64(
+		json_number(theirs.version.json, "\"max_dma_maps", DMA_MAPS), UINT32_MAX);
+	page_sizes = json_number(theirs.version.json, "\"pgsizes", DMA_PAGES) & ~(DMA_PAGES - 1ull);
+	if (!page_sizes)
+		page_sizes = DMA_PAGES;
+	/* What is a whole number of the smallest pages can be mapped. */
+	conn->page_sizes = -(page_sizes & -page_sizes);
 	return 0;
 }
 

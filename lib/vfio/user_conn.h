@@ -28,6 +28,8 @@ struct nvio_user_conn {
 	int fd;
 	uint16_t id;
 	uint32_t max_data; /* bytes of one region access */
+	uint32_t max_maps; /* regions of memory at a time */
+	uint64_t page_sizes; /* a bit for each that memory can be mapped in */
 	uint64_t timeout_ns; /* how long a reply, or the rest of a message, may take */
 	const char *gone; /* why the server is; NULL: it is not. Atomic, set once */
 	int gone_err;

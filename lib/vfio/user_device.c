@@ -4,6 +4,7 @@
  * server answers is checked here or by the functions that the kernel's answers go through too.
  */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@
 
 /* More than any server answers to REGION_INFO. */
 #define REGION_INFO_MAX 4096u
+
+/* Some servers take a message with one call of recv(): this much the socket keeps in one piece. */
+#define ACCESS_MAX 16384u
 
 /* One question about a region with room for @room bytes of answer. Returns 0 or -errno. */
 static int ask_region(struct nvio_user *u, uint32_t idx, void *answer, size_t room,
@@ -50,6 +54,9 @@ static int user_region(struct nvio_device *device, uint32_t idx, struct nvio_reg
 	struct nvio_user_call call;
 	int err = ask_region(u, idx, &answer, sizeof(answer.info), &call);
 
+	/* As from the kernel: an index that the function does not have, such as VGA. */
+	if (err == -EINVAL)
+		return 0;
 	if (!err && answer.info.argsz > sizeof(answer.info)) {
 		size_t room = answer.info.argsz;
 
@@ -58,6 +65,10 @@ static int user_region(struct nvio_device *device, uint32_t idx, struct nvio_reg
 			return nvio_error(EPROTO, "region %u: the server's answer has %zu bytes",
 					  idx, room);
 		err = ask_region(u, idx, &answer, room, &call);
+		/* More areas than it may send us fds for: what is known of the region is enough to
+		 * use it by message. */
+		if (err == -ENOSPC)
+			err = ask_region(u, idx, &answer, sizeof(answer.info), &call);
 	}
 	if (err)
 		return err;
@@ -79,8 +90,9 @@ static void *user_region_map(struct nvio_device *device, uint32_t idx, uint64_t 
 	uint64_t start = device->regions[idx].fd_offset + offset;
 	struct stat st;
 
-	/* Beyond the file's end a touch would raise SIGBUS. */
-	if (fstat(u->region_fds[idx], &st) || start + len > (uint64_t)st.st_size) {
+	/* Beyond a file's end a touch would raise SIGBUS; a device has no end. */
+	if (fstat(u->region_fds[idx], &st) ||
+	    (S_ISREG(st.st_mode) && start + len > (uint64_t)st.st_size)) {
 		errno = EPROTO;
 		return MAP_FAILED;
 	}
@@ -88,9 +100,9 @@ static void *user_region_map(struct nvio_device *device, uint32_t idx, uint64_t 
 		    (off_t)start);
 }
 
-/* Reads or writes at most max_data bytes. */
-static ssize_t access_region(struct nvio_user *u, enum nvio_user_command command, uint32_t idx,
-			     uint64_t offset, void *buf, size_t len)
+/* One message: @len is at most what both sides take. */
+static int access_once(struct nvio_user *u, enum nvio_user_command command, uint32_t idx,
+		       uint64_t offset, void *buf, size_t len)
 {
 	struct nvio_user_access request = { offset, idx, (uint32_t)len };
 	bool write = command == NVIO_USER_REGION_WRITE;
@@ -116,25 +128,36 @@ static ssize_t access_region(struct nvio_user *u, enum nvio_user_command command
 	if (!err && !write)
 		memcpy(buf, reply + 1, len);
 	free(reply);
-	return err ? err : (ssize_t)len;
+	return err;
+}
+
+static ssize_t access_region(struct nvio_device *device, enum nvio_user_command command,
+			     uint32_t idx, uint64_t offset, void *buf, size_t len)
+{
+	struct nvio_user *u = device->way;
+	size_t most = min_u64(u->conn.max_data, ACCESS_MAX);
+
+	for (size_t done = 0; done < len;) {
+		size_t piece = min_u64(len - done, most);
+		int err = access_once(u, command, idx, offset + done, (char *)buf + done, piece);
+
+		if (err)
+			return err;
+		done += piece;
+	}
+	return (ssize_t)len;
 }
 
 static ssize_t user_read(struct nvio_device *device, uint32_t idx, uint64_t offset, void *buf,
 			 size_t len)
 {
-	struct nvio_user *u = device->way;
-
-	return access_region(u, NVIO_USER_REGION_READ, idx, offset, buf,
-			     min_u64(len, u->conn.max_data));
+	return access_region(device, NVIO_USER_REGION_READ, idx, offset, buf, len);
 }
 
 static ssize_t user_write(struct nvio_device *device, uint32_t idx, uint64_t offset,
 			  const void *buf, size_t len)
 {
-	struct nvio_user *u = device->way;
-
-	return access_region(u, NVIO_USER_REGION_WRITE, idx, offset, (void *)buf,
-			     min_u64(len, u->conn.max_data));
+	return access_region(device, NVIO_USER_REGION_WRITE, idx, offset, (void *)buf, len);
 }
 
 static int user_irq(struct nvio_device *device, uint32_t irq, struct nvio_irq_info *info)
@@ -181,6 +204,8 @@ static int user_irq_set(struct nvio_device *device, uint32_t irq, uint32_t flags
 
 	if (!fds) {
 		memset(signalled, 0, sizeof(u->signalled[irq]));
+		if (irq == NVIO_IRQ_MSIX)
+			nvio_user_msix_off(device);
 		return set_irqs(u, irq, flags, start, count, -1);
 	}
 	for (uint32_t i = 0; i < count; i++) {
@@ -195,17 +220,31 @@ static int user_irq_set(struct nvio_device *device, uint32_t irq, uint32_t flags
 		if (err)
 			return err;
 		signalled[v / 8] = (uint8_t)(signalled[v / 8] & ~(1u << v % 8));
-		if (fds[i] >= 0)
-			signalled[v / 8] = (uint8_t)(signalled[v / 8] | 1u << v % 8);
+		if (fds[i] < 0)
+			continue;
+		signalled[v / 8] = (uint8_t)(signalled[v / 8] | 1u << v % 8);
+		if (irq == NVIO_IRQ_MSIX)
+			nvio_user_msix_on(device, v);
 	}
 	return 0;
 }
 
+/* On some servers configuration space is as after power on then; with the kernel it stays. */
 static int user_reset(struct nvio_device *device)
 {
 	struct nvio_user *u = device->way;
+	uint16_t command;
+	int err = nvio_device_region_read(device, NVIO_REGION_CONFIG, PCI_COMMAND, &command,
+					  sizeof(command));
 
-	return nvio_user_ask(&u->conn, NVIO_USER_DEVICE_RESET, NULL, 0, NULL, 0);
+	if (!err)
+		err = nvio_user_ask(&u->conn, NVIO_USER_DEVICE_RESET, NULL, 0, NULL, 0);
+	if (!err)
+		err = nvio_user_pci_start(device);
+	if (!err)
+		err = nvio_device_region_write(device, NVIO_REGION_CONFIG, PCI_COMMAND, &command,
+					       sizeof(command));
+	return err;
 }
 
 static bool user_alive(struct nvio_device *device)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define NVIO_USER_FDS 8
+#define NVIO_USER_FDS 16
 
 struct nvio_user_conn;
 struct nvio_user_header;

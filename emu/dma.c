@@ -166,17 +166,22 @@ int nvio_emu_dma_map(struct emu_dma *dma, uint64_t iova, uint64_t len, int fd, u
 
 int nvio_emu_dma_unmap(struct emu_dma *dma, uint64_t iova, uint64_t len)
 {
-	size_t at = lower_bound(dma, iova);
-	struct emu_dma_region *region;
+	size_t begin = lower_bound(dma, iova), end = begin, i;
+	uint64_t last = iova + (len - 1);
 
-	if (at == dma->nr)
-		return -ENOENT;
-	region = &dma->regions[at];
-	if (region->iova != iova || region->last != iova + (len - 1))
-		return -ENOENT;
-	release(region);
-	dma->nr--;
-	memmove(region, region + 1, (dma->nr - at) * sizeof(*region));
+	if (!len || last < iova)
+		return -EINVAL;
+	while (end < dma->nr && dma->regions[end].iova <= last)
+		end++;
+	if (begin == end)
+		return 0;
+	if (dma->regions[begin].iova < iova || dma->regions[end - 1].last > last)
+		return -EINVAL;
+	for (i = begin; i < end; i++)
+		release(&dma->regions[i]);
+	memmove(&dma->regions[begin], &dma->regions[end],
+		(dma->nr - end) * sizeof(dma->regions[0]));
+	dma->nr -= end - begin;
 	forget_hits(dma);
 	return 0;
 }

@@ -48,7 +48,10 @@ void nvio_emu_dma_fini(struct emu_dma *dma);
 int nvio_emu_dma_map(struct emu_dma *dma, uint64_t iova, uint64_t len, int fd, uint64_t offset,
 		     uint32_t flags);
 
-/* Removes the region that is exactly this. -ENOENT when there is none. */
+/*
+ * Removes the regions in there, if any: what a hypervisor whose guest has an IOMMU asks for at once
+ * and the kernel's TYPE1v2 does. Returns 0; -EINVAL when one is there in part only.
+ */
 int nvio_emu_dma_unmap(struct emu_dma *dma, uint64_t iova, uint64_t len);
 
 /* How many bytes from @iova on, at most @len, are in one piece at *@addr. 0: not accessible so. */

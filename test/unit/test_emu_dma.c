@@ -144,21 +144,36 @@ static void refuses_overlaps(void)
 	teardown();
 }
 
-static void unmaps_exactly(void)
+/* All regions in a range at once, or a range without any; never a part of one. */
+static void unmaps_whole_regions(void)
 {
+	static const uint8_t untouched = 7;
+
 	setup();
-	CU_ASSERT_EQUAL(client_unmap(&c, 0, PAGE, 0), ENOENT);
+	CU_ASSERT_EQUAL(client_unmap(&c, 0, PAGE, 0), 0);
 	CU_ASSERT_EQUAL(client_map(&c, 4 * PAGE, 4 * PAGE, file, 0, RW), 0);
-	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, 3 * PAGE, 0), ENOENT);
-	CU_ASSERT_EQUAL(client_unmap(&c, 5 * PAGE, 3 * PAGE, 0), ENOENT);
-	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, 0, 0), ENOENT);
-	CU_ASSERT_EQUAL(client_unmap(&c, 0, PAGE, 0), ENOENT);
-	CU_ASSERT_EQUAL(client_unmap(&c, 100 * PAGE, PAGE, 0), ENOENT);
+	CU_ASSERT_EQUAL(client_map(&c, 8 * PAGE, PAGE, file, 0, RW), 0);
+	CU_ASSERT_EQUAL(client_map(&c, 12 * PAGE, PAGE, file, 7 * PAGE, RW), 0);
+	mem[7 * PAGE] = untouched;
+	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, 3 * PAGE, 0), EINVAL);
+	CU_ASSERT_EQUAL(client_unmap(&c, 5 * PAGE, 4 * PAGE, 0), EINVAL);
+	CU_ASSERT_EQUAL(client_unmap(&c, 0, 5 * PAGE, 0), EINVAL);
+	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, 0, 0), EINVAL);
+	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, UINT64_MAX - PAGE, 0), EINVAL);
 	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, 4 * PAGE, 1), EINVAL);
 	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, 4 * PAGE, 2), EINVAL);
+	CU_ASSERT_EQUAL(client_unmap(&c, 0, 4 * PAGE, 0), 0);
+	CU_ASSERT_EQUAL(client_unmap(&c, 13 * PAGE, 1ull << 47, 0), 0);
+	CU_ASSERT_EQUAL(c.server->dma.nr, 3);
 	CU_ASSERT_PTR_NOT_NULL(dma(4 * PAGE, 1, true));
-	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, 4 * PAGE, 0), 0);
-	CU_ASSERT_EQUAL(client_unmap(&c, 4 * PAGE, 4 * PAGE, 0), ENOENT);
+	CU_ASSERT_EQUAL(client_unmap(&c, 0, 12 * PAGE, 0), 0);
+	CU_ASSERT_EQUAL(c.server->dma.nr, 1);
+	CU_ASSERT_PTR_NULL(dma(4 * PAGE, 1, true));
+	CU_ASSERT_PTR_NULL(dma(8 * PAGE, 1, true));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dma(12 * PAGE, 1, true));
+	CU_ASSERT_EQUAL(*(uint8_t *)dma(12 * PAGE, 1, true), untouched);
+	CU_ASSERT_EQUAL(client_unmap(&c, 12 * PAGE, PAGE, 0), 0);
+	CU_ASSERT_EQUAL(c.server->dma.nr, 0);
 	teardown();
 }
 
@@ -277,7 +292,7 @@ int main(void)
 		{ "nothing without bus master", needs_bus_master },
 		{ "a region without a descriptor", without_descriptor },
 		{ "overlaps", refuses_overlaps },
-		{ "unmap is exact", unmaps_exactly },
+		{ "unmap takes whole regions", unmaps_whole_regions },
 		{ "nonsense", refuses_nonsense },
 		{ "thousands of regions", thousands_of_regions },
 		{ "huge pages", huge_pages },

@@ -1,7 +1,7 @@
-"""aptsource.py CODENAME SUITE: apt entries for SUITE, made from this machine's own entries for CODENAME.
+"""aptsource.py TYPE CODENAME SUITE...: apt entries for each SUITE, made from this machine's own entries for CODENAME.
 
 Reads both formats (one-line .list files and deb822 .sources files), takes each mirror and key that serves CODENAME's
-main component, and prints one-line entries for CODENAME and SUITE. Exit status 1 when there is none.
+main component, and prints one-line entries of TYPE (deb or deb-src). Exit status 1 when there is none.
 """
 import glob
 import re
@@ -30,18 +30,18 @@ def deb822(path):
                 f"signed-by={key}" if key.startswith("/") else ""
 
 
-def main(codename, suite):
+def main(kind, codename, *wanted):
     found = []
     entries = [e for p in ["/etc/apt/sources.list", *glob.glob("/etc/apt/sources.list.d/*.list")]
                if glob.glob(p) for e in one_line(p)]
     entries += [e for p in glob.glob("/etc/apt/sources.list.d/*.sources") for e in deb822(p)]
     for uri, suites, components, options in entries:
         if codename in suites and "main" in components:
-            for name in dict.fromkeys([codename, suite]):
-                found.append(f"deb {'[' + options + '] ' if options else ''}{uri} {name} main")
+            for name in wanted:
+                found.append(f"{kind} {'[' + options + '] ' if options else ''}{uri} {name} main")
     if not found:
         sys.exit(1)
     print("\n".join(dict.fromkeys(found)))
 
 
-main(sys.argv[1], sys.argv[2])
+main(*sys.argv[1:])

@@ -1,0 +1,71 @@
+# Packages of other Debian suites without touching this machine: an apt configuration of its own, made from the
+# machine's entries. Sourced by scripts of this folder, with their name in $0 and a folder of theirs in $work.
+# shellcheck shell=bash
+
+say() { echo "${0##*/}: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# debian: the code name of this machine's release.
+debian() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
+
+# apt_env TYPE SUITE...: from here on apt sees these suites (TYPE deb), or their sources (deb-src), and no package as
+# installed.
+apt_env()
+{
+	local type=$1 dir
+	shift
+	dir=$work/apt
+	mkdir -p "$dir"/{lists/partial,archives/partial}
+	: > "$dir/status"
+	python3 "${BASH_SOURCE[0]%/*}/aptsource.py" "$type" "$(debian)" "$@" > "$dir/sources.list" ||
+		die "no Debian mirror in this machine's apt entries"
+	cat > "$dir/apt.conf" <<-CONF
+		Dir::State::lists "$dir/lists";
+		Dir::State::status "$dir/status";
+		Dir::Cache "$dir";
+		Dir::Etc::sourcelist "$dir/sources.list";
+		Dir::Etc::sourceparts "/dev/null";
+		Dir::Etc::preferencesparts "/dev/null";
+		Acquire::Languages "none";
+		APT::Sandbox::User "root";
+		APT::Install-Recommends "false";
+	CONF
+	export APT_CONFIG=$dir/apt.conf
+	apt-get -q update >&2 || die "apt-get update failed for $*"
+}
+
+# in_cache NAME FILE FUNCTION: sets $final to the folder NAME of the cache. When that has no FILE, FUNCTION makes the
+# folder first: with $work to work in and $out to fill. The cache is $XDG_CACHE_HOME/nvio (~/.cache/nvio).
+in_cache()
+{
+	local cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nvio/vm
+	final=$cache/$1
+	if [ ! -e "$final/$2" ]; then
+		mkdir -p "$cache"
+		exec 9> "$cache/lock"
+		flock 9
+	fi
+	if [ ! -e "$final/$2" ]; then
+		say "making $final"
+		work=$(mktemp -d "$cache/work.XXXXXX")
+		trap 'rm -rf "$work"' EXIT
+		out=$work/out
+		mkdir -p "$out"
+		"$3"
+		rm -rf "$final"
+		mv "$out" "$final"
+		say "$final is made"
+	fi
+}
+
+# fetch PACKAGE...: downloads and unpacks them into $work/root. Options of apt-get may come first.
+fetch()
+{
+	local package
+	mkdir -p "$work/debs" "$work/root"
+	( cd "$work/debs" && apt-get -q download "$@" >&2 ) || die "cannot download $*"
+	for package in "$work"/debs/*.deb; do
+		dpkg -x "$package" "$work/root"
+	done
+	rm -r "$work/debs"
+}

@@ -90,6 +90,8 @@ struct emu_device_info {
 	uint32_t nr_irqs;
 };
 static_assert(sizeof(struct emu_device_info) == 16, "DEVICE_GET_INFO");
+/* With what later versions of <linux/vfio.h> add. */
+#define EMU_DEVICE_INFO_MAX 24u
 
 struct emu_region_info {
 	uint32_t argsz;

@@ -151,18 +151,23 @@ static int do_dma_unmap(struct emu_server *server, const void *payload, size_t l
 	return 0;
 }
 
+/*
+ * Newer kernels' structure goes on with a capability offset, zero here. A client that sends it
+ * reads as many bytes back, whatever its argsz says.
+ */
 static int do_info(struct emu_server *server, const void *payload, size_t len)
 {
 	const struct emu_device_info *in = payload;
 	struct emu_device_info *out;
 
-	(void)len;
 	if (in->argsz < sizeof(*in))
 		return -EINVAL;
-	out = nvio_emu_conn_reply(&server->conn, sizeof(*out));
+	if (len > EMU_DEVICE_INFO_MAX)
+		len = EMU_DEVICE_INFO_MAX;
+	out = nvio_emu_conn_reply(&server->conn, len);
 	if (!out)
 		return -ENOMEM;
-	out->argsz = sizeof(*out);
+	out->argsz = (uint32_t)len;
 	out->flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 	out->nr_regions = VFIO_PCI_NUM_REGIONS;
 	out->nr_irqs = VFIO_PCI_NUM_IRQS;
@@ -234,7 +239,8 @@ static const struct command {
 } commands[EMU_NR_COMMANDS] = {
 	[EMU_VERSION] = { do_version, sizeof(struct emu_version), false },
 	[EMU_DMA_MAP] = { do_dma_map, sizeof(struct emu_dma_map), true },
-	[EMU_DMA_UNMAP] = { do_dma_unmap, sizeof(struct emu_dma_unmap), false },
+	/* SPDK sends the region's descriptor again. */
+	[EMU_DMA_UNMAP] = { do_dma_unmap, sizeof(struct emu_dma_unmap), true },
 	[EMU_GET_INFO] = { do_info, sizeof(struct emu_device_info), false },
 	[EMU_GET_REGION_INFO] = { nvio_emu_region_info, sizeof(struct emu_region_info), false },
 	[EMU_GET_IRQ_INFO] = { do_irq_info, sizeof(struct emu_irq_info), false },

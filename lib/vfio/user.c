@@ -96,19 +96,24 @@ static const struct nvio_domain_ops user_domain_ops = {
 	.close = user_free,
 };
 
+/* A server may answer with more than was asked for. */
 static int read_device_info(struct nvio_user *u, struct nvio_device *device)
 {
-	struct vfio_device_info request = { .argsz = sizeof(request) }, reply = { 0 };
+	struct nvio_user_device_info request = { .argsz = sizeof(request) };
+	union {
+		struct nvio_user_device_info info;
+		char bytes[256];
+	} reply = { { 0 } };
 	int err = nvio_user_ask(&u->conn, NVIO_USER_DEVICE_INFO, &request, sizeof(request), &reply,
 				sizeof(reply));
 
 	if (err)
 		return err;
-	if (!(reply.flags & VFIO_DEVICE_FLAGS_PCI))
+	if (!(reply.info.flags & VFIO_DEVICE_FLAGS_PCI))
 		return nvio_error(EPROTO, "the vfio-user server's device is no PCI device");
-	device->flags = reply.flags;
-	device->nr_regions = reply.num_regions;
-	device->nr_irqs = reply.num_irqs;
+	device->flags = reply.info.flags;
+	device->nr_regions = reply.info.nr_regions;
+	device->nr_irqs = reply.info.nr_irqs;
 	return 0;
 }
 

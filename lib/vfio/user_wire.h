@@ -44,6 +44,16 @@ struct nvio_user_version {
 	char json[]; /* NUL-terminated */
 };
 
+/* <linux/vfio.h> has grown since: this is what the protocol has. */
+struct nvio_user_device_info {
+	uint32_t argsz;
+	uint32_t flags;
+	uint32_t nr_regions;
+	uint32_t nr_irqs;
+};
+
+_Static_assert(sizeof(struct nvio_user_device_info) == 16, "DEVICE_GET_INFO");
+
 #define NVIO_USER_MAP_READ  1u /* the server may read the memory */
 #define NVIO_USER_MAP_WRITE 2u
 

@@ -112,7 +112,7 @@ static void device_info(void)
 	uint8_t payload[24] = { 24 };
 
 	negotiate();
-	CU_ASSERT_EQUAL(client_request(&c, 4, payload, 24, NULL, 0), 0);
+	CU_ASSERT_EQUAL(client_request(&c, 4, payload, 16, NULL, 0), 0);
 	CU_ASSERT_EQUAL(c.reply_len, 32);
 	CU_ASSERT_EQUAL(get32(c.reply + 16), 16);
 	CU_ASSERT_EQUAL(get32(c.reply + 20), 3);

@@ -68,6 +68,20 @@ static void identity(void)
 	close_device();
 }
 
+/* Asked as the protocol has it, answered with what the server's kernel adds. */
+static void device_information(void)
+{
+	setup();
+	server.info_tail = 8;
+	CU_ASSERT_EQUAL_FATAL(open_device(), 0);
+	CU_ASSERT_EQUAL(server.requests[1].command, 4);
+	CU_ASSERT_EQUAL(server.requests[1].size, 32);
+	CU_ASSERT_EQUAL(server.requests[1].payload[0], 16);
+	CU_ASSERT_EQUAL(device.nr_regions, SERVER_REGIONS);
+	CU_ASSERT_EQUAL(device.nr_irqs, 5);
+	close_device();
+}
+
 /* Aligned, apart from each other, and where no memory is mapped for DMA. */
 static void bars_get_addresses(void)
 {
@@ -271,6 +285,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "identity", identity },
+		{ "device information", device_information },
 		{ "BARs get addresses", bars_get_addresses },
 		{ "BARs keep their addresses", bars_keep_addresses },
 		{ "a reset keeps configuration space", reset_keeps_configuration },

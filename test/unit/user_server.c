@@ -225,7 +225,8 @@ static int run(struct user_server *server, uint16_t command, const uint8_t *in, 
 		}
 		return 0;
 	case 4:
-		memcpy(out->data, (uint32_t[]){ 16, 3, SERVER_REGIONS, 5 }, out->len = 16);
+		memcpy(out->data, (uint32_t[]){ 16, 3, SERVER_REGIONS, 5 }, 16);
+		out->len = 16 + server->info_tail;
 		return 0;
 	case 5:
 		return region_info(server, in, out);

@@ -37,6 +37,7 @@ struct user_server {
 	int bar_error; /* to a write to a BAR register */
 	int table_error; /* to an access to the MSI-X table */
 	int info_error; /* to REGION_INFO of BAR 0 with room for its areas */
+	uint32_t info_tail; /* bytes behind the device information */
 	uint32_t nr_areas; /* of BAR 0 that can be mapped, of a page each, from page 1 on */
 	int area_fd;
 

@@ -1,4 +1,4 @@
-# Helpers for the tests of nvme_emu under a virtual machine monitor, sourced by each with: . "${0%/*}/lib.sh"
+# Helpers for the tests with QEMU at the other end of the socket, sourced by each with: . "${0%/*}/lib.sh"
 # The monitor is a QEMU that is a vfio-user client (test/vm/qemu), the drive's driver the guest's own.
 # shellcheck shell=bash
 set -euo pipefail
@@ -16,7 +16,9 @@ trap end EXIT
 
 end()
 {
-	[ -z "$server" ] || kill "$server" 2> /dev/null || true
+	local pids
+	mapfile -t pids < <(jobs -p)
+	[ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2> /dev/null || true
 	wait
 	rm -rf "$tmp"
 }

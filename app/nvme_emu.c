@@ -34,8 +34,8 @@ static const struct argp_option options[] = {
 	  "(default one of 1 GiB in memory)",
 	  2 },
 	{ "options", 'o', "KEY=VALUE,...", 0,
-	  "The controller: mdts, queues, entries, mpsmin, mpsmax, dstrd, to, core, vwc, latency, "
-	  "serial, model, fw, fault",
+	  "The controller: mdts, queues, entries, mpsmin, mpsmax, dstrd, to, vectors, core, vwc, "
+	  "latency, serial, model, fw, fault",
 	  2 },
 	{ "fault", 'f', "FAULT", 0,
 	  "Misbehave, as nvme_emu(1) says: \"drop opcode=2 count=3\". Repeat it for more", 2 },

@@ -34,7 +34,7 @@ size_t nvio_emu_ctrl_doorbells_len(const struct emu_opts *opts)
 
 unsigned int nvio_emu_ctrl_nr_vectors(const struct emu_opts *opts)
 {
-	return opts->nr_queues + 1u;
+	return opts->nr_vectors ? opts->nr_vectors : opts->nr_queues + 1u;
 }
 
 static uint64_t make_cap(const struct emu_opts *opts)

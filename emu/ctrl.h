@@ -32,7 +32,8 @@ void nvio_emu_ctrl_free(struct emu_ctrl *ctrl);
 /* Bytes of doorbells that this configuration needs; the bus rounds them up to pages. */
 size_t nvio_emu_ctrl_doorbells_len(const struct emu_opts *opts);
 
-/* Interrupt vectors that it has: one per queue pair and one for the admin queue. */
+/* Interrupt vectors that it has: as many as asked for, or one per queue pair and one for the admin
+ * queue. */
 unsigned int nvio_emu_ctrl_nr_vectors(const struct emu_opts *opts);
 
 /* A register access below EMU_DOORBELLS_OFFSET: @len is 1, 2, 4 or 8 and @offset a multiple of it.

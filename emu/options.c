@@ -165,7 +165,8 @@ static int parse_ctrl_number(struct parser *p, const char *key, const char *valu
 	} limits[] = { { "mdts", 0, 16 },        { "queues", 1, EMU_QUEUES_MAX },
 		       { "entries", 2, 65535 },  { "mpsmin", 0, 4 },
 		       { "mpsmax", 0, MPS_MAX }, { "dstrd", 0, 10 },
-		       { "to", 0, 127500 },      { "core", 0, EMU_CORES_MAX - 1 } };
+		       { "to", 0, 127500 },      { "core", 0, EMU_CORES_MAX - 1 },
+		       { "vectors", 1, 2048 } };
 	char want[64];
 	uint64_t n;
 	unsigned int i = 0;
@@ -198,8 +199,11 @@ static int parse_ctrl_number(struct parser *p, const char *key, const char *valu
 	case 6:
 		p->opts->to_ms = (uint32_t)n;
 		break;
-	default:
+	case 7:
 		p->opts->core = (int)n;
+		break;
+	default:
+		p->opts->nr_vectors = (uint16_t)n;
 		break;
 	}
 	return 0;
@@ -297,6 +301,7 @@ static const struct {
 	{ "dstrd", parse_ctrl_number, false },
 	{ "to", parse_ctrl_number, false },
 	{ "core", parse_ctrl_number, false },
+	{ "vectors", parse_ctrl_number, false },
 	{ "vwc", parse_vwc, false },
 	{ "latency", parse_latency, false },
 	{ "serial", parse_text, false },

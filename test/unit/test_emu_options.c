@@ -35,6 +35,7 @@ static void parses(void)
 		nvio_emu_opts_parse(&o,
 				    "size=4G,lba=4k,md=16,pi=1,guard=64,extended,mdts=3,"
 				    "queues=7,entries=64,dstrd=2,to=500,vwc=off,serial=X,core=5,"
+				    "vectors=3,"
 				    "latency=10us-1ms,ns,null,size=1T",
 				    &error),
 		0);
@@ -45,6 +46,7 @@ static void parses(void)
 	CU_ASSERT_TRUE(o.ns[0].extended && !o.ns[0].null && o.ns[1].null);
 	CU_ASSERT_EQUAL(o.ns[1].size, 1ull << 40);
 	CU_ASSERT_EQUAL(o.nr_queues, 7);
+	CU_ASSERT_EQUAL(o.nr_vectors, 3);
 	CU_ASSERT_EQUAL(o.dstrd, 2);
 	CU_ASSERT_EQUAL(o.core, 5);
 	CU_ASSERT_FALSE(o.vwc);
@@ -119,6 +121,8 @@ static void names_what_is_wrong(void)
 		{ "entries=1", "entries=1" },
 		{ "core=1024", "core=1024" },
 		{ "core=", "core" },
+		{ "vectors=0", "vectors=0" },
+		{ "vectors=2049", "vectors=2049" },
 		{ "mpsmin=3,mpsmax=1", "mpsmin=3" },
 		{ "latency=5ms-1ms", "latency=5ms-1ms" },
 		{ "latency=soon", "latency=soon" },

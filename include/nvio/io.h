@@ -253,8 +253,10 @@ NVIO_API int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, i
  * @min:        how many to wait for; 1 to @max, clamped to what is outstanding
  * @timeout_ns: nanoseconds; negative waits as long as it takes
  *
- * With interrupts, it sleeps between completions; without, it spins. While nothing comes, it looks
- * after the controller twice a second: a dead one ends the wait.
+ * Without interrupts, it spins. With them, it sleeps; before that it spins for a while, spin_ns of
+ * the queue pair's options at most, as long as completions come within that time on average. While
+ * nothing comes, it looks after the controller twice a second: a dead one ends the wait. A signal
+ * does not.
  *
  * Return: how many there are at @done: fewer than @min only when the time ran out or the queue pair
  * failed; before the first completion -ETIMEDOUT, -EIO or -ENODEV.

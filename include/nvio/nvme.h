@@ -195,14 +195,17 @@ struct nvio_qpair_opts {
 	uint32_t timeout_ms; /* of a command, after which the queue pair fails; 0: 30,000;
 				NVIO_NO_TIMEOUT: none. Noticed by nvio_poll(), up to a quarter late
 			      */
+	uint32_t spin_ns; /* with interrupts: how long nvio_wait() spins at most before it sleeps;
+			     0: 20,000; NVIO_NO_SPIN: not at all */
 };
 
 #define NVIO_NO_RETRIES 255
 #define NVIO_NO_TIMEOUT UINT32_MAX
+#define NVIO_NO_SPIN    UINT32_MAX
 
-#define NVIO_QPAIR_OPTS                                               \
-	{                                                             \
-		sizeof(struct nvio_qpair_opts), 0, false, false, 0, 0 \
+#define NVIO_QPAIR_OPTS                                                  \
+	{                                                                \
+		sizeof(struct nvio_qpair_opts), 0, false, false, 0, 0, 0 \
 	}
 
 /**
@@ -238,14 +241,47 @@ NVIO_API unsigned int nvio_qpair_depth(const struct nvio_qpair *qpair);
 NVIO_API unsigned int nvio_qpair_outstanding(const struct nvio_qpair *qpair);
 
 /**
- * nvio_qpair_fd - an eventfd that counts completion interrupts, for epoll or io_uring.
+ * nvio_qpair_fd - a descriptor that becomes readable when completions have come, for poll(), epoll
+ * or io_uring.
  *
- * Read it before polling; a completion that was not polled yet has signalled it. It is the queue
- * pair's and not blocking.
+ * A loop that sleeps on it calls, each time it is readable or nvio_qpair_timeout() has passed,
+ * nvio_qpair_arm() first and nvio_poll() then. A completion that was not polled has made it
+ * readable, or will. It may be readable although there is none: where the controller has fewer
+ * interrupt vectors than queue pairs these share them.
+ *
+ * It is not to be read from. It belongs to the queue pair and is closed with it.
+ *
+ * Thread: any.
  *
  * Return: the fd; -ENOTSUP when the queue pair was made without interrupts.
  */
 NVIO_API int nvio_qpair_fd(const struct nvio_qpair *qpair);
+
+/**
+ * nvio_qpair_arm - makes nvio_qpair_fd() wait for the next interrupt: it is not readable any more.
+ *
+ * To be called before nvio_poll(): what is not polled for then makes the fd readable again. Never
+ * waits.
+ *
+ * Thread: the queue pair's.
+ *
+ * Return: 1 when the fd was readable; 0 when not; -ENOTSUP.
+ */
+NVIO_API int nvio_qpair_arm(struct nvio_qpair *qpair);
+
+/**
+ * nvio_qpair_timeout - how long a loop may sleep on nvio_qpair_fd() before it calls nvio_poll()
+ * although nothing has come.
+ *
+ * There is work that no interrupt tells of: commands to be sent again after a while, those that
+ * take too long, a controller that has died. To be asked last, after polling and submitting.
+ *
+ * Thread: the queue pair's.
+ *
+ * Return: nanoseconds; 0 when there is something to poll for, or to submit, now; -1 when nothing
+ * is outstanding.
+ */
+NVIO_API int64_t nvio_qpair_timeout(const struct nvio_qpair *qpair);
 
 #ifdef __cplusplus
 }

@@ -95,6 +95,13 @@ static inline uint32_t nvio_sq_pending(const struct nvio_qpair *qpair)
 	return (uint32_t)(n < 0 ? n + qpair->sq_entries : n);
 }
 
+/* Whether the controller has written the next completion. */
+static inline bool nvio_cqe_is_there(const struct nvio_qpair *qpair)
+{
+	return !((nvio_dma_load32(&qpair->cq_next->cid) ^ qpair->phase_bits) & NVIO_CQE_PHASE
+										       << 16);
+}
+
 /* Makes the next submit or poll look at qpair->attention: both compare sq_next with sq_rung. */
 static inline void nvio_attend(struct nvio_qpair *qpair, uint32_t what)
 {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "nvme/ctrl.h"
+#include "nvme/vectors.h"
 #include "vfio/iommu.h"
 #include "vfio/pci.h"
 
@@ -77,6 +78,7 @@ static void release(struct nvio_ctrl *ctrl)
 		nvio_qpair_fini(ctrl->admin, ctrl->iommu);
 		free(ctrl->admin);
 	}
+	nvio_vectors_free(ctrl);
 	nvio_ns_free_all(ctrl);
 	if (ctrl->iommu)
 		nvio_iommu_put(ctrl->iommu);

@@ -67,7 +67,8 @@ struct nvio_ctrl {
 	struct nvio_qpair *admin;
 	bool dead; /* an admin command timed out or the device is gone: no more commands */
 	struct nvio_qpair *qpairs;
-	uint32_t nr_vectors; /* MSI-X vectors enabled */
+	struct nvio_vector *vectors; /* the MSI-X vectors that are enabled; NULL while none are */
+	uint32_t nr_vectors;
 	struct nvio_ns_slot *namespaces; /* ascending */
 	size_t nr_namespaces;
 };

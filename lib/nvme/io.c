@@ -283,7 +283,7 @@ int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
 	nvio_count(&qpair->stats.polls, 1);
 	if (unlikely(!((uint32_t)qpair->stats.polls & qpair->look_mask)))
 		return poll_on(qpair, done, 0, max);
-	if (is_there(qpair))
+	if (nvio_cqe_is_there(qpair))
 		return poll_busy(qpair, done, max);
 	return likely(qpair->sq_next == qpair->sq_rung) ? 0 : poll_on(qpair, done, 0, max);
 }

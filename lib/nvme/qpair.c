@@ -244,6 +244,7 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	}
 	qpair->ctrl = ctrl;
 	qpair->no_sgl = opts.no_sgl;
+	nvio_qpair_set_spin(qpair, opts.spin_ns);
 	pthread_mutex_lock(&ctrl->lock);
 	err = nvio_queues_create(qpair, opts.interrupts);
 	/* A queue pair that is half there and cannot be taken back stays until the device is
@@ -336,13 +337,6 @@ int nvio_qpair_get_stats(const struct nvio_qpair *qpair, struct nvio_qpair_stats
 	stats.polls = read_counter(&from->polls);
 	stats.idle_polls = stats.polls - busy_polls;
 	return nvio_give_info(out, size, &stats, sizeof(stats));
-}
-
-int nvio_qpair_fd(const struct nvio_qpair *qpair)
-{
-	if (qpair->fd < 0)
-		return nvio_error(ENOTSUP, "queue pair %u was made without interrupts", qpair->qid);
-	return qpair->fd;
 }
 
 void nvio_qpair_ring_by_call(const struct nvio_qpair *qpair, bool cq, uint16_t value)

@@ -14,6 +14,8 @@
 #include "nvme/tracker.h"
 #include "nvme/wire.h"
 
+struct nvio_vector;
+
 /* What keeps nvio_submit() and nvio_poll() from their short way. */
 enum nvio_attention {
 	NVIO_ATTENTION_FAILED = 1, /* takes no more commands */
@@ -97,8 +99,11 @@ struct nvio_qpair {
 	uint16_t depth;
 	uint16_t sq_entries; /* depth + 1, because a full ring looks empty */
 	uint16_t cq_entries;
-	uint16_t vector; /* 0 for none */
-	int fd;
+	struct nvio_vector *vector; /* NULL: completions are polled for */
+	int fd; /* becomes readable with the vector's signals; -1 without */
+	uint32_t spin_ns; /* how long a wait spins at most before it sleeps */
+	uint32_t wait_ns; /* how long waits take on average; what is too long counts less */
+	uint8_t nr_long_waits;
 	bool cq_made; /* the controller knows the completion queue, the submission queue */
 	bool sq_made;
 	struct nvio_mem_user user;
@@ -154,9 +159,8 @@ int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts);
 /* Deletes them. Returns 0, or -errno: then the controller may still use their memory. */
 int nvio_queues_delete(struct nvio_qpair *qpair);
 
-/* vectors.c: gives the queue pair a vector and an eventfd. Returns 0 or -errno. */
-int nvio_qpair_take_vector(struct nvio_qpair *qpair);
-void nvio_qpair_drop_vector(struct nvio_qpair *qpair);
+/* wait.c: how long nvio_wait() spins, as in the options. */
+void nvio_qpair_set_spin(struct nvio_qpair *qpair, uint32_t ns);
 
 /* Rings a doorbell that is not mapped. */
 void nvio_qpair_ring_by_call(const struct nvio_qpair *qpair, bool cq, uint16_t value);

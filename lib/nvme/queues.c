@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "nvme/ctrl.h"
+#include "nvme/vectors.h"
 
 static int create_queue(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, const char *what,
 			bool *made)
@@ -20,12 +21,15 @@ static int create_queue(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, co
 
 static int create_cq(struct nvio_qpair *qpair)
 {
+	const struct nvio_vector *vector = qpair->vector;
+	uint32_t interrupts =
+		vector ? (uint32_t)(vector - qpair->ctrl->vectors) << 16 | NVIO_QUEUE_INTERRUPTS
+		       : 0;
 	struct nvio_sqe sqe = {
 		.opcode = NVIO_ADMIN_CREATE_CQ,
 		.prp1 = nvio_qpair_cq_iova(qpair),
 		.cdw10 = (uint32_t)(qpair->cq_entries - 1) << 16 | qpair->qid,
-		.cdw11 = (uint32_t)qpair->vector << 16 |
-			 (qpair->vector ? NVIO_QUEUE_INTERRUPTS : 0) | NVIO_QUEUE_CONTIGUOUS,
+		.cdw11 = interrupts | NVIO_QUEUE_CONTIGUOUS,
 	};
 
 	return create_queue(qpair, &sqe, "Create I/O Completion Queue", &qpair->cq_made);

@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Interrupt vectors of queue pairs: an MSI-X vector and an eventfd for each one that wants to
- * sleep.
+ * Interrupts of queue pairs; see vectors.h.
  *
- * The controller's lock is held.
+ * A controller, or its host, may have fewer MSI-X vectors than there are queue pairs: then they
+ * share them, and each signal has to reach every owner. So nobody reads a vector's eventfd, which
+ * would take the signal from the others. Each queue pair has an epoll instance of its own that
+ * watches the eventfd for edges: it notices every signal once, whatever the others do.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "nvme/ctrl.h"
+#include "nvme/tend.h"
+#include "nvme/vectors.h"
+#include "vfio/device.h"
 
-static bool vector_in_use(const struct nvio_ctrl *ctrl, uint16_t vector)
-{
-	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
-		if (q->vector == vector)
-			return true;
-	}
-	return false;
-}
+/* What a queue pair's epoll instance tells. */
+enum signal {
+	SIGNAL_INTERRUPT,
+	SIGNAL_HANGUP, /* the other end of a device that is a socket went away */
+	NR_SIGNALS,
+};
 
 /* Vectors for every queue pair there can be, at the first one that wants one: most kernels cannot
  * add any later. */
@@ -31,47 +38,156 @@ static int enable_vectors(struct nvio_ctrl *ctrl)
 
 	if (err || ctrl->nr_vectors)
 		return err;
-	if (irq.nr_vectors < 2)
-		return nvio_error(ENOTSUP,
-				  "%s has %u MSI-X vectors: queue pairs can only be polled",
-				  ctrl->info.name, irq.nr_vectors);
+	if (!irq.nr_vectors)
+		return nvio_error(ENOTSUP, "%s has no MSI-X: queue pairs can only be polled",
+				  ctrl->info.name);
 	/* Vector 0 is the admin queue's. */
 	nr = (uint32_t)min_u64(irq.nr_vectors, ctrl->info.nr_qpairs + 1u);
+	ctrl->vectors = calloc(nr, sizeof(*ctrl->vectors));
+	if (!ctrl->vectors)
+		return nvio_error(ENOMEM, "no memory for %u vectors", nr);
 	/* Halved until the host has enough. */
 	do {
 		err = nvio_device_irq_enable(ctrl->device, NVIO_IRQ_MSIX, nr);
-	} while (err == -ENOSPC && (nr /= 2) >= 2);
-	if (!err)
-		ctrl->nr_vectors = nr;
+	} while (err == -ENOSPC && (nr /= 2));
+	if (err) {
+		free(ctrl->vectors);
+		ctrl->vectors = NULL;
+		return err;
+	}
+	ctrl->nr_vectors = nr;
+	return 0;
+}
+
+/* The vector that fewest share; the admin queue's only when there is no other. */
+static struct nvio_vector *choose_vector(const struct nvio_ctrl *ctrl)
+{
+	struct nvio_vector *best = &ctrl->vectors[ctrl->nr_vectors - 1];
+
+	for (uint32_t i = 1; i < ctrl->nr_vectors; i++) {
+		struct nvio_vector *vector = &ctrl->vectors[i];
+
+		if (vector->nr_qpairs < best->nr_qpairs ||
+		    (vector->nr_qpairs == best->nr_qpairs && vector < best))
+			best = vector;
+	}
+	return best;
+}
+
+static void put_vector(struct nvio_ctrl *ctrl, struct nvio_vector *vector)
+{
+	if (--vector->nr_qpairs)
+		return;
+	nvio_device_irq_set(ctrl->device, NVIO_IRQ_MSIX, (uint32_t)(vector - ctrl->vectors), -1);
+	close(vector->fd);
+}
+
+static int get_vector(struct nvio_ctrl *ctrl, struct nvio_vector *vector)
+{
+	int err;
+
+	if (vector->nr_qpairs++)
+		return 0;
+	vector->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vector->fd < 0) {
+		vector->nr_qpairs = 0;
+		return nvio_error(errno, "no eventfd for a queue pair: %s", strerror(errno));
+	}
+	err = nvio_device_irq_set(ctrl->device, NVIO_IRQ_MSIX, (uint32_t)(vector - ctrl->vectors),
+				  vector->fd);
+	if (err) {
+		vector->nr_qpairs = 0;
+		close(vector->fd);
+	}
 	return err;
+}
+
+/* Edges only: an eventfd that nobody reads stays readable, and a socket closed. */
+static int watch(int epoll, int fd, uint32_t events, enum signal signal)
+{
+	struct epoll_event event = { .events = events | EPOLLET, .data.u32 = signal };
+
+	return fd < 0 ? 0 : epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int open_fd(struct nvio_qpair *qpair, const struct nvio_vector *vector)
+{
+	int hangup = nvio_device_hangup_fd(qpair->ctrl->device);
+
+	qpair->fd = epoll_create1(EPOLL_CLOEXEC);
+	if (qpair->fd >= 0 && !watch(qpair->fd, vector->fd, EPOLLIN, SIGNAL_INTERRUPT) &&
+	    !watch(qpair->fd, hangup, EPOLLRDHUP, SIGNAL_HANGUP))
+		return 0;
+	return nvio_error(errno, "no epoll instance for a queue pair: %s", strerror(errno));
 }
 
 int nvio_qpair_take_vector(struct nvio_qpair *qpair)
 {
 	struct nvio_ctrl *ctrl = qpair->ctrl;
-	uint16_t vector = 1;
+	struct nvio_vector *vector;
 	int err = enable_vectors(ctrl);
 
 	if (err)
 		return err;
-	while (vector < ctrl->nr_vectors && vector_in_use(ctrl, vector))
-		vector++;
-	if (vector == ctrl->nr_vectors)
-		return nvio_error(ENOSPC, "%s: all %u MSI-X vectors are in use", ctrl->info.name,
-				  ctrl->nr_vectors);
-	qpair->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (qpair->fd < 0)
-		return nvio_error(errno, "no eventfd for a queue pair: %s", strerror(errno));
-	err = nvio_device_irq_set(ctrl->device, NVIO_IRQ_MSIX, vector, qpair->fd);
-	if (!err)
-		qpair->vector = vector;
-	return err;
+	vector = choose_vector(ctrl);
+	err = get_vector(ctrl, vector);
+	if (err)
+		return err;
+	err = open_fd(qpair, vector);
+	if (err) {
+		put_vector(ctrl, vector);
+		return err;
+	}
+	qpair->vector = vector;
+	return 0;
 }
 
 void nvio_qpair_drop_vector(struct nvio_qpair *qpair)
 {
 	if (!qpair->vector)
 		return;
-	nvio_device_irq_set(qpair->ctrl->device, NVIO_IRQ_MSIX, qpair->vector, -1);
-	qpair->vector = 0;
+	put_vector(qpair->ctrl, qpair->vector);
+	qpair->vector = NULL;
+}
+
+void nvio_vectors_free(struct nvio_ctrl *ctrl)
+{
+	for (uint32_t i = 0; i < ctrl->nr_vectors; i++) {
+		if (ctrl->vectors[i].nr_qpairs)
+			close(ctrl->vectors[i].fd);
+	}
+	free(ctrl->vectors);
+}
+
+int nvio_qpair_fd(const struct nvio_qpair *qpair)
+{
+	if (qpair->fd < 0)
+		return nvio_error(ENOTSUP, "queue pair %u was made without interrupts", qpair->qid);
+	return qpair->fd;
+}
+
+int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(ns / 1000000000u),
+		.tv_nsec = (long)(ns % 1000000000u),
+	};
+	struct epoll_event events[NR_SIGNALS];
+	int n = epoll_pwait2(qpair->fd, events, NR_SIGNALS, &ts, NULL);
+
+	if (n < 0 && errno != EINTR)
+		return nvio_error(errno, "waiting for queue pair %u: %s", qpair->qid,
+				  strerror(errno));
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.u32 == SIGNAL_HANGUP)
+			nvio_qpair_check_alive(qpair);
+	}
+	return n != 0;
+}
+
+int nvio_qpair_arm(struct nvio_qpair *qpair)
+{
+	int ret = nvio_qpair_fd(qpair);
+
+	return ret < 0 ? ret : nvio_signals_take(qpair, 0);
 }

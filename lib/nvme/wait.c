@@ -2,49 +2,66 @@
 /*
  * Waiting for completions: spinning for a while, then sleeping where the queue pair has an
  * interrupt.
+ *
+ * No wake-up is lost: signals are taken before the poll that looks for what they told of, so that
+ * what this poll does not find signals after it, and ends the next sleep.
  */
 #include <errno.h>
-#include <poll.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mmio.h"
-#include "nvme/ctrl.h"
+#include "nvme/command.h"
 #include "nvme/tend.h"
+#include "nvme/vectors.h"
 #include "vfio/device.h"
 
-/* Roughly what falling asleep and waking up costs. */
-#define SPIN_NS 20000u
 /* How long nothing may come before the controller is looked after. */
-#define LOOK_NS 500000000ull
+#define LOOK_MS 500u
 
-/*
- * Sleeps until the interrupt, at most for a time. None is lost: the caller polled after the eventfd
- * was last read, and a completion since then has signalled it.
- */
-static int sleep_until(struct nvio_qpair *qpair, uint64_t now, uint64_t until)
+/* Roughly what falling asleep and waking up costs, with a processor that has to come out of an idle
+ * state. */
+#define SPIN_NS 20000u
+/* Where waits are too long to spin, every so many still spin, to see whether that has changed. */
+#define PROBE 64u
+
+/* How far an interrupt may be behind its completion. */
+#define GRACE_NS 20000000u
+
+void nvio_qpair_set_spin(struct nvio_qpair *qpair, uint32_t ns)
 {
-	struct pollfd fds[] = {
-		{ .fd = qpair->fd, .events = POLLIN },
-		{ .fd = nvio_device_hangup_fd(qpair->ctrl->device), .events = POLLRDHUP },
-	};
-	struct timespec ts = {
-		.tv_sec = (time_t)((until - now) / 1000000000u),
-		.tv_nsec = (long)((until - now) % 1000000000u),
-	};
-	uint64_t count;
+	qpair->spin_ns = !ns ? SPIN_NS : ns == NVIO_NO_SPIN ? 0 : ns;
+}
 
-	if (ppoll(fds, 2, &ts, NULL) < 0 && errno != EINTR)
-		return nvio_error(errno, "waiting for queue pair %u: %s", qpair->qid,
-				  strerror(errno));
-	if (read(qpair->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		return nvio_error(errno, "reading the eventfd of queue pair %u: %s", qpair->qid,
-				  strerror(errno));
-	if (fds[1].revents)
-		nvio_qpair_check_alive(qpair);
-	return 0;
+/* Milliseconds until the first of the commands that wait to be sent again, at most @ms. */
+static uint32_t until_retry(const struct nvio_qpair *qpair, uint32_t ms)
+{
+	uint32_t now = (uint32_t)nvio_coarse_ms();
+
+	for (const struct nvio_tracker *t = qpair->first_waiting; t; t = t->next) {
+		int32_t left = (int32_t)(t->retry_at - now);
+
+		ms = left < 0 ? 0 : (uint32_t)min_u64(ms, (uint32_t)left);
+	}
+	return ms;
+}
+
+int64_t nvio_qpair_timeout(const struct nvio_qpair *qpair)
+{
+	uint32_t ms = LOOK_MS;
+
+	if (!nvio_qpair_outstanding(qpair))
+		return -1;
+	if (nvio_cqe_is_there(qpair) || nvio_sq_pending(qpair) ||
+	    qpair->attention & NVIO_ATTENTION_FAILED ||
+	    (qpair->attention & NVIO_ATTENTION_PARTS && qpair->free))
+		return 0;
+	/* A command's deadline is counted in ticks, of which none may be slept through. */
+	if (qpair->tick_ms)
+		ms = (uint32_t)min_u64(ms, qpair->tick_ms);
+	if (qpair->first_waiting)
+		ms = until_retry(qpair, ms);
+	return (int64_t)(ms * NVIO_NS_PER_MS);
 }
 
 /*
@@ -71,10 +88,37 @@ static int check_ctrl(struct nvio_qpair *qpair)
 }
 
 struct waiting {
+	uint64_t deadline;
+	uint64_t since; /* when polls began to find nothing; 0 while they find something */
 	uint64_t spin_until;
 	uint64_t look_at; /* when the controller is looked after next */
-	uint64_t deadline;
+	bool probes; /* spins although waits are too long for it */
+	bool overslept; /* the last sleep ended by the clock */
 };
+
+static void begin(struct nvio_qpair *qpair, struct waiting *w, uint64_t now)
+{
+	w->since = now;
+	w->look_at = now + LOOK_MS * NVIO_NS_PER_MS;
+	w->overslept = false;
+	w->probes = qpair->wait_ns > qpair->spin_ns && !(++qpair->nr_long_waits % PROBE);
+	w->spin_until = now;
+	if (w->probes || qpair->wait_ns <= qpair->spin_ns)
+		w->spin_until += qpair->spin_ns;
+}
+
+static int sleep_on(struct nvio_qpair *qpair, struct waiting *w, uint64_t now)
+{
+	int64_t timeout = nvio_qpair_timeout(qpair);
+	uint64_t until = min_u64(w->deadline, w->look_at);
+	int ret;
+
+	if (timeout >= 0)
+		until = min_u64(until, now + (uint64_t)timeout);
+	ret = nvio_signals_take(qpair, until - now);
+	w->overslept = !ret && until < w->deadline;
+	return ret < 0 ? ret : 0;
+}
 
 /* Passes time after a poll that found nothing. Returns 0, -ETIMEDOUT or -errno. */
 static int idle(struct nvio_qpair *qpair, struct waiting *w)
@@ -83,24 +127,51 @@ static int idle(struct nvio_qpair *qpair, struct waiting *w)
 
 	if (now >= w->deadline)
 		return -ETIMEDOUT;
+	if (!w->since)
+		begin(qpair, w, now);
 	if (now >= w->look_at) {
-		w->look_at = now + LOOK_NS;
+		w->look_at = now + LOOK_MS * NVIO_NS_PER_MS;
 		return check_ctrl(qpair);
 	}
 	if (qpair->fd >= 0 && now >= w->spin_until)
-		return sleep_until(qpair, now, min_u64(w->deadline, w->look_at));
+		return sleep_on(qpair, w, now);
 	nvio_cpu_relax();
 	return 0;
+}
+
+/*
+ * How long waits take on average decides whether the next one spins. One that is too long for it
+ * counts as twice the longest spin, so that a few of them change nothing.
+ */
+static void learn(struct nvio_qpair *qpair, const struct waiting *w, uint64_t now)
+{
+	int64_t ns = (int64_t)min_u64(now - w->since, 2ull * qpair->spin_ns);
+
+	if (w->probes && now < w->spin_until)
+		qpair->wait_ns = (uint32_t)ns;
+	else
+		qpair->wait_ns = (uint32_t)(qpair->wait_ns + (ns - qpair->wait_ns) / 8);
+}
+
+/* After a poll that found something. */
+static void end(struct nvio_qpair *qpair, struct waiting *w)
+{
+	if (!w->since || qpair->fd < 0)
+		return;
+	learn(qpair, w, nvio_now());
+	w->since = 0;
+	if (w->overslept && !nvio_signals_take(qpair, GRACE_NS))
+		nvio_log(NVIO_LOG_WARN,
+			 "queue pair %u: a command was completed without an "
+			 "interrupt; seen %u ms late at most",
+			 qpair->qid, LOOK_MS);
 }
 
 int nvio_wait(struct nvio_qpair *qpair, struct nvio_completion *done, int min, int max,
 	      int64_t timeout_ns)
 {
-	uint64_t start = nvio_now();
 	struct waiting w = {
-		.spin_until = start + SPIN_NS,
-		.look_at = start + LOOK_NS,
-		.deadline = timeout_ns < 0 ? UINT64_MAX : start + (uint64_t)timeout_ns,
+		.deadline = timeout_ns < 0 ? UINT64_MAX : nvio_now() + (uint64_t)timeout_ns,
 	};
 	int outstanding = (int)nvio_qpair_outstanding(qpair);
 	int n = 0;
@@ -115,6 +186,8 @@ int nvio_wait(struct nvio_qpair *qpair, struct nvio_completion *done, int min, i
 
 		if (!got)
 			got = idle(qpair, &w);
+		else if (got > 0)
+			end(qpair, &w);
 		if (got < 0)
 			return n ? n : got;
 		n += got;

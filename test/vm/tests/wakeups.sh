@@ -1,0 +1,12 @@
+#!/bin/bash
+# wakeups.sh [N]: N reads (20,000) at depths 1, 8 and 31, each wait for them by interrupt and asleep: no wake-up gets lost.
+# Then by four threads on a drive whose queue pairs share two vectors.
+# timeout: 180
+# vm: --mods vfio --image short=16M
+# vm: --qemu '-drive if=none,id=short,file={tmp}/short,format=raw'
+# vm: --qemu '-device nvme,serial=short,addr=0x11,drive=short,max_ioqpairs=8,msix_qsize=3'
+. "${0%/*}/../lib.sh"
+
+bind "$BDF" vfio-pci
+bind 0000:00:11.0 vfio-pci
+"$BUILD/test/vm/wakeups" "${1:-20000}" "$BDF" 0000:00:11.0

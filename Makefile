@@ -17,6 +17,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/nvio
 
 ifeq ($(origin CC),default)
 CC := $(if $(FUZZ),clang,gcc)
@@ -51,6 +52,7 @@ suite_src := $(wildcard test/unit/test_*.c test/emu/test_*.c)
 vm_src := $(wildcard test/vm/*.c)
 fuzz_src := $(wildcard test/fuzz/fuzz_*.c)
 man_src := $(wildcard man/*.pod)
+example_src := $(wildcard examples/*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
@@ -59,6 +61,7 @@ emu_obj := $(call obj,$(emu_src))
 suite_bin := $(suite_src:%.c=$(B)/%)
 vm_bin := $(patsubst test/vm/%.c,$(B)/test/vm/%,$(vm_src))
 fuzz_bin := $(fuzz_src:%.c=$(B)/%)
+example_bin := $(example_src:%.c=$(B)/%)
 man_out := $(patsubst man/%.pod,$(B)/man/%,$(man_src))
 static_lib := $(B)/libnvio.a
 shared_lib := $(B)/libnvio.so.$(VERSION)
@@ -66,11 +69,12 @@ shared_lib := $(B)/libnvio.so.$(VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
-.PHONY: all lib programs tests fuzzers deps demo check fuzz bench-vm bench-emu bench-cost install clean help
+.PHONY: all lib programs examples tests fuzzers deps demo check fuzz bench-vm bench-emu bench-cost install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu
-tests: $(suite_bin) $(vm_bin) $(B)/bench/cost
+examples: $(example_bin)
+tests: $(suite_bin) $(vm_bin) $(B)/bench/cost examples
 fuzzers: $(fuzz_bin)
 
 help:
@@ -140,6 +144,13 @@ $(B)/test/vm/%: $(B)/obj/test/vm/%.o $(static_lib)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
+# As a user's: public headers only.
+$(B)/examples/uring: libs += -luring
+$(B)/examples/%: $(B)/obj/examples/%.o $(static_lib)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
+
 $(B)/bench/%: $(B)/obj/bench/%.o $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
@@ -172,6 +183,8 @@ install: all
 	ln -sf libnvio.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libnvio.so
 	install -m 644 include/nvio/*.h $(DESTDIR)$(INCLUDEDIR)/nvio/
 	install -m 644 $(B)/nvio.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	install -d $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 $(example_src) $(DESTDIR)$(DOCDIR)/examples/
 	install -m 755 $(B)/nvme_perf $(B)/nvme_emu $(DESTDIR)$(BINDIR)/
 	for page in $(man_out); do section=$${page##*.}; \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section/$${page##*/} || exit 1; done

@@ -160,7 +160,7 @@ static void end(struct nvio_qpair *qpair, struct waiting *w)
 		return;
 	learn(qpair, w, nvio_now());
 	w->since = 0;
-	if (w->overslept && !nvio_signals_take(qpair, GRACE_NS))
+	if (w->overslept && !qpair->gone && !nvio_signals_take(qpair, GRACE_NS))
 		nvio_log(NVIO_LOG_WARN,
 			 "queue pair %u: a command was completed without an "
 			 "interrupt; seen %u ms late at most",

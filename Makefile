@@ -52,6 +52,8 @@ suite_src := $(wildcard test/unit/test_*.c test/emu/test_*.c)
 vm_src := $(wildcard test/vm/*.c)
 fuzz_src := $(wildcard test/fuzz/fuzz_*.c)
 man_src := $(wildcard man/*.pod)
+# Each call on this page can be looked up by its name.
+man_links := $(shell sed -n '/^=head1 NAME/,/ - /{s/ - .*//;p}' man/nvio_io.3.pod | grep -o 'nvio_[a-z_]*')
 example_src := $(wildcard examples/*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
@@ -188,6 +190,8 @@ install: all
 	install -m 755 $(B)/nvme_perf $(B)/nvme_emu $(DESTDIR)$(BINDIR)/
 	for page in $(man_out); do section=$${page##*.}; \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section/$${page##*/} || exit 1; done
+	for name in $(man_links); do \
+		echo .so man3/nvio_io.3 > $(DESTDIR)$(MANDIR)/man3/$$name.3 || exit 1; done
 
 deps:
 	scripts/deps

@@ -22,6 +22,7 @@ struct reader {
 	struct nvio_qpair *qpair;
 	struct nvio_ns *ns;
 	struct nvio_ns_info info;
+	size_t len; /* of a block with its metadata */
 	char *bufs; /* a block for each read that is outstanding */
 	unsigned int free_bufs[DEPTH];
 	unsigned int nr_free_bufs;
@@ -44,7 +45,8 @@ static int open_drive(struct reader *r, const char *device)
 	    nvio_qpair_create(r->ctrl, &opts, &r->qpair) || !(r->ns = nvio_ctrl_ns(r->ctrl, 1)))
 		return -1;
 	nvio_ns_get_info(r->ns, &r->info, sizeof(r->info));
-	r->bufs = nvio_alloc(nvio_ctrl_iommu(r->ctrl), (size_t)DEPTH * r->info.block_len, 4096);
+	r->len = r->info.block_len + r->info.metadata_len;
+	r->bufs = nvio_alloc(nvio_ctrl_iommu(r->ctrl), DEPTH * r->len, 4096);
 	for (unsigned int i = 0; i < DEPTH; i++)
 		r->free_bufs[r->nr_free_bufs++] = i;
 	return r->bufs ? 0 : -1;
@@ -74,8 +76,8 @@ static int open_loop(struct reader *r)
 static int read_next(struct reader *r)
 {
 	unsigned int nr = r->free_bufs[r->nr_free_bufs - 1];
-	int err = nvio_read(r->qpair, r->ns, r->bufs + (size_t)nr * r->info.block_len,
-			    r->queued % r->info.nr_blocks, 1, 0, nr);
+	int err = nvio_read(r->qpair, r->ns, r->bufs + nr * r->len, r->queued % r->info.nr_blocks,
+			    1, 0, nr);
 
 	if (err)
 		return err;

@@ -12,14 +12,16 @@ int main(int argc, char **argv)
 	struct nvio_ns_info info;
 	struct nvio_ns *ns;
 	char *out, *in;
+	size_t len;
 	int failed = 1;
 
 	if (nvio_ctrl_open(argc > 1 ? argv[1] : "emu:", NULL, &ctrl) ||
 	    nvio_qpair_create(ctrl, NULL, &qpair) || !(ns = nvio_ctrl_ns(ctrl, 1)))
 		goto close;
 	nvio_ns_get_info(ns, &info, sizeof(info));
-	out = nvio_alloc(nvio_ctrl_iommu(ctrl), info.block_len, 4096);
-	in = nvio_alloc(nvio_ctrl_iommu(ctrl), info.block_len, 4096);
+	len = info.block_len + info.metadata_len;
+	out = nvio_alloc(nvio_ctrl_iommu(ctrl), len, 4096);
+	in = nvio_alloc(nvio_ctrl_iommu(ctrl), len, 4096);
 	if (!out || !in)
 		goto close;
 	strcpy(out, "hello, world");

@@ -29,6 +29,7 @@ struct reader {
 	struct nvio_ctrl *ctrl;
 	struct nvio_ns *ns;
 	struct nvio_ns_info info;
+	size_t len; /* of a block with its metadata */
 	struct lane lanes[QPAIRS];
 	unsigned int wakeups;
 };
@@ -42,11 +43,11 @@ static int open_drive(struct reader *r, const char *device)
 	if (nvio_ctrl_open(device, NULL, &r->ctrl) || !(r->ns = nvio_ctrl_ns(r->ctrl, 1)))
 		return -1;
 	nvio_ns_get_info(r->ns, &r->info, sizeof(r->info));
+	r->len = r->info.block_len + r->info.metadata_len;
 	for (int i = 0; i < QPAIRS; i++) {
 		struct lane *lane = &r->lanes[i];
 
-		lane->bufs = nvio_alloc(nvio_ctrl_iommu(r->ctrl), (size_t)DEPTH * r->info.block_len,
-					4096);
+		lane->bufs = nvio_alloc(nvio_ctrl_iommu(r->ctrl), DEPTH * r->len, 4096);
 		if (!lane->bufs || nvio_qpair_create(r->ctrl, &opts, &lane->qpair))
 			return -1;
 	}
@@ -70,8 +71,8 @@ static int read_next(struct reader *r, struct lane *lane, uint64_t user_data)
 {
 	uint64_t block = lane->queued++ % r->info.nr_blocks;
 
-	return nvio_read(lane->qpair, r->ns, lane->bufs + user_data * r->info.block_len, block, 1,
-			 0, user_data);
+	return nvio_read(lane->qpair, r->ns, lane->bufs + user_data * r->len, block, 1, 0,
+			 user_data);
 }
 
 /* Arms the descriptor first, and polls then: what the poll does not find signals again. */

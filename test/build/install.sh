@@ -1,6 +1,7 @@
 #!/bin/bash
 # `make install` puts everything where it belongs; a program builds against it by pkg-config, shared and
-# static, as C and C++; the shared library exports what the version script names and nothing else.
+# static, as C and C++, and so do the examples; the shared library exports what the version script names and
+# nothing else.
 set -euo pipefail
 unset MAKEFLAGS MFLAGS MAKELEVEL
 cd "$(dirname "$0")/../.."
@@ -11,7 +12,8 @@ trap 'rm -rf "$out"' EXIT
 make -s install DESTDIR="$out/root" PREFIX=/opt/nvio B="$out/build" > /dev/null
 root=$out/root/opt/nvio
 for file in lib/libnvio.a lib/libnvio.so lib/libnvio.so.0 lib/libnvio.so.0.1.0 lib/pkgconfig/nvio.pc \
-	include/nvio/nvio.h bin/nvme_perf share/man/man1/nvme_perf.1; do
+	include/nvio/nvio.h bin/nvme_perf share/man/man1/nvme_perf.1 share/man/man3/nvio_io.3 share/man/man7/nvio.7 \
+	share/doc/nvio/examples/epoll.c; do
 	[ -e "$root/$file" ] || fail "$file was not installed"
 done
 [ ! -d "$out/root/usr" ] || fail "something went outside of PREFIX"
@@ -51,3 +53,18 @@ read -ra static <<< "$(pkg-config --static --libs nvio)"
 gcc -Wall -Werror "${cflags[@]}" "$out/hello.c" -o "$out/static" "${static[@]/#-lnvio/$root/lib/libnvio.a}"
 objdump -p "$out/static" | grep -q 'NEEDED *libnvio' && fail "the static program needs the shared library"
 [ "$("$out/static")" = 0.1.0 ] || fail "the static program does not run"
+# Every call on that page has a page of its own name.
+for name in nvio_read nvio_qpair_timeout nvio_status_text; do
+	grep -qx '.so man3/nvio_io.3' "$root/share/man/man3/$name.3" || fail "there is no manual page $name.3"
+done
+
+# The examples as somebody finds them who has nothing else.
+for source in "$root"/share/doc/nvio/examples/*.c; do
+	name=$(basename "$source" .c)
+	others=()
+	[ "$name" != uring ] || others=(-luring)
+	gcc -Wall -Wextra -Werror "${cflags[@]}" "$source" -o "$out/$name" "${libs[@]}" "${others[@]}"
+	LD_LIBRARY_PATH=$root/lib timeout 60 "$out/$name" > "$out/says" || fail "example $name: exit status $?"
+	grep -qE '^block 0: hello, world$|, [0-9]+ completed, 0 failed' "$out/says" || fail "example $name: $(cat "$out/says")"
+done
+[ -x "$out/uring" ] || fail "no examples were installed"

@@ -24,7 +24,7 @@
 #define EMU        "latency=1us-25us"
 #define LATENCY_NS 25000u
 
-static uint64_t nr_ios = 50000;
+static uint64_t nr_ios = 30000;
 static unsigned int nr_told; /* log lines about a missing interrupt */
 static uint64_t expected[STACK_BUFS]; /* how blocks begin */
 

@@ -98,8 +98,7 @@ static inline uint32_t nvio_sq_pending(const struct nvio_qpair *qpair)
 /* Whether the controller has written the next completion. */
 static inline bool nvio_cqe_is_there(const struct nvio_qpair *qpair)
 {
-	return !((nvio_dma_load32(&qpair->cq_next->cid) ^ qpair->phase_bits) & NVIO_CQE_PHASE
-										       << 16);
+	return !(nvio_answer(qpair, qpair->cq_next) & NVIO_ANSWER_PHASE);
 }
 
 /* Makes the next submit or poll look at qpair->attention: both compare sq_next with sq_rung. */

@@ -54,9 +54,7 @@ static bool send_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_
 	/* The clock is coarse: a tick may have passed since it was read. */
 	nvio_track_kind(
 		t, NVIO_TRACKER_WAITING |
-			   FIELD_SET(TRACKER_RETRY_AT,
-				     (uint32_t)((nvio_coarse_ms() + delay_ms) >> RETRY_UNIT_SHIFT) +
-					     1));
+			   FIELD_SET(TRACKER_RETRY_AT, (uint32_t)nvio_coarse_ms() + delay_ms + 1));
 	t->next = qpair->first_waiting;
 	qpair->first_waiting = t;
 	qpair->nr_waiting++;

@@ -202,12 +202,6 @@ static inline __attribute__((always_inline)) int reap(struct nvio_qpair *qpair,
 	return (int)(out - done);
 }
 
-/* Whether the controller has written the next entry. */
-static inline bool is_there(const struct nvio_qpair *qpair)
-{
-	return !(nvio_answer(qpair, qpair->cq_next) & NVIO_ANSWER_PHASE);
-}
-
 /* The next completion, which is not of the short way. Returns how many entries at @out it filled,
  * -EAGAIN when there is none, or -EIO. */
 static int reap_special(struct nvio_qpair *qpair, struct nvio_completion *out)

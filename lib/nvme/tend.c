@@ -96,13 +96,12 @@ static void take_time(struct nvio_qpair *qpair)
 static void send_waiting(struct nvio_qpair *qpair)
 {
 	struct nvio_tracker **at = &qpair->first_waiting;
-	uint32_t now = (uint32_t)(nvio_coarse_ms() >> RETRY_UNIT_SHIFT);
+	uint64_t now = nvio_coarse_ms();
 
 	while (*at) {
 		struct nvio_tracker *t = *at;
 
-		/* 23 bits of such units are half a day in either direction. */
-		if ((int32_t)((now - FIELD_GET(TRACKER_RETRY_AT, t->kind)) << 9) < 0) {
+		if (nvio_tracker_due_in(t, now) > 0) {
 			at = &t->next;
 			continue;
 		}

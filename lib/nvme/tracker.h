@@ -81,10 +81,18 @@ static inline unsigned int nvio_tracker_kind(const struct nvio_tracker *t)
 	return t->kind & NVIO_TRACKER_KIND_MASK;
 }
 
-/* Below the kind of a tracker that waits: when it is sent again, in units of 16 ms. */
-#define TRACKER_RETRY_AT_SHIFT 1
-#define TRACKER_RETRY_AT_MASK  0x7fffffu
-#define RETRY_UNIT_SHIFT       4
+/* Below the kind of a tracker that waits: when it is sent again, in milliseconds. 24 bits of them
+ * are two hours in either direction, more than a controller can ask for. */
+#define TRACKER_RETRY_AT_SHIFT 0
+#define TRACKER_RETRY_AT_MASK  0xffffffu
+
+/* Milliseconds until a tracker that waits is due; 0 and less when it is. */
+static inline int32_t nvio_tracker_due_in(const struct nvio_tracker *t, uint64_t now_ms)
+{
+	uint32_t left = FIELD_GET(TRACKER_RETRY_AT, t->kind) - (uint32_t)now_ms;
+
+	return (int32_t)(left << 8) / (1 << 8);
+}
 
 /* What the good completion of its command says. */
 static inline uint64_t nvio_tracker_answer(const struct nvio_tracker *t)

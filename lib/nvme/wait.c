@@ -36,10 +36,10 @@ void nvio_qpair_set_spin(struct nvio_qpair *qpair, uint32_t ns)
 /* Milliseconds until the first of the commands that wait to be sent again, at most @ms. */
 static uint32_t until_retry(const struct nvio_qpair *qpair, uint32_t ms)
 {
-	uint32_t now = (uint32_t)nvio_coarse_ms();
+	uint64_t now = nvio_coarse_ms();
 
 	for (const struct nvio_tracker *t = qpair->first_waiting; t; t = t->next) {
-		int32_t left = (int32_t)(t->retry_at - now);
+		int32_t left = nvio_tracker_due_in(t, now);
 
 		ms = left < 0 ? 0 : (uint32_t)min_u64(ms, (uint32_t)left);
 	}

@@ -8,6 +8,7 @@
 
 #define QID(cmd)        ((uint16_t)(cmd)->cdw10)
 #define QSIZE(cmd)      (((cmd)->cdw10 >> 16) + 1)
+#define QPRIO(cmd)      ((cmd)->cdw11 >> 1 & 3)
 #define HIGH(cmd)       ((uint16_t)((cmd)->cdw11 >> 16))
 #define RESERVED_CQ(dw) ((dw)&0xfffcu)
 #define RESERVED_SQ(dw) ((dw)&0xfff8u)
@@ -72,6 +73,8 @@ uint16_t nvio_emu_create_sq(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd)
 		return NVME_SC_INVALID_FIELD;
 	if (!nvio_emu_sq_open(ctrl, QID(cmd), cq, cmd->prp1, QSIZE(cmd)))
 		return NVME_SC_INTERNAL;
+	/* Of no meaning to round robin. */
+	ctrl->sqs[QID(cmd)].priority = QPRIO(cmd);
 	return 0;
 }
 

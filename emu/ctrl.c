@@ -42,7 +42,8 @@ static uint64_t make_cap(const struct emu_opts *opts)
 	uint64_t to = ((uint64_t)opts->to_ms + 499) / 500;
 
 	return (uint64_t)(opts->queue_entries - 1) << NVME_CAP_MQES_SHIFT |
-	       1ull << NVME_CAP_CQR_SHIFT | (to < 255 ? to : 255) << NVME_CAP_TO_SHIFT |
+	       1ull << NVME_CAP_CQR_SHIFT | (uint64_t)NVME_CAP_AMS_WRR << NVME_CAP_AMS_SHIFT |
+	       (to < 255 ? to : 255) << NVME_CAP_TO_SHIFT |
 	       (uint64_t)opts->dstrd << NVME_CAP_DSTRD_SHIFT | 1ull << NVME_CAP_NSSRC_SHIFT |
 	       (uint64_t)(NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI) << NVME_CAP_CSS_SHIFT |
 	       (uint64_t)opts->mpsmin << NVME_CAP_MPSMIN_SHIFT |
@@ -194,5 +195,7 @@ uint64_t nvio_emu_ctrl_next_event(const struct emu_ctrl *ctrl)
 		next = ctrl->delayed[0].due;
 	if (ctrl->kato_due && ctrl->kato_due < next)
 		next = ctrl->kato_due;
+	if (ctrl->nr_held && nvio_emu_interrupt_due(ctrl) < next)
+		next = nvio_emu_interrupt_due(ctrl);
 	return next;
 }

@@ -107,7 +107,8 @@ static bool configuration_is_valid(const struct emu_ctrl *ctrl)
 	uint32_t sqes = NVME_CC_IOSQES(ctrl->cc), cqes = NVME_CC_IOCQES(ctrl->cc);
 	uint64_t page_mask = (EMU_DMA_PAGE << mps) - 1ull;
 
-	if (mps < ctrl->opts.mpsmin || mps > ctrl->opts.mpsmax || NVME_CC_AMS(ctrl->cc))
+	if (mps < ctrl->opts.mpsmin || mps > ctrl->opts.mpsmax ||
+	    NVME_CC_AMS(ctrl->cc) > NVME_CC_AMS_WRRU)
 		return false;
 	if (css != NVME_CC_CSS_NVM && css != NVME_CC_CSS_CSI)
 		return false;
@@ -129,6 +130,7 @@ static void enable(struct emu_ctrl *ctrl)
 		return;
 	}
 	ctrl->page_len = EMU_DMA_PAGE << NVME_CC_MPS(ctrl->cc);
+	ctrl->weighted = NVME_CC_AMS(ctrl->cc) == NVME_CC_AMS_WRRU;
 	ctrl->generation = ctrl->bus->generation;
 	if (!nvio_emu_cq_open(ctrl, 0, ctrl->acq, get(ctrl->aqa, 16, 0xfff) + 1) ||
 	    !nvio_emu_sq_open(ctrl, 0, 0, ctrl->asq, get(ctrl->aqa, 0, 0xfff) + 1)) {

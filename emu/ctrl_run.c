@@ -11,10 +11,6 @@
 #include "fault.h"
 #include "state.h"
 
-/* Commands of one queue before the next one's turn (3.4.4): short enough that a busy queue does not
- * starve others. */
-#define BURST 64u
-
 /* The earlier one first, and in the order of their commands. */
 static bool before(const struct emu_done *a, const struct emu_done *b)
 {
@@ -300,20 +296,20 @@ static void tell_bad_doorbell(struct emu_ctrl *ctrl, struct emu_sq *sq, uint32_t
 	sq->bad_db = tail;
 }
 
-static bool run_sq(struct emu_ctrl *ctrl, struct emu_sq *sq)
+uint32_t nvio_emu_run_sq(struct emu_ctrl *ctrl, struct emu_sq *sq, uint32_t most)
 {
 	uint32_t tail = __atomic_load_n(sq->db, __ATOMIC_ACQUIRE);
-	unsigned int left = BURST;
+	uint32_t left = most;
 	struct nvio_sqe cmd;
 
 	if (tail == sq->head)
-		return false;
+		return 0;
 	if (emu_unlikely(tail >= sq->entries)) {
 		tell_bad_doorbell(ctrl, sq, tail);
-		return false;
+		return 0;
 	}
 	if (emu_unlikely(ctrl->faults) && nvio_emu_fault_fetch(ctrl, sq))
-		return false;
+		return 0;
 	while (sq->head != tail && left && ctrl->running) {
 		if (!nvio_emu_cq_room(sq->cq) || sq->inflight >= sq->entries ||
 		    !fetch(ctrl, sq, &cmd))
@@ -324,32 +320,23 @@ static bool run_sq(struct emu_ctrl *ctrl, struct emu_sq *sq)
 			break;
 		left--;
 	}
-	ctrl->stats.commands += BURST - left;
+	ctrl->stats.commands += most - left;
 	if (sq->event)
 		__atomic_store_n(sq->event, sq->head, __ATOMIC_RELEASE);
-	return left != BURST;
+	return most - left;
 }
 
 bool nvio_emu_run(struct emu_ctrl *ctrl)
 {
 	bool busy = false;
-	unsigned int nr;
 
 	if (ctrl->nr_delayed)
 		busy = post_due(ctrl);
 	for (unsigned int i = 0; i < ctrl->nr_cqs; i++)
 		nvio_emu_cq_check_head(ctrl, ctrl->active_cqs[i]);
-	busy |= run_sq(ctrl, &ctrl->sqs[0]);
-	nr = ctrl->nr_sqs;
-	if (++ctrl->first_sq >= nr)
-		ctrl->first_sq = 0;
-	for (unsigned int i = 0, at = ctrl->first_sq; i < nr && ctrl->running; i++) {
-		busy |= run_sq(ctrl, ctrl->active[at]);
-		if (++at == nr)
-			at = 0;
-	}
+	busy |= nvio_emu_arbitrate(ctrl);
 	nvio_emu_events_send(ctrl);
-	if (ctrl->nr_dirty || ctrl->intx_up)
+	if (ctrl->nr_dirty || ctrl->intx_up || ctrl->nr_held)
 		nvio_emu_interrupt(ctrl);
 	return busy;
 }

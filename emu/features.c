@@ -35,7 +35,6 @@ struct emu_features {
 	uint64_t timestamp_at;
 	bool timestamp_set;
 	struct nvme_feat_host_behavior host;
-	uint8_t no_coalescing[EMU_QUEUES_MAX + 1]; /* by vector */
 };
 
 struct feature {
@@ -45,6 +44,24 @@ struct feature {
 			uint32_t *result);
 	uint16_t (*get)(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *value);
 };
+
+static uint16_t set_arbitration(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *value,
+				uint32_t *result)
+{
+	(void)result;
+	*value = cmd->cdw11;
+	nvio_emu_arbitration_set(ctrl, *value);
+	return 0;
+}
+
+static uint16_t set_coalescing(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *value,
+			       uint32_t *result)
+{
+	(void)result;
+	*value = cmd->cdw11;
+	nvio_emu_coalescing_set(ctrl, *value);
+	return 0;
+}
 
 static uint16_t set_power(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *value,
 			  uint32_t *result)
@@ -157,7 +174,7 @@ static uint16_t set_vector(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, ui
 	(void)value, (void)result;
 	if (!vector_is_valid(ctrl, cmd->cdw11))
 		return NVME_SC_INVALID_FIELD;
-	ctrl->features->no_coalescing[cmd->cdw11 & 0xffff] = cmd->cdw11 >> 16 & 1;
+	nvio_emu_vector_set(ctrl, (uint16_t)cmd->cdw11, cmd->cdw11 >> 16 & 1);
 	return 0;
 }
 
@@ -167,7 +184,7 @@ static uint16_t get_vector(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, ui
 		return NVME_SC_INVALID_FIELD;
 	*value = cmd->cdw11 & 0xffff;
 	if (SEL(cmd) == CURRENT)
-		*value |= (uint32_t)ctrl->features->no_coalescing[*value] << 16;
+		*value |= (uint32_t)ctrl->vectors[*value].immediate << 16;
 	return 0;
 }
 
@@ -256,14 +273,14 @@ static uint16_t set_profile(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, u
 }
 
 static const struct feature features[NR_FIDS] = {
-	[NVME_FEAT_FID_ARBITRATION] = { CAN_SET | CAN_SAVE, 6, NULL, NULL },
+	[NVME_FEAT_FID_ARBITRATION] = { CAN_SET | CAN_SAVE, EMU_BURST_LOG2, set_arbitration, NULL },
 	[NVME_FEAT_FID_POWER_MGMT] = { CAN_SET | CAN_SAVE, 0, set_power, NULL },
 	[NVME_FEAT_FID_TEMP_THRESH] = { CAN_SET | CAN_SAVE, EMU_WARM, set_temperature,
 					get_temperature },
 	[NVME_FEAT_FID_ERR_RECOVERY] = { CAN_SET | CAN_SAVE, 0, set_recovery, NULL },
 	[NVME_FEAT_FID_VOLATILE_WC] = { CAN_SET | CAN_SAVE, 1, set_cache, get_cache },
 	[NVME_FEAT_FID_NUM_QUEUES] = { CAN_SET, 0, set_queues, NULL },
-	[NVME_FEAT_FID_IRQ_COALESCE] = { CAN_SET | CAN_SAVE, 0, NULL, NULL },
+	[NVME_FEAT_FID_IRQ_COALESCE] = { CAN_SET | CAN_SAVE, 0, set_coalescing, NULL },
 	[NVME_FEAT_FID_IRQ_CONFIG] = { CAN_SET, 0, set_vector, get_vector },
 	[NVME_FEAT_FID_WRITE_ATOMIC] = { CAN_SET | CAN_SAVE, 0, NULL, NULL },
 	[NVME_FEAT_FID_ASYNC_EVENT] = { CAN_SET | CAN_SAVE, 0, NULL, NULL },
@@ -305,9 +322,10 @@ void nvio_emu_features_reset(struct emu_ctrl *ctrl)
 
 	memcpy(f->current, f->saved, sizeof(f->current));
 	memset(&f->host, 0, sizeof(f->host));
-	memset(f->no_coalescing, 0, sizeof(f->no_coalescing));
 	f->under = 0;
 	ctrl->write_back = f->current[NVME_FEAT_FID_VOLATILE_WC];
+	nvio_emu_arbitration_set(ctrl, f->current[NVME_FEAT_FID_ARBITRATION]);
+	nvio_emu_coalescing_set(ctrl, f->current[NVME_FEAT_FID_IRQ_COALESCE]);
 }
 
 uint32_t nvio_emu_feature(const struct emu_ctrl *ctrl, uint8_t fid)

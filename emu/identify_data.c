@@ -105,6 +105,7 @@ void nvio_emu_id_ctrl(const struct emu_ctrl *ctrl, struct nvme_id_ctrl *id)
 	put_text(id->sn, sizeof(id->sn), ctrl->opts.serial);
 	put_text(id->mn, sizeof(id->mn), ctrl->opts.model);
 	put_text(id->fr, sizeof(id->fr), ctrl->opts.firmware);
+	id->rab = EMU_BURST_LOG2;
 	id->mdts = ctrl->opts.mdts;
 	id->cntlid = htole16(EMU_CNTLID);
 	id->ver = htole32(VERSION_2_0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Submission and completion queues: where they are in the client's memory, their doorbells, posting
- * and interrupts.
+ * Submission and completion queues: where they are in the client's memory, their doorbells, and
+ * posting.
  *
  * Knows nothing of what the commands mean. A doorbell is loaded once and checked before it is
  * believed (3.1.3.18).
@@ -27,7 +27,9 @@ int nvio_emu_queues_new(struct emu_ctrl *ctrl)
 	ctrl->active = calloc(nr, sizeof(*ctrl->active));
 	ctrl->active_cqs = calloc(nr, sizeof(*ctrl->active_cqs));
 	ctrl->dirty = calloc(nr, sizeof(*ctrl->dirty));
-	if (!ctrl->sqs || !ctrl->cqs || !ctrl->active || !ctrl->active_cqs || !ctrl->dirty)
+	ctrl->vectors = calloc(nr, sizeof(*ctrl->vectors));
+	if (!ctrl->sqs || !ctrl->cqs || !ctrl->active || !ctrl->active_cqs || !ctrl->dirty ||
+	    !ctrl->vectors)
 		return -ENOMEM;
 	return 0;
 }
@@ -36,6 +38,7 @@ void nvio_emu_queues_free(struct emu_ctrl *ctrl)
 {
 	if (ctrl->sqs && ctrl->cqs)
 		nvio_emu_queues_close(ctrl);
+	free(ctrl->vectors);
 	free(ctrl->dirty);
 	free(ctrl->active_cqs);
 	free(ctrl->active);
@@ -51,6 +54,7 @@ void nvio_emu_queues_close(struct emu_ctrl *ctrl)
 		nvio_emu_cq_close(ctrl, &ctrl->cqs[i]);
 	ctrl->nr_delayed = 0;
 	ctrl->nr_dirty = 0;
+	nvio_emu_interrupt_reset(ctrl);
 }
 
 static uint32_t *shadow_at(struct emu_ctrl *ctrl, uint64_t page, uint32_t offset)
@@ -313,60 +317,4 @@ void nvio_emu_cq_reveal(struct emu_ctrl *ctrl, const struct emu_done *done)
 	nvio_emu_cq_post(ctrl, cq, done);
 	cq->tail = tail;
 	cq->phase = phase;
-}
-
-static bool masked(const struct emu_ctrl *ctrl, uint16_t vector)
-{
-	return vector < 32 && ctrl->intms >> vector & 1;
-}
-
-static bool anything_unseen(const struct emu_ctrl *ctrl)
-{
-	for (unsigned int i = 0; i < ctrl->nr_cqs; i++) {
-		const struct emu_cq *cq = ctrl->active_cqs[i];
-
-		if (cq->interrupts && cq->head != cq->tail)
-			return true;
-	}
-	return false;
-}
-
-/* Tells of what was posted, once for each vector and round; lowers INTx when all was seen. */
-void nvio_emu_interrupt(struct emu_ctrl *ctrl)
-{
-	for (unsigned int i = 0; i < ctrl->nr_dirty; i++) {
-		struct emu_cq *cq = ctrl->dirty[i];
-
-		cq->dirty = false;
-		if (masked(ctrl, cq->vector))
-			continue;
-		if (emu_unlikely(ctrl->faults) && nvio_emu_fault_interrupt(ctrl, cq))
-			continue;
-		ctrl->bus->raise(ctrl->bus, cq->vector);
-		ctrl->intx_up = true;
-	}
-	ctrl->nr_dirty = 0;
-	if (ctrl->intx_up && !anything_unseen(ctrl)) {
-		ctrl->bus->lower(ctrl->bus);
-		ctrl->intx_up = false;
-	}
-}
-
-/* INTMS or INTMC was written (3.1.3.3). */
-void nvio_emu_interrupt_masked(struct emu_ctrl *ctrl, uint32_t was)
-{
-	if (ctrl->intx_up && masked(ctrl, 0)) {
-		ctrl->bus->lower(ctrl->bus);
-		ctrl->intx_up = false;
-	}
-	for (unsigned int i = 0; i < ctrl->nr_cqs; i++) {
-		struct emu_cq *cq = ctrl->active_cqs[i];
-
-		if (!cq->interrupts || cq->head == cq->tail || masked(ctrl, cq->vector))
-			continue;
-		if (cq->vector < 32 && was >> cq->vector & 1) {
-			ctrl->bus->raise(ctrl->bus, cq->vector);
-			ctrl->intx_up = true;
-		}
-	}
 }

@@ -18,6 +18,7 @@
 
 #define EMU_QUEUES_MAX  1024u /* I/O queue pairs */
 #define EMU_DMA_PAGE    4096u /* the client's memory is in one piece within this */
+#define EMU_BURST_LOG2  6u /* Arbitration Burst: no queue starves others, and each gets on */
 #define EMU_LBAF_MAX    16u
 #define EMU_BLOCK_MAX   65536u /* bytes of data in a block */
 #define EMU_AER_MAX     4u /* Identify AERL + 1 */
@@ -79,6 +80,7 @@ struct emu_cq {
 	uint32_t head; /* the client's, checked */
 	uint32_t tail;
 	uint32_t inflight; /* commands taken whose completions belong here */
+	uint32_t told; /* the tail when its vector last counted what was new */
 	uint32_t bad_db; /* the invalid doorbell value that was told of */
 	uint16_t id;
 	uint16_t phase;
@@ -87,6 +89,9 @@ struct emu_cq {
 	bool interrupts;
 	bool dirty; /* posted to since the last interrupt */
 };
+
+/* QPRIO of Create I/O Submission Queue (5.5). */
+enum emu_priority { EMU_PRIO_URGENT, EMU_PRIO_HIGH, EMU_PRIO_MEDIUM, EMU_PRIO_LOW, EMU_NR_PRIOS };
 
 struct emu_sq {
 	uint32_t *db; /* the client's tail */
@@ -99,6 +104,14 @@ struct emu_sq {
 	uint32_t inflight;
 	uint32_t bad_db;
 	uint16_t id;
+	uint8_t priority;
+};
+
+/* An interrupt vector: completions that it has not told of yet, to be told of together. */
+struct emu_vector {
+	uint64_t due; /* nanoseconds; 0: none are held back */
+	uint32_t nr_held;
+	bool immediate; /* holds none back: Interrupt Vector Configuration */
 };
 
 /* A completion before it is posted. */
@@ -150,6 +163,13 @@ struct emu_ctrl {
 	struct emu_sq **active; /* I/O submission queues that exist */
 	struct emu_cq **active_cqs; /* all completion queues that exist, the admin one first */
 	struct emu_cq **dirty;
+	struct emu_vector *vectors;
+	unsigned int nr_held; /* vectors that hold completions back */
+	uint32_t coalesce_nr; /* so many at once, */
+	uint64_t coalesce_ns; /* or after so long; 0: always at once */
+	uint32_t burst; /* commands of one queue before the next one's turn */
+	bool weighted; /* queues have their turns by priority: CC.AMS */
+	uint32_t weights[EMU_NR_PRIOS]; /* commands of a round */
 	struct emu_sq *sqs; /* by identifier, nr_queues + 1 */
 	struct emu_cq *cqs;
 	struct emu_done *delayed; /* a heap, the earliest first */
@@ -221,8 +241,6 @@ void nvio_emu_cq_check_head(struct emu_ctrl *ctrl, struct emu_cq *cq);
 void nvio_emu_cq_post(struct emu_ctrl *ctrl, struct emu_cq *cq, const struct emu_done *done);
 void nvio_emu_cq_post_late(struct emu_ctrl *ctrl, struct emu_cq *cq, struct emu_done *done);
 void nvio_emu_cq_reveal(struct emu_ctrl *ctrl, const struct emu_done *done);
-void nvio_emu_interrupt(struct emu_ctrl *ctrl);
-void nvio_emu_interrupt_masked(struct emu_ctrl *ctrl, uint32_t was);
 
 /* An entry of a queue. NULL when that has no address here: nvio_emu_queue_copy() then, which is
  * fatal where there is no memory at all (9.5). */
@@ -246,8 +264,23 @@ static inline uint32_t nvio_emu_cq_room(const struct emu_cq *cq)
 	return cq->entries - 1 - used - cq->inflight;
 }
 
+/* interrupt.c: the first two with the value of a feature (5.27.1.6, 5.27.1.7). */
+void nvio_emu_coalescing_set(struct emu_ctrl *ctrl, uint32_t value);
+void nvio_emu_vector_set(struct emu_ctrl *ctrl, uint16_t vector, bool immediate);
+void nvio_emu_interrupt(struct emu_ctrl *ctrl);
+void nvio_emu_interrupt_masked(struct emu_ctrl *ctrl, uint32_t was);
+uint64_t nvio_emu_interrupt_due(const struct emu_ctrl *ctrl);
+/* No vector holds anything back any more. */
+void nvio_emu_interrupt_reset(struct emu_ctrl *ctrl);
+
+/* arbiter.c: with the value of the feature (5.27.1.1); one round over all submission queues. */
+void nvio_emu_arbitration_set(struct emu_ctrl *ctrl, uint32_t value);
+bool nvio_emu_arbitrate(struct emu_ctrl *ctrl);
+
 /* ctrl_run.c */
 bool nvio_emu_run(struct emu_ctrl *ctrl);
+/* At most @most commands of a queue. Returns how many it were. */
+uint32_t nvio_emu_run_sq(struct emu_ctrl *ctrl, struct emu_sq *sq, uint32_t most);
 void nvio_emu_post(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct emu_done *done);
 void nvio_emu_delay(struct emu_ctrl *ctrl, struct emu_done *done, uint64_t ns);
 bool nvio_emu_abort(struct emu_ctrl *ctrl, uint16_t sq, uint16_t cid);

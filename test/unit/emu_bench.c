@@ -217,7 +217,8 @@ uint32_t bench_enable(struct emu_bench *b)
 	nvio_emu_ctrl_write(b->ctrl, NVME_REG_ASQ, 8, BENCH_ASQ);
 	nvio_emu_ctrl_write(b->ctrl, NVME_REG_ACQ, 8, BENCH_ACQ);
 	nvio_emu_ctrl_write(b->ctrl, NVME_REG_CC, 4,
-			    1 | (uint32_t)b->mps << 7 | 6u << 16 | 4u << 20);
+			    1 | (uint32_t)b->mps << 7 | (uint32_t)b->ams << 11 | 6u << 16 |
+				    4u << 20);
 	return (uint32_t)nvio_emu_ctrl_read(b->ctrl, NVME_REG_CSTS, 4);
 }
 

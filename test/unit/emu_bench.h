@@ -67,7 +67,8 @@ struct emu_bench {
 	unsigned int nr_moves;
 	unsigned int fail_settles; /* so many fail from here on */
 	bool in_files; /* which go with it */
-	uint8_t mps; /* CC.MPS */
+	uint8_t mps; /* CC.MPS, CC.AMS */
+	uint8_t ams;
 	struct bench_queue admin;
 	struct bench_queue io;
 };

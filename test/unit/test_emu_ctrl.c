@@ -77,7 +77,7 @@ static void refuses_bad_configurations(void)
 	CU_ASSERT_EQUAL(enable_with(cc | 2u << 7, aqa, BENCH_ASQ), CFS);
 	CU_ASSERT_EQUAL(enable_with(cc | 1u << 4, aqa, BENCH_ASQ), CFS);
 	CU_ASSERT_EQUAL(enable_with(cc | 7u << 4, aqa, BENCH_ASQ), CFS);
-	CU_ASSERT_EQUAL(enable_with(cc | 1u << 11, aqa, BENCH_ASQ), CFS);
+	CU_ASSERT_EQUAL(enable_with(cc | 2u << 11, aqa, BENCH_ASQ), CFS);
 	CU_ASSERT_EQUAL(enable_with(1 | 7u << 16 | 4u << 20, aqa, BENCH_ASQ), CFS);
 	CU_ASSERT_EQUAL(enable_with(1 | 6u << 16 | 5u << 20, aqa, BENCH_ASQ), CFS);
 	CU_ASSERT_EQUAL(enable_with(cc, 31u << 16, BENCH_ASQ), CFS);

@@ -34,14 +34,27 @@ static ssize_t copy(unsigned int right, char *addr, void *buf, size_t len)
 	return process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
 }
 
+/* Whether all of it is mapped: what is resident of it does not matter. */
+static bool is_mapped(char *addr, size_t len)
+{
+	unsigned char resident[4096];
+	const size_t most = sizeof(resident) * (size_t)getpagesize();
+
+	for (size_t n; len; addr += n, len -= n) {
+		n = len < most ? len : most;
+		if (mincore(addr, n, resident))
+			return false;
+	}
+	return true;
+}
+
 int nvio_user_memory_check(const struct nvio_map *map)
 {
 	char byte;
 
-	/* Of no effect, but that it looks whether all of it is mapped. */
-	if (msync(map->addr, map->len, MS_ASYNC))
-		return nvio_error(EFAULT, "memory %p + %zu is not mapped in this process: %s",
-				  map->addr, map->len, strerror(errno));
+	if (!is_mapped(map->addr, map->len))
+		return nvio_error(EFAULT, "memory %p + %zu is not mapped in this process",
+				  map->addr, map->len);
 	if (copy(NVIO_DMA_READ, map->addr, &byte, 1) == 1)
 		return 0;
 	if (errno == EFAULT)

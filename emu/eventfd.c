@@ -9,8 +9,9 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -24,15 +25,15 @@
 void nvio_emu_signals_init(struct emu_signals *signals)
 {
 	memset(signals, 0, sizeof(*signals));
-	signals->ready_fd = -1;
+	signals->empty_fd = -1;
 }
 
 void nvio_emu_signals_fini(struct emu_signals *signals)
 {
 	if (signals->context)
 		syscall(SYS_io_destroy, signals->context);
-	if (signals->ready_fd >= 0)
-		close(signals->ready_fd);
+	if (signals->empty_fd >= 0)
+		close(signals->empty_fd);
 	nvio_emu_signals_init(signals);
 }
 
@@ -41,8 +42,8 @@ static bool is_set_up(struct emu_signals *signals)
 {
 	if (signals->context || signals->plain)
 		return signals->context;
-	signals->ready_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (signals->ready_fd < 0 ||
+	signals->empty_fd = memfd_create("nvio-emu-empty", MFD_CLOEXEC);
+	if (signals->empty_fd < 0 ||
 	    syscall(SYS_io_setup, 2 * UNREAPED_MAX, &signals->context) < 0) {
 		signals->context = 0;
 		signals->plain = true;
@@ -59,13 +60,12 @@ static void reap(struct emu_signals *signals)
 	signals->nr_unreaped = 0;
 }
 
-/* Waits for a file that is readable already. */
+/* A read of nothing from an empty file. */
 static bool submit(struct emu_signals *signals, int fd)
 {
 	struct iocb request = {
-		.aio_lio_opcode = IOCB_CMD_POLL,
-		.aio_fildes = (uint32_t)signals->ready_fd,
-		.aio_buf = POLLIN,
+		.aio_lio_opcode = IOCB_CMD_PREAD,
+		.aio_fildes = (uint32_t)signals->empty_fd,
 		.aio_flags = IOCB_FLAG_RESFD,
 		.aio_resfd = (uint32_t)fd,
 	};

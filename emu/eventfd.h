@@ -13,7 +13,7 @@
 
 struct emu_signals {
 	aio_context_t context; /* 0: not made yet, or there is none */
-	int ready_fd; /* readable always */
+	int empty_fd; /* a file that is read */
 	unsigned int nr_unreaped;
 	bool plain; /* the kernel does not do it for us */
 };

@@ -86,7 +86,7 @@ static void tells_where_it_is(void)
 static void moves_bytes(void)
 {
 	static const enum manner manners[] = { PROPER, IN_BYTES };
-	uint8_t *local = malloc(MEM_LEN);
+	uint8_t *local = calloc(1, MEM_LEN);
 
 	setup(NULL);
 	for (size_t i = 0; i < 2; i++) {
@@ -111,7 +111,7 @@ static void moves_bytes(void)
 static void joins_and_splits(void)
 {
 	const size_t max = 10000;
-	uint8_t *local = malloc(2 * MEM_LEN);
+	uint8_t *local = calloc(2, MEM_LEN);
 
 	setup("{\"capabilities\":{\"max_data_xfer_size\":1.0e4}}");
 	start(PROPER, 1 + 205 + 2);
@@ -150,7 +150,7 @@ static void joins_and_splits(void)
 
 static void takes_any_order(void)
 {
-	uint8_t *local = malloc(MEM_LEN);
+	uint8_t *local = calloc(1, MEM_LEN);
 
 	setup("{\"capabilities\":{\"max_data_xfer_size\":4096}}");
 	start(BACKWARDS, 40);

@@ -152,7 +152,7 @@ static void copies_in_the_file(void)
 /* A disk of 64 pages, for this process alone. */
 static bool mount_small(const char *directory)
 {
-	return !unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	return !unshare(CLONE_NEWNS) && !mount("none", "/", "", MS_REC | MS_PRIVATE, NULL) &&
 	       !mount("none", directory, "tmpfs", 0, "size=256k");
 }
 

@@ -8,6 +8,8 @@
  * watches the eventfd for edges: it notices every signal once, whatever the others do.
  */
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -166,15 +168,25 @@ int nvio_qpair_fd(const struct nvio_qpair *qpair)
 	return qpair->fd;
 }
 
+/* Sleeps for less than a second, or until the descriptor is readable. */
+static void nap(int fd, long ns)
+{
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
+	struct timespec ts = { .tv_nsec = ns };
+
+	ppoll(&readable, 1, &ts, NULL);
+}
+
 int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns)
 {
-	struct timespec ts = {
-		.tv_sec = (time_t)(ns / 1000000000u),
-		.tv_nsec = (long)(ns % 1000000000u),
-	};
 	struct epoll_event events[NR_SIGNALS];
-	int n = epoll_pwait2(qpair->fd, events, NR_SIGNALS, &ts, NULL);
+	uint64_t ms = min_u64(ns / NVIO_NS_PER_MS, INT_MAX);
+	int n;
 
+	/* epoll_wait() knows no shorter times, and not everything knows epoll_pwait2(). */
+	if (ns && !ms)
+		nap(qpair->fd, (long)ns);
+	n = epoll_wait(qpair->fd, events, NR_SIGNALS, (int)ms);
 	if (n < 0 && errno != EINTR)
 		return nvio_error(errno, "waiting for queue pair %u: %s", qpair->qid,
 				  strerror(errno));

@@ -24,8 +24,8 @@ void nvio_qpair_drop_vector(struct nvio_qpair *qpair);
 void nvio_vectors_free(struct nvio_ctrl *ctrl);
 
 /*
- * Takes the signals that have come, or else the first that comes within @ns. Returns whether there
- * was anything to wake up for, or -errno.
+ * Takes the signals that have come, or else the first that comes within @ns, or most of them.
+ * Returns whether there was anything to wake up for, or -errno.
  */
 int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns);
 

@@ -12,6 +12,11 @@
 
 #define UNIT_NS 100000ull /* of the aggregation time */
 
+static unsigned int nr_vectors(const struct emu_ctrl *ctrl)
+{
+	return nvio_emu_ctrl_nr_vectors(&ctrl->opts);
+}
+
 static bool masked(const struct emu_ctrl *ctrl, uint16_t vector)
 {
 	return vector < 32 && ctrl->intms >> vector & 1;
@@ -84,7 +89,7 @@ static void raise_due(struct emu_ctrl *ctrl)
 			raise(ctrl, cq->vector);
 	}
 	/* Those of which no queue has anything unseen, or is there at all. */
-	for (unsigned int i = 0; i <= ctrl->opts.nr_queues && ctrl->nr_held; i++)
+	for (unsigned int i = 0; i < nr_vectors(ctrl) && ctrl->nr_held; i++)
 		if (ctrl->vectors[i].due && ctrl->vectors[i].due <= now)
 			let_go(ctrl, &ctrl->vectors[i]);
 }
@@ -117,7 +122,7 @@ uint64_t nvio_emu_interrupt_due(const struct emu_ctrl *ctrl)
 {
 	uint64_t due = UINT64_MAX;
 
-	for (unsigned int i = 0; i <= ctrl->opts.nr_queues && ctrl->nr_held; i++)
+	for (unsigned int i = 0; i < nr_vectors(ctrl) && ctrl->nr_held; i++)
 		if (ctrl->vectors[i].due && ctrl->vectors[i].due < due)
 			due = ctrl->vectors[i].due;
 	return due;
@@ -126,7 +131,7 @@ uint64_t nvio_emu_interrupt_due(const struct emu_ctrl *ctrl)
 /* What is held back now was so under other rules: it is told of in the next round. */
 static void end_holding(struct emu_ctrl *ctrl)
 {
-	for (unsigned int i = 0; i <= ctrl->opts.nr_queues; i++)
+	for (unsigned int i = 0; i < nr_vectors(ctrl); i++)
 		if (ctrl->vectors[i].due)
 			ctrl->vectors[i].due = 1;
 }
@@ -150,7 +155,7 @@ void nvio_emu_vector_set(struct emu_ctrl *ctrl, uint16_t vector, bool immediate)
 void nvio_emu_interrupt_reset(struct emu_ctrl *ctrl)
 {
 	if (ctrl->vectors)
-		memset(ctrl->vectors, 0, (ctrl->opts.nr_queues + 1u) * sizeof(*ctrl->vectors));
+		memset(ctrl->vectors, 0, nr_vectors(ctrl) * sizeof(*ctrl->vectors));
 	ctrl->nr_held = 0;
 }
 

@@ -27,7 +27,7 @@ int nvio_emu_queues_new(struct emu_ctrl *ctrl)
 	ctrl->active = calloc(nr, sizeof(*ctrl->active));
 	ctrl->active_cqs = calloc(nr, sizeof(*ctrl->active_cqs));
 	ctrl->dirty = calloc(nr, sizeof(*ctrl->dirty));
-	ctrl->vectors = calloc(nr, sizeof(*ctrl->vectors));
+	ctrl->vectors = calloc(nvio_emu_ctrl_nr_vectors(&ctrl->opts), sizeof(*ctrl->vectors));
 	if (!ctrl->sqs || !ctrl->cqs || !ctrl->active || !ctrl->active_cqs || !ctrl->dirty ||
 	    !ctrl->vectors)
 		return -ENOMEM;

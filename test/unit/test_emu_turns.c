@@ -322,6 +322,34 @@ static void switched_off(void)
 	bench_free(&b);
 }
 
+/* As many vectors as there are, however few the queues. */
+static void vectors_without_queues(void)
+{
+	struct nvio_sqe cq = { .opcode = NVIO_ADMIN_CREATE_CQ, .prp1 = BENCH_CQ };
+
+	bench_new(&b, "null,queues=1,vectors=100");
+	CU_ASSERT_EQUAL_FATAL(bench_enable(&b), 1);
+	set_feature(COALESCE, 255u << 8 | 3);
+	set_feature(VECTOR, 1u << 16 | 99);
+	b.io = (struct bench_queue){
+		.sq = SQ_AT(1), .cq = BENCH_CQ, .entries = 64, .id = 1, .phase = 1
+	};
+	cq.cdw10 = 1 | 63u << 16;
+	cq.cdw11 = 99u << 16 | 3;
+	CU_ASSERT_EQUAL_FATAL(bench_admin(&b, cq), 0);
+	cq = (struct nvio_sqe){ .opcode = NVIO_ADMIN_CREATE_SQ, .prp1 = SQ_AT(1) };
+	cq.cdw10 = 1 | 63u << 16;
+	cq.cdw11 = 1u << 16 | 1;
+	CU_ASSERT_EQUAL_FATAL(bench_admin(&b, cq), 0);
+	read_unseen();
+	CU_ASSERT_EQUAL(raised(99), 1);
+	set_feature(VECTOR, 99);
+	read_unseen();
+	CU_ASSERT_EQUAL(raised(99), 0);
+	CU_ASSERT_NOT_EQUAL(nvio_emu_ctrl_next_event(b.ctrl), UINT64_MAX);
+	bench_free(&b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -332,6 +360,7 @@ int main(void)
 		{ "interrupts held back by number", held_back_by_number },
 		{ "interrupts held back for a time", held_back_for_a_time },
 		{ "interrupts not held back", switched_off },
+		{ "more vectors than queues", vectors_without_queues },
 	};
 
 	return tap_run("emu_turns", tests, sizeof(tests) / sizeof(tests[0]));

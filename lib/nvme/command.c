@@ -72,9 +72,11 @@ static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvi
 
 void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t)
 {
-	struct nvio_sqe *slot = qpair->sq_next;
 	uint32_t state = t->state & ~(TRACKER_TICK_MASK << TRACKER_TICK_SHIFT);
+	struct nvio_sqe *slot;
 
+	nvio_sq_make_room(qpair);
+	slot = qpair->sq_next;
 	if (t->state & NVIO_TRACKER_SAVED)
 		*slot = *nvio_saved(qpair, t);
 	else

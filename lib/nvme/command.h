@@ -95,6 +95,16 @@ static inline uint32_t nvio_sq_pending(const struct nvio_qpair *qpair)
 	return (uint32_t)(n < 0 ? n + qpair->sq_entries : n);
 }
 
+/*
+ * Before a command is queued in the place of one that has ended. A controller that completes what
+ * it was not told of yet would have the ring run over: it is told then.
+ */
+static inline void nvio_sq_make_room(struct nvio_qpair *qpair)
+{
+	if (unlikely(nvio_sq_pending(qpair) + 1 == qpair->sq_entries))
+		nvio_submit(qpair);
+}
+
 /* Whether the controller has written the next completion. */
 static inline bool nvio_cqe_is_there(const struct nvio_qpair *qpair)
 {

@@ -104,6 +104,7 @@ static int send_part(struct nvio_qpair *qpair, struct nvio_parent *parent)
 	}
 	if (nr < 0)
 		return (int)nr;
+	nvio_sq_make_room(qpair);
 	/* The record says what memory all parts use. */
 	nvio_track_memory(t, 0, 0);
 	nvio_track_metadata(t, 0, 0);

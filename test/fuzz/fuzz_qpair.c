@@ -116,11 +116,6 @@ static void poll_some(bool wait)
 	int max = 1 + (int)fuzz_below(&f.in, DONE_MAX);
 	int n;
 
-	/*
-	 * A completion of a command that the controller was not told of cannot be told from another,
-	 * and costs the place of that command in the ring, and so the count of those outstanding.
-	 */
-	submit();
 	memset(done, UNTOUCHED, sizeof(done));
 	if (wait)
 		n = nvio_wait(&f.bench.qpair, done, 1, max, 0);

@@ -51,6 +51,25 @@ static void takes_as_many_as_its_depth(void)
 	teardown(&b);
 }
 
+/* Completed before the controller was told of it: the ring does not run over. */
+static void is_told_of_first(void)
+{
+	struct bench b;
+	struct nvio_completion done[4];
+
+	setup(&b, 1);
+	CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 0, 2 * COMMAND, 0, 1), 0);
+	complete(&b, b.qpair.sq[0].cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 4), 0);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 1);
+	CU_ASSERT_EQUAL(b.qpair.sq[0].cdw10, 0);
+	CU_ASSERT_EQUAL(b.qpair.sq[1].cdw10, COMMAND);
+	complete(&b, b.qpair.sq[1].cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 4), 1);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	teardown(&b);
+}
+
 /* Two of them take turns, each with a command under way; the first error of one ends it. */
 static void go_on_side_by_side(void)
 {
@@ -82,6 +101,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "takes as many as its depth", takes_as_many_as_its_depth },
+		{ "is told of first", is_told_of_first },
 		{ "go on side by side", go_on_side_by_side },
 	};
 

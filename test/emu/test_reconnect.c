@@ -163,7 +163,7 @@ static bool kill_a_client(const struct daemon *d)
 
 static void clients_of_one_server(void)
 {
-	unsigned int cycles = nr_cycles(), kill_each = cycles > KILLS ? cycles / KILLS : 1;
+	unsigned int cycles = nr_cycles(), kill_each = cycles / KILLS + 1;
 	unsigned int failed = 0, killed = 0, idle_fds;
 	struct usage ours, theirs;
 	struct daemon d;

@@ -3,4 +3,4 @@
 # timeout: 300
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-scripts/bench-cost --no-native | tee /dev/stderr | grep -q '^empty poll'
+scripts/bench-cost --no-native

@@ -61,6 +61,7 @@ lib_obj := $(call obj,$(lib_src))
 perf_obj := $(call obj,$(perf_src))
 emu_obj := $(call obj,$(emu_src))
 suite_bin := $(suite_src:%.c=$(B)/%)
+traffic_obj := $(call obj,$(wildcard test/traffic/*.c))
 vm_bin := $(patsubst test/vm/%.c,$(B)/test/vm/%,$(vm_src))
 fuzz_bin := $(fuzz_src:%.c=$(B)/%)
 example_bin := $(example_src:%.c=$(B)/%)
@@ -92,8 +93,9 @@ FORCE:
 # Applications and the tests of the public API see the public headers only; unit tests see the private ones too.
 $(B)/obj/lib/%.o $(B)/obj/test/unit/%.o $(B)/obj/test/fuzz/%.o: private_inc := -Ilib -I.
 $(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest
-$(B)/obj/test/emu/%.o: private_inc := -Itest/unit
+$(B)/obj/test/emu/%.o: private_inc := -Itest/unit -Itest
 $(B)/obj/test/fuzz/%.o: private_inc += -Itest/unit
+$(B)/obj/test/vm/%.o: private_inc := -Itest
 $(B)/obj/emu/%.o: private_inc := -Ilib
 $(B)/obj/app/%.o: private_inc := -Iapp
 $(emu_obj): private_inc += -I.
@@ -125,7 +127,7 @@ $(B)/nvme_emu: $(emu_obj) $(static_lib)
 
 # A unit test may reach into the parts of the programs that have no main().
 suite_common := $(call obj,$(filter-out $(suite_src) test/unit/quiet.c,$(wildcard test/unit/*.c test/emu/*.c)))
-suite_common += $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj))
+suite_common += $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj)) $(traffic_obj)
 # Those in test/emu start the nvme_emu beside them.
 $(suite_bin): $(B)/%: $(B)/obj/%.o $(suite_common) $(static_lib) | $(B)/nvme_emu
 	@mkdir -p $(@D)
@@ -141,10 +143,11 @@ $(B)/bench/cost: $(call obj,bench/cost.c bench/plain.c test/unit/fake_iommu.c) $
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
+$(B)/test/vm/mixed: $(traffic_obj)
 $(B)/test/vm/%: $(B)/obj/test/vm/%.o $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
+	$(Q)$(CC) -o $@ $(filter %.o,$^) $(static_lib) $(all_ldflags) $(libs)
 
 # As a user's: public headers only.
 $(B)/examples/uring: libs += -luring

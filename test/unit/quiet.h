@@ -4,7 +4,7 @@
  *
  * For a process of its own, which the watched code ends: its system calls fail with ENOSYS and are
  * counted, from quiet_begin() to the end of the process. Sanitizers make calls of their own: under
- * one nothing is watched.
+ * them nothing is watched.
  */
 #ifndef NVIO_TEST_UNIT_QUIET_H
 #define NVIO_TEST_UNIT_QUIET_H
@@ -18,6 +18,9 @@
 #endif
 
 #define QUIET_CALLS 512u
+
+/* Whether anything is watched: not under valgrind either. */
+bool quiet_watches(void);
 
 /* In memory that parent and child share. */
 struct quiet {

@@ -162,9 +162,10 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(static_lib)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
 # Fuzz targets replace calls of the system through which the other side answers.
-fuzz_common := $(call obj,$(addprefix test/,fuzz/fuzz.c fuzz/clock.c unit/emu_client.c unit/fake_iommu.c unit/qpair_bench.c))
+fuzz_common := $(call obj,$(filter-out $(fuzz_src),$(wildcard test/fuzz/*.c)))
+fuzz_common += $(call obj,$(addprefix test/unit/,emu_client.c fake_iommu.c qpair_bench.c))
 $(B)/test/fuzz/fuzz_caps: wrap := -Wl,--wrap=ioctl
-$(B)/test/fuzz/fuzz_client: wrap := -Wl,--wrap=poll
+$(B)/test/fuzz/fuzz_client $(B)/test/fuzz/fuzz_server: wrap := -Wl,--wrap=poll
 $(B)/test/fuzz/fuzz_ctrl: wrap := -Wl,--wrap=nvio_device_open,--wrap=clock_gettime,--wrap=clock_nanosleep
 $(B)/test/fuzz/%: $(B)/obj/test/fuzz/%.o $(fuzz_common) $(static_lib)
 	@mkdir -p $(@D)

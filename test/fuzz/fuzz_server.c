@@ -8,6 +8,7 @@
  * not lent is not written; a client that left leaves nothing behind.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -18,37 +19,24 @@
 #include "nvme/wire.h"
 #include "emu_client.h"
 #include "fuzz.h"
+#include "inbox.h"
+#include "loans.h"
 
-#define PAGE        4096u
-#define PAGES       24u /* of the client's memory */
-#define MEMORY_LEN  (PAGES * PAGE)
 #define HEADER      16u
 #define MESSAGE_MAX 512u
 #define FDS_MAX     4u
-#define LOANS       32u
 #define STEPS       200u
 #define ADMIN_LEN   16u /* entries of the admin queues that bring_up() makes */
-#define REPLIES_LEN (1u << 18)
-
-/* A DMA_MAP of the client's memory for writing that was accepted. */
-struct loan {
-	uint64_t iova;
-	uint64_t len;
-	uint64_t offset;
-};
 
 /* What is sent with messages; made once. */
 enum fd_kind { MEMORY, SMALL, EVENT, SOCKET, NR_KINDS };
 static int kinds[NR_KINDS];
-static uint8_t *memory; /* the client's view of its file */
 
 static struct {
 	struct fuzz_input in;
 	struct client client;
-	uint8_t should[MEMORY_LEN]; /* what has to be in pages that are not on loan */
-	struct loan loans[LOANS];
-	unsigned int nr_loans;
-	bool all_lent; /* nobody knows what is */
+	struct inbox inbox;
+	struct loans loans;
 	bool lost; /* where messages begin: after bytes without order */
 	uint16_t admin_tail;
 } f;
@@ -57,119 +45,81 @@ static void make_kinds(void)
 {
 	int ends[2];
 
-	if (memory)
+	if (f.loans.memory)
 		return;
-	kinds[MEMORY] = memfd_create("client", MFD_CLOEXEC);
+	loans_make(&f.loans);
+	kinds[MEMORY] = f.loans.fd;
 	kinds[SMALL] = memfd_create("small", MFD_CLOEXEC);
 	kinds[EVENT] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fuzz_check(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
 	kinds[SOCKET] = ends[0];
-	fuzz_check(!ftruncate(kinds[MEMORY], MEMORY_LEN) && !ftruncate(kinds[SMALL], PAGE));
-	memory = mmap(NULL, MEMORY_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, kinds[MEMORY], 0);
-	fuzz_check(memory != MAP_FAILED);
+	fuzz_check(!ftruncate(kinds[SMALL], LOANS_PAGE));
 }
 
-static bool is_lent(uint64_t offset)
+static void hang_up(void)
 {
-	for (unsigned int i = 0; i < f.nr_loans; i++)
-		if (offset - f.loans[i].offset < f.loans[i].len)
-			return true;
-	return f.all_lent;
+	shutdown(f.client.fd, SHUT_RDWR);
+	f.lost = true;
 }
 
-/* Pages that are not lent are as they were. Those that are may have been written. */
-static void check_memory(void)
-{
-	for (uint64_t at = 0; at < MEMORY_LEN; at += PAGE) {
-		if (is_lent(at))
-			memcpy(f.should + at, memory + at, PAGE);
-		else
-			fuzz_check(!memcmp(f.should + at, memory + at, PAGE));
-	}
-}
-
-static void forget_loans(void)
-{
-	check_memory();
-	f.nr_loans = 0;
-	f.all_lent = false;
-}
-
-static void note_map(const uint8_t *payload, enum fd_kind kind)
-{
-	if (kind != MEMORY || !(get32(payload + 4) & 2))
-		return;
-	if (f.nr_loans == LOANS) {
-		f.all_lent = true;
-		return;
-	}
-	f.loans[f.nr_loans++] =
-		(struct loan){ get64(payload + 16), get64(payload + 24), get64(payload + 8) };
-}
-
-static void note_unmap(const uint8_t *payload)
-{
-	check_memory();
-	if (get32(payload + 4) & 2) {
-		f.nr_loans = 0;
-		return;
-	}
-	for (unsigned int i = 0; i < f.nr_loans; i++)
-		if (f.loans[i].iova == get64(payload + 8) && f.loans[i].len == get64(payload + 16))
-			f.loans[i--] = f.loans[--f.nr_loans];
-}
-
-/*
- * Reads all replies there are. Each has to be one. Returns how many; the errno of the last one that
- * answers @id is in *@err, -1 when there is none.
+/* The server asks for the client's memory: it gets what it should, or something else, or nothing.
  */
-static unsigned int read_replies(uint16_t id, int *err)
+static void answer(const uint8_t *request, size_t len)
 {
-	static uint8_t buf[REPLIES_LEN];
-	char control[CMSG_SPACE(8 * sizeof(int))] __attribute__((aligned(8)));
-	size_t len = 0;
-	unsigned int nr = 0;
+	static uint8_t reply[INBOX_LEN];
+	uint16_t command = get16(request + 2);
+	uint8_t how = fuzz_u8(&f.in);
+	size_t reply_len = HEADER + 16;
 
-	*err = -1;
-	for (;;) {
-		struct iovec iov = { buf + len, sizeof(buf) - len };
-		struct msghdr msg = { .msg_iov = &iov,
-				      .msg_iovlen = 1,
-				      .msg_control = control,
-				      .msg_controllen = sizeof(control) };
-		ssize_t got = recvmsg(f.client.fd, &msg, MSG_DONTWAIT);
-
-		if (got <= 0)
-			break;
-		fuzz_close_received(&msg);
-		len += (size_t)got;
+	fuzz_check((command == 11 || command == 12) && len >= reply_len);
+	fuzz_check(f.lost || loans_serve(&f.loans, get64(request + 16), get64(request + 24)));
+	memcpy(reply, request, reply_len);
+	if (command == 11) {
+		fuzz_check(get64(request + 24) <= sizeof(reply) - reply_len);
+		fuzz_bytes(&f.in, reply + reply_len, get64(request + 24));
+		reply_len += get64(request + 24);
 	}
-	for (size_t at = 0; at < len; nr++) {
-		const uint8_t *reply = buf + at;
-		uint32_t reply_len = get32(reply + 4);
-
-		fuzz_check(len - at >= HEADER && reply_len >= HEADER && reply_len <= len - at);
-		fuzz_check((get32(reply + 8) & ~0x20u) == 1);
-		fuzz_check(!(get32(reply + 8) & 0x20) == !get32(reply + 12));
-		if (get16(reply) == id)
-			*err = (int)get32(reply + 12);
-		at += reply_len;
+	put32(reply + 4, (uint32_t)reply_len);
+	put32(reply + 8, 1);
+	if (how >= 0xe0) {
+		f.lost = true;
+		reply[fuzz_u8(&f.in) % reply_len] = fuzz_u8(&f.in);
 	}
-	return nr;
+	if (how >= 0xf8 || send(f.client.fd, reply, reply_len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		hang_up();
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t nr, int timeout);
+int __real_poll(struct pollfd *fds, nfds_t nr, int timeout);
+
+/* The server waits for its client, which gets its turn. One that has nothing to say hangs up. */
+int __wrap_poll(struct pollfd *fds, nfds_t nr, int timeout)
+{
+	if (!timeout || nr != 2)
+		return __real_poll(fds, nr, timeout);
+	inbox_take(&f.inbox, f.client.fd);
+	if (!__real_poll(fds, nr, 0))
+		hang_up();
+	return __real_poll(fds, nr, 0);
+}
+
+/* Leaves, and connects again. */
+static void come_again(void)
+{
+	inbox_take(&f.inbox, f.client.fd);
+	loans_forget(&f.loans);
+	client_reconnect(&f.client);
+	f.inbox.len = 0;
+	f.lost = false;
 }
 
 /* Lets the server go on; a client that it threw out comes again. */
 static void step(void)
 {
-	int err;
-
 	client_step(&f.client);
 	if (f.client.alive)
 		return;
-	read_replies(0, &err);
-	forget_loans();
-	client_reconnect(&f.client);
-	f.lost = false;
+	come_again();
 }
 
 /* A message as the protocol has it, but for what the input says. */
@@ -178,8 +128,7 @@ static void send_message(uint16_t command, uint32_t flags, const uint8_t *payloa
 {
 	uint8_t message[HEADER + MESSAGE_MAX] = { 0 };
 	uint16_t id = f.client.id++;
-	int fds[FDS_MAX], err;
-	unsigned int nr;
+	int fds[FDS_MAX];
 
 	put16(message, id);
 	put16(message + 2, command);
@@ -188,6 +137,7 @@ static void send_message(uint16_t command, uint32_t flags, const uint8_t *payloa
 	memcpy(message + HEADER, payload, len);
 	for (unsigned int i = 0; i < nr_fds; i++)
 		fds[i] = kinds[with[i]];
+	inbox_expect(&f.inbox, id);
 	/* Descriptors come with the second part when there is one. */
 	if (split < HEADER + len && split) {
 		client_send(&f.client, message, split, NULL, 0);
@@ -198,22 +148,23 @@ static void send_message(uint16_t command, uint32_t flags, const uint8_t *payloa
 	}
 	client_send(&f.client, message + split, HEADER + len - split, fds, nr_fds);
 	client_step(&f.client);
-	nr = read_replies(id, &err);
+	inbox_take(&f.inbox, f.client.fd);
 	if (f.lost)
-		f.all_lent |= nr_fds > 0;
+		f.loans.all |= nr_fds > 0;
 	else if (f.client.alive)
-		fuzz_check(flags & 0x10 ? !nr : nr == 1 && err >= 0);
+		fuzz_check(flags & 0x10 ? !f.inbox.nr_replies
+					: f.inbox.nr_replies == 1 && f.inbox.err >= 0);
 	else
-		fuzz_check(nr <= 1);
+		fuzz_check(f.inbox.nr_replies <= 1);
 	if (flags & 0x10)
-		f.all_lent |= nr_fds > 0;
-	else if (!err && command == 2 && nr_fds)
-		note_map(payload, with[0]);
-	else if (!err && command == 3)
-		note_unmap(payload);
+		f.loans.all |= nr_fds > 0;
+	else if (!f.inbox.err && command == 2 && (!nr_fds || with[0] == MEMORY))
+		loans_map(&f.loans, payload, !nr_fds);
+	else if (!f.inbox.err && command == 3)
+		loans_unmap(&f.loans, payload);
 	/* An eventfd is written to, whatever it is. */
 	for (unsigned int i = 0; command == 8 && i < nr_fds; i++)
-		f.all_lent |= with[i] == MEMORY;
+		f.loans.all |= with[i] == MEMORY;
 	step();
 }
 
@@ -246,11 +197,12 @@ static void bytes_without_order(void)
 
 static void write_memory(void)
 {
-	uint32_t at = fuzz_below(&f.in, PAGES) * PAGE + fuzz_below(&f.in, 256) * 8;
+	uint8_t bytes[256];
+	uint32_t at = fuzz_below(&f.in, LOANS_PAGES) * LOANS_PAGE + fuzz_below(&f.in, 256) * 8;
 	uint32_t len = fuzz_u8(&f.in);
 
-	fuzz_bytes(&f.in, memory + at, len);
-	memcpy(f.should + at, memory + at, len);
+	fuzz_bytes(&f.in, bytes, len);
+	loans_write(&f.loans, at, bytes, len);
 }
 
 static void ring(uint32_t idx, uint32_t value)
@@ -278,10 +230,10 @@ static void write_register(uint32_t region, uint64_t offset, uint64_t value, uin
 }
 
 /*
- * What a client does first: memory from IOVA 0 on (the last pages stay its own), bus mastering,
- * admin queues in pages 0 and 1, enabled.
+ * What a client does first: memory from IOVA 0 on (the last pages stay its own; @remote: without
+ * the file), bus mastering, admin queues in pages 0 and 1, enabled.
  */
-static void bring_up(void)
+static void bring_up(bool remote)
 {
 	const uint8_t version[4] = { 0, 0, 1, 0 };
 	const enum fd_kind kind = MEMORY;
@@ -290,12 +242,12 @@ static void bring_up(void)
 	send_message(1, 0, version, sizeof(version), NULL, 0, 0);
 	put32(map, sizeof(map));
 	put32(map + 4, 3);
-	put64(map + 24, (PAGES - 4) * PAGE);
-	send_message(2, 0, map, sizeof(map), &kind, 1, 0);
+	put64(map + 24, (LOANS_PAGES - 4) * LOANS_PAGE);
+	send_message(2, 0, map, sizeof(map), &kind, !remote, 0);
 	write_register(7, 4, 6, 2);
 	write_register(0, 0x24, (ADMIN_LEN - 1) << 16 | (ADMIN_LEN - 1), 4);
 	write_register(0, 0x28, 0, 8);
-	write_register(0, 0x30, PAGE, 8);
+	write_register(0, 0x30, LOANS_PAGE, 8);
 	write_register(0, 0x14, 6u << 16 | 4u << 20 | 1, 4);
 	f.admin_tail = 0;
 }
@@ -307,8 +259,7 @@ static void admin_command(void)
 	uint32_t at = f.admin_tail * (uint32_t)sizeof(sqe);
 
 	fuzz_bytes(&f.in, &sqe, sizeof(sqe));
-	memcpy(memory + at, &sqe, sizeof(sqe));
-	memcpy(f.should + at, &sqe, sizeof(sqe));
+	loans_write(&f.loans, at, &sqe, sizeof(sqe));
 	f.admin_tail = (uint16_t)((f.admin_tail + 1) % ADMIN_LEN);
 	ring(0, f.admin_tail);
 	run_controller();
@@ -328,15 +279,13 @@ static void next_step(void)
 		run_controller();
 		break;
 	case 3:
-		bring_up();
+		bring_up(fuzz_u8(&f.in) & 1);
 		break;
 	case 4:
 		admin_command();
 		break;
 	case 5:
-		forget_loans();
-		client_reconnect(&f.client);
-		f.lost = false;
+		come_again();
 		break;
 	default:
 		message();
@@ -349,7 +298,7 @@ static void end(void)
 {
 	struct emu_server *server = f.client.server;
 
-	check_memory();
+	loans_check(&f.loans);
 	close(f.client.fd);
 	f.client.fd = -1;
 	client_step(&f.client);
@@ -357,7 +306,7 @@ static void end(void)
 	fuzz_check(!server->dma.nr && !nvio_emu_pci_bus_master(&server->pci));
 	fuzz_check(!nvio_emu_ctrl_read(server->ctrl, 0x14, 4) &&
 		   !nvio_emu_ctrl_read(server->ctrl, 0x1c, 4));
-	check_memory();
+	loans_check(&f.loans);
 	nvio_emu_server_free(server);
 }
 
@@ -368,12 +317,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	make_kinds();
 	fds = fuzz_count_fds();
 	f.in = (struct fuzz_input){ data, len };
-	f.nr_loans = 0;
 	f.admin_tail = 0;
-	f.all_lent = f.lost = false;
-	memset(memory, 0xc5, MEMORY_LEN);
-	memset(f.should, 0xc5, MEMORY_LEN);
+	f.lost = false;
+	loans_begin(&f.loans);
 	client_open(&f.client);
+	f.inbox.request = answer;
+	f.inbox.len = 0;
 	for (unsigned int i = 0; i < STEPS && f.in.len; i++)
 		next_step();
 	end();

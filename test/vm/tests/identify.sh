@@ -68,9 +68,11 @@ for nsid, ours in nvio["namespaces"].items():
     elbaf = json.loads((kernel / f"{nsid}.nvm.json").read_text())["elbafs"][ns["flbas"] & 15]
     guard = (16, 32, 64)[elbaf["pif"]] if ns["dps"] & 7 else 0
     behind = 0 if ns["dps"] & 8 else {0: 0, 16: lbaf["ms"] - 8}.get(guard, lbaf["ms"] - 16)
+    # Metadata at the end of blocks counts as data.
+    in_memory = (1 << lbaf["ds"]) + (lbaf["ms"] if ns["flbas"] >> 4 & 1 else 0)
     for field, theirs in {
             "nsid": int(nsid), "block_len": 1 << lbaf["ds"], "metadata_len": lbaf["ms"],
-            "max_blocks": max_transfer >> lbaf["ds"], "nr_blocks": ns["nsze"],
+            "max_blocks": max_transfer // in_memory, "nr_blocks": ns["nsze"],
             "capacity": ns["ncap"], "used": ns["nuse"], "eui64": ns["eui64"],
             "nguid": ns["nguid"], "metadata_extended": ns["flbas"] >> 4 & 1,
             "protection": ns["dps"] & 7, "read_only": ns["nsattr"] & 1, "guard_bits": guard,

@@ -10,7 +10,7 @@
 
 #define PSDT(flags) ((flags) >> 6)
 
-/* Memory that the client moves itself. The bucket has no address either: see move_remote(). */
+/* Memory that the client moves itself. The bucket has no address either: see move_on(). */
 static uint16_t load_remote(struct emu_data *d)
 {
 	struct emu_bus *bus = d->ctrl->bus;
@@ -23,17 +23,6 @@ static uint16_t load_remote(struct emu_data *d)
 	d->iova += n;
 	d->run -= n;
 	return 0;
-}
-
-/* The @len bytes that were just taken of a piece without an address. */
-static bool move_remote(const struct emu_data *d, void *local, size_t len)
-{
-	struct emu_bus *bus = d->ctrl->bus;
-
-	if (d->bucket)
-		return false;
-	bus->remote_move(bus, nvio_emu_data_iova(d, len), local, len, d->write);
-	return true;
 }
 
 static inline uint16_t load_piece(struct emu_data *d)
@@ -214,33 +203,59 @@ uint16_t nvio_emu_data_piece(struct emu_data *d, size_t max, uint8_t **addr, siz
 	return 0;
 }
 
+/*
+ * Goes on where a piece of @n bytes that was just taken has no address: a bit bucket, or memory
+ * that the client moves itself. All of that is under way at a time.
+ */
+static __attribute__((noinline)) uint16_t move_on(struct emu_data *d, uint8_t *local, size_t n,
+						  size_t len, bool write)
+{
+	struct emu_bus *bus = d->ctrl->bus;
+	bool moving = false;
+	uint16_t status = 0;
+	uint8_t *addr = NULL;
+
+	for (;;) {
+		if (addr)
+			memcpy(write ? addr : local, write ? local : addr, n);
+		else if (!d->bucket)
+			bus->remote_move(bus, nvio_emu_data_iova(d, n), local, n, write);
+		moving |= !addr && !d->bucket;
+		local += n;
+		len -= n;
+		if (!len)
+			break;
+		status = nvio_emu_data_piece(d, len, &addr, &n);
+		if (status)
+			break;
+	}
+	/* Also behind an error: @local is the caller's again. */
+	if (moving && !bus->remote_settle(bus) && !status)
+		status = NVME_SC_DATA_XFER_ERROR;
+	return status;
+}
+
 /* @write: from @local to the client. */
 static inline __attribute__((always_inline)) uint16_t move(struct emu_data *d, uint8_t *local,
 							   size_t len, bool write)
 {
-	uint16_t status = 0;
-	bool moving = false;
-
 	while (len) {
 		uint8_t *addr;
 		size_t n;
+		uint16_t status = nvio_emu_data_piece(d, len, &addr, &n);
 
-		status = nvio_emu_data_piece(d, len, &addr, &n);
 		if (emu_unlikely(status))
-			break;
+			return status;
 		if (emu_unlikely(!addr))
-			moving |= move_remote(d, local, n);
-		else if (write)
+			return move_on(d, local, n, len, write);
+		if (write)
 			memcpy(addr, local, n);
 		else
 			memcpy(local, addr, n);
 		local += n;
 		len -= n;
 	}
-	/* Also behind an error: @local is the caller's again. */
-	if (emu_unlikely(moving) && !d->ctrl->bus->remote_settle(d->ctrl->bus) && !status)
-		status = NVME_SC_DATA_XFER_ERROR;
-	return status;
+	return 0;
 }
 
 uint16_t nvio_emu_data_put(struct emu_data *d, const void *from, size_t len)

@@ -59,17 +59,12 @@ static uint16_t doorbell_buffers(struct emu_ctrl *ctrl, const struct nvio_sqe *c
 {
 	uint32_t mask = ctrl->page_len - 1;
 
+	if (!ctrl->opts.shadow)
+		return NVME_SC_INVALID_OPCODE;
 	if (!cmd->prp1 || !cmd->prp2 || cmd->prp1 & mask || cmd->prp2 & mask ||
 	    cmd->prp1 == cmd->prp2)
 		return NVME_SC_INVALID_FIELD;
-	/* They are looked at all the time: memory that takes a message each will not do. */
-	if (!ctrl->bus->dma(ctrl->bus, cmd->prp1, EMU_DMA_PAGE, true) ||
-	    !ctrl->bus->dma(ctrl->bus, cmd->prp2, EMU_DMA_PAGE, true))
-		return NVME_SC_DATA_XFER_ERROR;
-	ctrl->shadow = cmd->prp1;
-	ctrl->shadow_events = cmd->prp2;
-	nvio_emu_queues_remap(ctrl);
-	return 0;
+	return nvio_emu_shadow(ctrl, cmd->prp1, cmd->prp2) ? 0 : NVME_SC_DATA_XFER_ERROR;
 }
 
 static uint16_t dispatch(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *result)

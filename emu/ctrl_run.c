@@ -322,7 +322,7 @@ uint32_t nvio_emu_run_sq(struct emu_ctrl *ctrl, struct emu_sq *sq, uint32_t most
 	}
 	ctrl->stats.commands += most - left;
 	if (sq->event)
-		__atomic_store_n(sq->event, sq->head, __ATOMIC_RELEASE);
+		nvio_emu_doorbell_seen(sq->event, sq->head);
 	return most - left;
 }
 

@@ -122,7 +122,7 @@ int nvio_emu_server_new(const struct emu_opts *opts, struct emu_server **server_
 	server->patience_ns = EMU_PATIENCE_NS;
 	server->running = true;
 	server->bar0_fd = -1;
-	server->mappable_len = sysconf(_SC_PAGESIZE) == PAGE_LEN ? doorbells_len : 0;
+	server->mappable_len = opts->mmap && sysconf(_SC_PAGESIZE) == PAGE_LEN ? doorbells_len : 0;
 	err = nvio_emu_bar0_renew(server);
 	if (err) {
 		fail(error, "cannot make shared memory for doorbells", err);

@@ -78,10 +78,10 @@ static void put_uuid_name(const struct emu_ctrl *ctrl, char *out, size_t len)
 		 (unsigned int)(b >> 48 & 0xfff), (unsigned long long)(b & 0xffffffffffffull));
 }
 
-static void put_admin_limits(struct nvme_id_ctrl *id)
+static void put_admin_limits(const struct emu_ctrl *ctrl, struct nvme_id_ctrl *id)
 {
-	id->oacs =
-		htole16(NVME_CTRL_OACS_FORMAT | NVME_CTRL_OACS_NS_MGMT | NVME_CTRL_OACS_DBBUF_CFG);
+	id->oacs = htole16(NVME_CTRL_OACS_FORMAT | NVME_CTRL_OACS_NS_MGMT |
+			   (ctrl->opts.shadow ? NVME_CTRL_OACS_DBBUF_CFG : 0));
 	id->acl = EMU_ABORT_MAX - 1;
 	id->aerl = EMU_AER_MAX - 1;
 	id->oaes = htole32(NVME_CTRL_OAES_NA);
@@ -110,7 +110,7 @@ void nvio_emu_id_ctrl(const struct emu_ctrl *ctrl, struct nvme_id_ctrl *id)
 	id->cntlid = htole16(EMU_CNTLID);
 	id->ver = htole32(VERSION_2_0);
 	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
-	put_admin_limits(id);
+	put_admin_limits(ctrl, id);
 	put_u64(id->tnvmcap, ctrl->capacity);
 	put_u64(id->unvmcap, unallocated(ctrl));
 	id->sqes = NVIO_SQE_SHIFT << 4 | NVIO_SQE_SHIFT;

@@ -50,6 +50,8 @@ void nvio_emu_opts_default(struct emu_opts *opts)
 	opts->to_ms = 15000;
 	opts->core = -1;
 	opts->vwc = true;
+	opts->shadow = true;
+	opts->mmap = true;
 	strcpy(opts->serial, "EMU0001");
 	strcpy(opts->model, "nvio software controller");
 	strcpy(opts->firmware, "1.0");
@@ -159,59 +161,51 @@ static int parse_file(struct parser *p, const char *key, const char *value)
 
 static int parse_ctrl_number(struct parser *p, const char *key, const char *value)
 {
+#define FIELD(name) offsetof(struct emu_opts, name), sizeof(((struct emu_opts *)NULL)->name)
 	static const struct {
 		const char *key;
 		uint64_t min, max;
-	} limits[] = { { "mdts", 0, 16 },        { "queues", 1, EMU_QUEUES_MAX },
-		       { "entries", 2, 65535 },  { "mpsmin", 0, 4 },
-		       { "mpsmax", 0, MPS_MAX }, { "dstrd", 0, 10 },
-		       { "to", 0, 127500 },      { "core", 0, EMU_CORES_MAX - 1 },
-		       { "vectors", 1, 2048 } };
+		size_t offset, len;
+	} numbers[] = { { "mdts", 0, 16, FIELD(mdts) },
+			{ "queues", 1, EMU_QUEUES_MAX, FIELD(nr_queues) },
+			{ "entries", 2, 65535, FIELD(queue_entries) },
+			{ "mpsmin", 0, 4, FIELD(mpsmin) },
+			{ "mpsmax", 0, MPS_MAX, FIELD(mpsmax) },
+			{ "dstrd", 0, 10, FIELD(dstrd) },
+			{ "to", 0, 127500, FIELD(to_ms) },
+			{ "core", 0, EMU_CORES_MAX - 1, FIELD(core) },
+			{ "vectors", 1, 2048, FIELD(nr_vectors) } };
+#undef FIELD
 	char want[64];
 	uint64_t n;
 	unsigned int i = 0;
 
-	while (strcmp(limits[i].key, key))
+	while (strcmp(numbers[i].key, key))
 		i++;
 	snprintf(want, sizeof(want), "a number from %llu to %llu",
-		 (unsigned long long)limits[i].min, (unsigned long long)limits[i].max);
-	if (!parse_size(value, &n) || n < limits[i].min || n > limits[i].max)
+		 (unsigned long long)numbers[i].min, (unsigned long long)numbers[i].max);
+	if (!parse_size(value, &n) || n < numbers[i].min || n > numbers[i].max)
 		return bad_value(p, key, value, want);
-	switch (i) {
-	case 0:
-		p->opts->mdts = (uint8_t)n;
-		break;
-	case 1:
-		p->opts->nr_queues = (uint16_t)n;
-		break;
-	case 2:
-		p->opts->queue_entries = (uint16_t)n;
-		break;
-	case 3:
-		p->opts->mpsmin = (uint8_t)n;
-		break;
-	case 4:
-		p->opts->mpsmax = (uint8_t)n;
-		break;
-	case 5:
-		p->opts->dstrd = (uint8_t)n;
-		break;
-	case 6:
-		p->opts->to_ms = (uint32_t)n;
-		break;
-	case 7:
-		p->opts->core = (int)n;
-		break;
-	default:
-		p->opts->nr_vectors = (uint16_t)n;
-		break;
-	}
+	n = htole64(n);
+	memcpy((char *)p->opts + numbers[i].offset, &n, numbers[i].len);
 	return 0;
 }
 
-static int parse_vwc(struct parser *p, const char *key, const char *value)
+static int parse_ctrl_flag(struct parser *p, const char *key, const char *value)
 {
-	return parse_bool(value, &p->opts->vwc) ? 0 : bad_value(p, key, value, "on or off");
+	static const struct {
+		const char *key;
+		size_t offset;
+	} flags[] = { { "vwc", offsetof(struct emu_opts, vwc) },
+		      { "shadow", offsetof(struct emu_opts, shadow) },
+		      { "mmap", offsetof(struct emu_opts, mmap) } };
+	unsigned int i = 0;
+
+	while (strcmp(flags[i].key, key))
+		i++;
+	if (!parse_bool(value, (bool *)((char *)p->opts + flags[i].offset)))
+		return bad_value(p, key, value, "on or off");
+	return 0;
 }
 
 /* latency=10us, or latency=10us-1ms for a time drawn between the two; nanoseconds without unit. */
@@ -302,7 +296,9 @@ static const struct {
 	{ "to", parse_ctrl_number, false },
 	{ "core", parse_ctrl_number, false },
 	{ "vectors", parse_ctrl_number, false },
-	{ "vwc", parse_vwc, false },
+	{ "vwc", parse_ctrl_flag, false },
+	{ "shadow", parse_ctrl_flag, false },
+	{ "mmap", parse_ctrl_flag, false },
 	{ "latency", parse_latency, false },
 	{ "serial", parse_text, false },
 	{ "model", parse_text, false },

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Submission and completion queues: where they are in the client's memory, their doorbells, and
- * posting.
+ * Submission and completion queues: where they are in the client's memory, and posting.
  *
  * Knows nothing of what the commands mean. A doorbell is loaded once and checked before it is
  * believed (3.1.3.18).
@@ -57,35 +56,6 @@ void nvio_emu_queues_close(struct emu_ctrl *ctrl)
 	nvio_emu_interrupt_reset(ctrl);
 }
 
-static uint32_t *shadow_at(struct emu_ctrl *ctrl, uint64_t page, uint32_t offset)
-{
-	if (offset > ctrl->page_len - sizeof(uint32_t))
-		return NULL;
-	return ctrl->bus->dma(ctrl->bus, page + offset, sizeof(uint32_t), true);
-}
-
-/*
- * Where a doorbell is read: the register, or for I/O queues its shadow in the client's memory
- * (5.8), with the index that tells the client when to ring (B.5).
- */
-static uint32_t *find_doorbell(struct emu_ctrl *ctrl, unsigned int number, uint32_t **event)
-{
-	size_t offset = (size_t)number * ctrl->db_stride;
-	uint32_t *shadow;
-
-	*event = NULL;
-	if (ctrl->shadow && number > 1) {
-		shadow = shadow_at(ctrl, ctrl->shadow, (uint32_t)offset);
-		*event = shadow_at(ctrl, ctrl->shadow_events, (uint32_t)offset);
-		if (shadow && *event)
-			return shadow;
-		*event = NULL;
-	}
-	if (offset + sizeof(uint32_t) > ctrl->bus->doorbells_len)
-		return NULL;
-	return (uint32_t *)((uint8_t *)ctrl->bus->doorbells + offset);
-}
-
 static bool find_doorbells(struct emu_ctrl *ctrl)
 {
 	for (unsigned int i = 0; i <= ctrl->opts.nr_queues; i++) {
@@ -93,9 +63,9 @@ static bool find_doorbells(struct emu_ctrl *ctrl)
 		struct emu_cq *cq = &ctrl->cqs[i];
 
 		if (sq->entries)
-			sq->db = find_doorbell(ctrl, 2 * i, &sq->event);
+			sq->db = nvio_emu_doorbell_find(ctrl, 2 * i, &sq->event);
 		if (cq->entries)
-			cq->db = find_doorbell(ctrl, 2 * i + 1, &cq->event);
+			cq->db = nvio_emu_doorbell_find(ctrl, 2 * i + 1, &cq->event);
 		if ((sq->entries && !sq->db) || (cq->entries && !cq->db))
 			return false;
 	}
@@ -121,32 +91,18 @@ void nvio_emu_queues_remap(struct emu_ctrl *ctrl)
 		nvio_emu_fatal(ctrl);
 }
 
-/* A stale value of an earlier queue would be taken for a ring. */
-static void clear_doorbell(struct emu_ctrl *ctrl, unsigned int number, uint32_t *db)
-{
-	uint32_t *event;
-	uint64_t shadow = ctrl->shadow;
-
-	__atomic_store_n(db, 0, __ATOMIC_RELAXED);
-	ctrl->shadow = 0;
-	db = find_doorbell(ctrl, number, &event);
-	if (db)
-		__atomic_store_n(db, 0, __ATOMIC_RELAXED);
-	ctrl->shadow = shadow;
-}
-
 bool nvio_emu_cq_open(struct emu_ctrl *ctrl, uint16_t id, uint64_t iova, uint32_t entries)
 {
 	struct emu_cq *cq = &ctrl->cqs[id];
 
 	memset(cq, 0, sizeof(*cq));
-	cq->db = find_doorbell(ctrl, 2u * id + 1, &cq->event);
+	cq->db = nvio_emu_doorbell_find(ctrl, 2u * id + 1, &cq->event);
 	cq->pages = calloc(NR_PAGES(entries, NVIO_CQE_SHIFT), sizeof(*cq->pages));
 	if (!cq->db || !cq->pages) {
 		free(cq->pages);
 		return false;
 	}
-	clear_doorbell(ctrl, 2u * id + 1, cq->db);
+	nvio_emu_doorbell_clear(ctrl, 2u * id + 1, cq->db, cq->event);
 	cq->iova = iova;
 	cq->entries = entries;
 	cq->bad_db = NO_DOORBELL;
@@ -162,13 +118,13 @@ bool nvio_emu_sq_open(struct emu_ctrl *ctrl, uint16_t id, uint16_t cq, uint64_t 
 	struct emu_sq *sq = &ctrl->sqs[id];
 
 	memset(sq, 0, sizeof(*sq));
-	sq->db = find_doorbell(ctrl, 2u * id, &sq->event);
+	sq->db = nvio_emu_doorbell_find(ctrl, 2u * id, &sq->event);
 	sq->pages = calloc(NR_PAGES(entries, NVIO_SQE_SHIFT), sizeof(*sq->pages));
 	if (!sq->db || !sq->pages) {
 		free(sq->pages);
 		return false;
 	}
-	clear_doorbell(ctrl, 2u * id, sq->db);
+	nvio_emu_doorbell_clear(ctrl, 2u * id, sq->db, sq->event);
 	sq->cq = &ctrl->cqs[cq];
 	sq->cq->nr_sqs++;
 	sq->iova = iova;
@@ -253,7 +209,7 @@ void nvio_emu_cq_check_head(struct emu_ctrl *ctrl, struct emu_cq *cq)
 	cq->head = head;
 	cq->bad_db = NO_DOORBELL;
 	if (cq->event)
-		__atomic_store_n(cq->event, head, __ATOMIC_RELEASE);
+		nvio_emu_doorbell_seen(cq->event, head);
 }
 
 /* The half with the phase tag comes last: whoever sees it sees the other one, and the data. */

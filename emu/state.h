@@ -277,6 +277,15 @@ void nvio_emu_interrupt_reset(struct emu_ctrl *ctrl);
 void nvio_emu_arbitration_set(struct emu_ctrl *ctrl, uint32_t value);
 bool nvio_emu_arbitrate(struct emu_ctrl *ctrl);
 
+/* doorbell.c: @number counts all doorbells, two to a queue pair; NULL when its memory is not there.
+ */
+uint32_t *nvio_emu_doorbell_find(struct emu_ctrl *ctrl, unsigned int number, uint32_t **event);
+void nvio_emu_doorbell_clear(struct emu_ctrl *ctrl, unsigned int number, uint32_t *db,
+			     uint32_t *event);
+void nvio_emu_doorbell_seen(uint32_t *event, uint32_t value);
+/* Takes shadow doorbells into use. Returns whether their pages are there. */
+bool nvio_emu_shadow(struct emu_ctrl *ctrl, uint64_t values, uint64_t events);
+
 /* ctrl_run.c */
 bool nvio_emu_run(struct emu_ctrl *ctrl);
 /* At most @most commands of a queue. Returns how many it were. */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where doorbells are: in the registers, or for I/O queues in the client's memory, as shadows.
+ */
+#include "state.h"
+
+static uint32_t *shadow_at(struct emu_ctrl *ctrl, uint64_t page, uint32_t offset)
+{
+	return ctrl->bus->dma(ctrl->bus, page + offset, sizeof(uint32_t), true);
+}
+
+/* They are looked at all the time: memory that takes a message each will not do. */
+bool nvio_emu_shadow(struct emu_ctrl *ctrl, uint64_t values, uint64_t events)
+{
+	uint32_t last = ctrl->page_len - sizeof(uint32_t);
+
+	if (!shadow_at(ctrl, values, 0) || !shadow_at(ctrl, values, last) ||
+	    !shadow_at(ctrl, events, 0) || !shadow_at(ctrl, events, last))
+		return false;
+	ctrl->shadow = values;
+	ctrl->shadow_events = events;
+	nvio_emu_queues_remap(ctrl);
+	return true;
+}
+
+/*
+ * Tells the client up to where its doorbell was seen: of a change behind that it rings (B.5). The
+ * index comes before the next look at the doorbell, as its value comes before the client's look at
+ * the index: one of the two sees the other.
+ */
+void nvio_emu_doorbell_seen(uint32_t *event, uint32_t value)
+{
+	__atomic_store_n(event, value, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/*
+ * Where a doorbell is read: the register, or for I/O queues its shadow in the client's memory
+ * (5.8), with the index that tells the client when to ring (B.5).
+ */
+uint32_t *nvio_emu_doorbell_find(struct emu_ctrl *ctrl, unsigned int number, uint32_t **event)
+{
+	size_t offset = (size_t)number * ctrl->db_stride;
+	uint32_t *shadow;
+
+	*event = NULL;
+	/* One behind the page has the register alone. */
+	if (ctrl->shadow && number > 1 && offset < ctrl->page_len) {
+		shadow = shadow_at(ctrl, ctrl->shadow, (uint32_t)offset);
+		*event = shadow_at(ctrl, ctrl->shadow_events, (uint32_t)offset);
+		return *event ? shadow : NULL;
+	}
+	if (offset + sizeof(uint32_t) > ctrl->bus->doorbells_len)
+		return NULL;
+	return (uint32_t *)((uint8_t *)ctrl->bus->doorbells + offset);
+}
+
+/* A stale value of an earlier queue would be taken for a ring, and a stale index would keep the
+ * client from ringing. */
+void nvio_emu_doorbell_clear(struct emu_ctrl *ctrl, unsigned int number, uint32_t *db,
+			     uint32_t *event)
+{
+	uint64_t shadow = ctrl->shadow;
+
+	__atomic_store_n(db, 0, __ATOMIC_RELAXED);
+	if (event)
+		nvio_emu_doorbell_seen(event, 0);
+	ctrl->shadow = 0;
+	db = nvio_emu_doorbell_find(ctrl, number, &event);
+	if (db)
+		__atomic_store_n(db, 0, __ATOMIC_RELAXED);
+	ctrl->shadow = shadow;
+}

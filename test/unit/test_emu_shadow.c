@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Shadow doorbells as the software controller reads them: where they are looked for, and that its
+ * event indices always ask for the next change of what it has seen.
+ */
+#include "emu_bench.h"
+
+#define VALUES (BENCH_LISTS)
+#define EVENTS (BENCH_LISTS + 0x1000)
+
+static const struct nvio_sqe flush = { .opcode = NVIO_NVM_FLUSH, .nsid = 1 };
+static struct nvio_sqe config = { .opcode = nvme_admin_dbbuf, .prp1 = VALUES, .prp2 = EVENTS };
+
+static void refuses_what_is_no_memory(void)
+{
+	struct emu_bench b;
+
+	bench_new(&b, "");
+	bench_start(&b, 8);
+	b.unmapped = VALUES;
+	CU_ASSERT_EQUAL(bench_admin(&b, config), NVME_SC_DATA_XFER_ERROR);
+	b.unmapped = EVENTS;
+	CU_ASSERT_EQUAL(bench_admin(&b, config), NVME_SC_DATA_XFER_ERROR);
+	b.unmapped = 0;
+	b.read_only = EVENTS;
+	CU_ASSERT_EQUAL(bench_admin(&b, config), NVME_SC_DATA_XFER_ERROR);
+	b.read_only = 0;
+	/* The registers are still what counts. */
+	CU_ASSERT_EQUAL(bench_io(&b, flush), 0);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), 0);
+	bench_free(&b);
+	bench_new(&b, "shadow=off");
+	bench_start(&b, 8);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), NVME_SC_INVALID_OPCODE);
+	bench_free(&b);
+}
+
+/* A client that takes the memory away is not read from the registers instead, which are stale. */
+static void fails_without_its_memory(void)
+{
+	struct emu_bench b;
+
+	bench_new(&b, "");
+	bench_start(&b, 8);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), 0);
+	b.unmapped = VALUES;
+	b.bus.generation++;
+	bench_poll(&b);
+	CU_ASSERT_EQUAL(nvio_emu_ctrl_read(b.ctrl, NVME_REG_CSTS, 4) & 2, 2);
+	bench_free(&b);
+}
+
+static void asks_for_the_next_change(void)
+{
+	uint32_t *value, *event;
+	struct nvio_cqe cqe;
+	struct emu_bench b;
+	int reaped = 0;
+
+	bench_new(&b, "");
+	bench_start(&b, 8);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), 0);
+	value = bench_at(&b, VALUES);
+	event = bench_at(&b, EVENTS);
+	for (uint32_t i = 1; i <= 20; i++) {
+		bench_submit(&b, &b.io, flush, false);
+		value[2] = i % 8;
+		bench_poll(&b);
+		CU_ASSERT_EQUAL(event[2], i % 8);
+		reaped += bench_reap(&b, &b.io, &cqe);
+		CU_ASSERT_EQUAL(event[3], (i - 1) % 8);
+		value[3] = i % 8;
+		bench_poll(&b);
+		CU_ASSERT_EQUAL(event[3], i % 8);
+	}
+	CU_ASSERT_EQUAL(reaped, 20);
+	/* Of a full completion queue it waits for the head, not for the tail. */
+	for (uint32_t i = 0; i < 7; i++)
+		bench_submit(&b, &b.io, flush, false);
+	value[2] = (20 + 7) % 8;
+	bench_poll(&b);
+	value[2] = (20 + 8) % 8;
+	bench_poll(&b);
+	CU_ASSERT_EQUAL(event[2], (20 + 7) % 8);
+	CU_ASSERT_EQUAL(event[3], 20 % 8);
+	bench_free(&b);
+}
+
+/* A queue that is made anew begins at 0, whatever one of its identifier left behind. */
+static void forgets_a_deleted_queue(void)
+{
+	struct nvio_sqe delete_sq = { .opcode = NVIO_ADMIN_DELETE_SQ, .cdw10 = 1 };
+	struct nvio_sqe create_sq = { .opcode = NVIO_ADMIN_CREATE_SQ,
+				      .prp1 = BENCH_SQ,
+				      .cdw10 = 7 << 16 | 1,
+				      .cdw11 = 1 << 16 | NVIO_QUEUE_CONTIGUOUS };
+	uint32_t *value, *event;
+	struct nvio_cqe cqe;
+	struct emu_bench b;
+
+	bench_new(&b, "");
+	bench_start(&b, 8);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), 0);
+	value = bench_at(&b, VALUES);
+	event = bench_at(&b, EVENTS);
+	for (uint32_t i = 1; i <= 3; i++)
+		bench_submit(&b, &b.io, flush, false);
+	value[2] = 3;
+	bench_poll(&b);
+	CU_ASSERT_EQUAL(event[2], 3);
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT_TRUE(bench_reap(&b, &b.io, &cqe));
+	CU_ASSERT_EQUAL(bench_admin(&b, delete_sq), 0);
+	CU_ASSERT_EQUAL(bench_admin(&b, create_sq), 0);
+	CU_ASSERT_EQUAL(value[2], 0);
+	CU_ASSERT_EQUAL(event[2], 0);
+	bench_poll(&b);
+	CU_ASSERT_FALSE(bench_reap(&b, &b.io, &cqe));
+	bench_free(&b);
+}
+
+/* Doorbells 2 KiB apart: of queue pair 1 none is in the page. */
+static void reads_registers_behind_the_page(void)
+{
+	struct emu_bench b;
+
+	bench_new(&b, "dstrd=9,queues=1");
+	bench_start(&b, 8);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), 0);
+	CU_ASSERT_EQUAL(bench_io(&b, flush), 0);
+	bench_free(&b);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "refuses what is no memory", refuses_what_is_no_memory },
+		{ "fails without its memory", fails_without_its_memory },
+		{ "asks for the next change", asks_for_the_next_change },
+		{ "forgets a deleted queue", forgets_a_deleted_queue },
+		{ "reads registers behind the page", reads_registers_behind_the_page },
+	};
+
+	return tap_run("emu_shadow", tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -17,7 +17,7 @@
 
 #define IO_LEN_MAX (UINT64_C(1) << 30)
 
-enum { OPT_JSON = 256, OPT_HUGEPAGE, OPT_SEED };
+enum { OPT_JSON = 256, OPT_HUGEPAGE, OPT_SEED, OPT_SHADOW };
 
 /* In read_percent until -M is seen. */
 #define NO_MIX UINT64_MAX
@@ -47,6 +47,9 @@ static const struct argp_option options[] = {
 	  "Cores with a worker each: 0,2-3 or 0x5 (default: the first that is allowed)", 3 },
 	{ "hugepage", OPT_HUGEPAGE, "2M|1G|none", 0,
 	  "Page size of DMA memory (default: the machine's hugepage)", 3 },
+	{ "shadow-doorbells", OPT_SHADOW, "auto|on|off", 0,
+	  "Doorbells in memory, for controllers in software (default auto: where they are faster)",
+	  3 },
 	{ "seed", OPT_SEED, "N", 0, "Start of the random numbers (default 1: runs repeat)", 3 },
 	{ "latency", 'L', NULL, 0, "Print latency percentiles too", 4 },
 	{ "json", OPT_JSON, "FILE", 0,
@@ -90,6 +93,47 @@ static int set_number(const struct parsing *p, const struct number *number, cons
 		return perf_fail(p->msg, "%s '%s': not a whole number from %" PRIu64 " to %" PRIu64,
 				 number->name, arg, number->min, number->max);
 	return 0;
+}
+
+/* Options whose value is one of a few words; the field receives its place among them. */
+static const struct choice {
+	int key;
+	const char *name;
+	size_t offset;
+	const char *words; /* with blanks between them */
+} choices[] = {
+	{ OPT_SHADOW, "--shadow-doorbells", offsetof(struct perf_opts, shadow_doorbells),
+	  "auto on off" },
+};
+
+static const struct choice *find_choice(int key)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+		if (choices[i].key == key)
+			return &choices[i];
+	return NULL;
+}
+
+static int set_choice(const struct parsing *p, const struct choice *choice, const char *arg)
+{
+	unsigned int *field = (unsigned int *)((char *)p->opts + choice->offset);
+	const char *word = choice->words;
+	unsigned int place = 0;
+
+	for (;; word++, place++) {
+		size_t len = strcspn(word, " ");
+
+		if (len == strlen(arg) && !strncmp(word, arg, len)) {
+			*field = place;
+			return 0;
+		}
+		word += len;
+		if (!*word)
+			break;
+	}
+	return perf_fail(p->msg, "%s '%s': not one of %s", choice->name, arg, choice->words);
 }
 
 static int add_name(const struct parsing *p, const char *arg)
@@ -221,6 +265,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	const struct parsing *p = state->input;
 	const struct number *number = find_number(key);
+	const struct choice *choice = find_choice(key);
 	int err;
 
 	if (key == ARGP_KEY_INIT) {
@@ -228,7 +273,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		state->err_stream = NULL;
 		return 0;
 	}
-	err = number ? set_number(p, number, arg) : set_other(key, arg, p);
+	err = number   ? set_number(p, number, arg)
+	      : choice ? set_choice(p, choice, arg)
+		       : set_other(key, arg, p);
 	return err < 0 ? -err : err;
 }
 

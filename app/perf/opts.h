@@ -29,6 +29,7 @@ struct perf_opts {
 	const char *json; /* file for the figures, "-" for standard output; NULL: none */
 	const char *hugepage; /* as given; NULL: the machine's default */
 	size_t page_len; /* for struct nvio_heap_opts */
+	unsigned int shadow_doorbells; /* enum nvio_choice */
 	uint64_t seed;
 	bool verbose;
 };

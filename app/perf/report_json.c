@@ -46,6 +46,7 @@ static void put_namespaces(struct json *json, const struct perf_target *target)
 		json_str(json, "model", ns->ctrl->info.model);
 		json_str(json, "serial", ns->ctrl->info.serial);
 		json_str(json, "firmware", ns->ctrl->info.firmware);
+		json_bool(json, "shadow_doorbells", ns->ctrl->info.shadow_doorbells);
 		json_u64(json, "blocks", ns->info.nr_blocks);
 		json_u64(json, "block_bytes", ns->info.block_len);
 		json_close(json, '}');

@@ -63,6 +63,7 @@ static int open_ctrl(const struct perf_opts *opts, unsigned int nr_workers, cons
 
 	ctrl_opts.iommu = target->iommu;
 	ctrl_opts.nr_qpairs = qpairs_wanted(opts, nr_workers);
+	ctrl_opts.shadow_doorbells = (uint8_t)opts->shadow_doorbells;
 	err = nvio_ctrl_open(device, &ctrl_opts, &ctrl->handle);
 	if (err)
 		return library_failed(msg, err);

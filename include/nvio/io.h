@@ -283,6 +283,7 @@ struct nvio_qpair_stats {
 	uint64_t splits; /* requests that took several commands */
 	uint64_t retries; /* commands sent again */
 	uint64_t errors; /* requests completed with a status other than 0 */
+	uint64_t doorbells_spared; /* rung in memory only: shadow doorbells */
 };
 
 /** nvio_qpair_get_stats - what a queue pair has done. @size: sizeof(*stats). Any thread, at any

@@ -41,6 +41,13 @@ struct nvio_sqe {
 	uint32_t cdw15;
 };
 
+/* What is decided by what is best for the controller at hand, unless it is asked for. */
+enum nvio_choice {
+	NVIO_AUTO = 0,
+	NVIO_ON,
+	NVIO_OFF,
+};
+
 /* All zero means the default. */
 struct nvio_ctrl_opts {
 	size_t size; /* sizeof(struct nvio_ctrl_opts) */
@@ -49,11 +56,15 @@ struct nvio_ctrl_opts {
 	uint32_t admin_timeout_ms; /* deadline of an admin command; 0: 30,000 */
 	uint32_t ready_timeout_ms; /* deadline of enabling and disabling; 0: what the controller
 				      says (CAP.TO) */
+	uint8_t shadow_doorbells; /* enum nvio_choice: doorbells in memory, which spare a controller
+				     in software most stops of its guest (5.8). Auto: with QEMU's
+				     and Google's controllers, and behind a socket where doorbells
+				     cannot be mapped */
 };
 
-#define NVIO_CTRL_OPTS                                       \
-	{                                                    \
-		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0 \
+#define NVIO_CTRL_OPTS                                          \
+	{                                                       \
+		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0 \
 	}
 
 struct nvio_ctrl_info {
@@ -70,6 +81,7 @@ struct nvio_ctrl_info {
 	uint32_t max_transfer; /* bytes of one command: MDTS, at most 4 MiB */
 	uint32_t page_len; /* the controller's memory page (CC.MPS) in bytes */
 	int numa_node; /* -1 when the machine has none */
+	bool shadow_doorbells; /* they are in use */
 };
 
 struct nvio_ns_info {

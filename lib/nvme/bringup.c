@@ -189,6 +189,7 @@ int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
 		{ "making the admin queue", nvio_admin_queue_init, NULL, NULL },
 		{ "enabling", enable, check_enabled, ready_deadline },
 		{ "identifying the controller", nvio_identify_ctrl, NULL, NULL },
+		{ "setting up shadow doorbells", nvio_shadow_set_up, NULL, NULL },
 		{ "asking for queues", nvio_request_queues, NULL, NULL },
 		{ "listing namespaces", nvio_identify_namespaces, NULL, NULL },
 	};

@@ -80,6 +80,7 @@ static void release(struct nvio_ctrl *ctrl)
 	}
 	nvio_vectors_free(ctrl);
 	nvio_ns_free_all(ctrl);
+	nvio_shadow_free(ctrl);
 	if (ctrl->iommu)
 		nvio_iommu_put(ctrl->iommu);
 	pthread_mutex_destroy(&ctrl->lock);

@@ -52,12 +52,14 @@ struct nvio_ctrl {
 
 	char *regs; /* registers, NULL where they cannot be mapped */
 	char *doorbells;
+	char *shadow; /* memory for shadow doorbells; NULL: there are none */
 	uint64_t cap;
 	uint32_t doorbell_stride;
 	uint32_t ready_timeout_ms;
 	uint32_t shutdown_timeout_ms;
 	uint32_t retry_delay_ms[4]; /* by the field of a status (CRDT1 to 3); the first is 0 */
 	uint32_t sgls; /* how SGLs are supported */
+	uint16_t oacs; /* optional admin commands */
 	uint16_t oncs; /* optional commands */
 	uint16_t fuses; /* fused operations */
 	bool enabled; /* CC.EN was set by us */

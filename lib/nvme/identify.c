@@ -103,6 +103,7 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 	copy_text(ctrl->info.serial, id->sn, sizeof(id->sn));
 	copy_text(ctrl->info.firmware, id->fr, sizeof(id->fr));
 	ctrl->info.max_transfer = max_transfer(ctrl, id->mdts);
+	ctrl->oacs = le16toh(id->oacs);
 	ctrl->oncs = le16toh(id->oncs);
 	ctrl->fuses = le16toh(id->fuses);
 	ctrl->sgls = le32toh(id->sgls);
@@ -124,14 +125,15 @@ free_id:
 int nvio_request_queues(struct nvio_ctrl *ctrl)
 {
 	uint32_t want = ctrl->opts.nr_qpairs - 1u, granted = 0;
-	struct nvio_sqe sqe = {
-		.opcode = NVIO_ADMIN_SET_FEATURES,
-		.cdw10 = NVIO_FEATURE_NR_QUEUES,
-		.cdw11 = want << 16 | want,
-	};
-	int err = nvio_admin_must(ctrl, "Set Features (Number of Queues)",
-				  nvio_admin_locked(ctrl, &sqe, NULL, 0, &granted));
+	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_SET_FEATURES,
+				.cdw10 = NVIO_FEATURE_NR_QUEUES };
+	int err;
 
+	if (ctrl->shadow)
+		want = (uint32_t)min_u64(want, nvio_shadow_max_qpairs(ctrl) - 1u);
+	sqe.cdw11 = want << 16 | want;
+	err = nvio_admin_must(ctrl, "Set Features (Number of Queues)",
+			      nvio_admin_locked(ctrl, &sqe, NULL, 0, &granted));
 	if (err)
 		return err;
 	want = (uint32_t)min_u64(want, min_u64(granted & 0xffff, granted >> 16));

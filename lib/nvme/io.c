@@ -99,17 +99,17 @@ int nvio_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const void *buf, ui
 			     user_data, write_pages, nvio_write_long);
 }
 
-/* Doorbells that are not mapped. Functions of their own and called last, so that their callers need
- * no stack. */
-static __attribute__((cold, noinline)) int ring_sq_by_call(const struct nvio_qpair *qpair, int ret)
+/* Doorbells that are not a mapped register. Functions of their own and called last, so that their
+ * callers need no stack. */
+static __attribute__((cold, noinline)) int ring_sq_by_call(struct nvio_qpair *qpair, int ret)
 {
-	nvio_qpair_ring_by_call(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
+	nvio_doorbell_ring(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
 	return ret;
 }
 
-static __attribute__((cold, noinline)) int ring_cq_by_call(const struct nvio_qpair *qpair, int ret)
+static __attribute__((cold, noinline)) int ring_cq_by_call(struct nvio_qpair *qpair, int ret)
 {
-	nvio_qpair_ring_by_call(qpair, true, (uint16_t)(qpair->cq_next - qpair->cq));
+	nvio_doorbell_ring(qpair, true, (uint16_t)(qpair->cq_next - qpair->cq));
 	return ret;
 }
 

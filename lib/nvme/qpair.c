@@ -327,6 +327,7 @@ int nvio_qpair_get_stats(const struct nvio_qpair *qpair, struct nvio_qpair_stats
 	/* In the reverse of the order in which they are counted, so that no command is completed
 	 * before it was submitted, and no poll busy before it was one. */
 	stats.errors = read_counter(&from->errors);
+	stats.doorbells_spared = read_counter(&from->doorbells_spared);
 	stats.retries = read_counter(&from->retries);
 	stats.splits = read_counter(&from->splits);
 	stats.cq_doorbells = read_counter(&from->cq_doorbells);
@@ -337,15 +338,4 @@ int nvio_qpair_get_stats(const struct nvio_qpair *qpair, struct nvio_qpair_stats
 	stats.polls = read_counter(&from->polls);
 	stats.idle_polls = stats.polls - busy_polls;
 	return nvio_give_info(out, size, &stats, sizeof(stats));
-}
-
-void nvio_qpair_ring_by_call(const struct nvio_qpair *qpair, bool cq, uint16_t value)
-{
-	uint32_t wide = value;
-
-	/* Plain memory has no controller to tell. */
-	if (qpair->ctrl->device)
-		nvio_device_region_write(qpair->ctrl->device, NVIO_REGION_BAR0,
-					 nvio_reg_doorbell_offset(qpair->ctrl, qpair->qid, cq),
-					 &wide, sizeof(wide));
 }

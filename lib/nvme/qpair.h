@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "mem/memory.h"
+#include "nvme/doorbell.h"
 #include "nvme/tracker.h"
 #include "nvme/wire.h"
 
@@ -34,6 +35,7 @@ struct nvio_counters {
 	uint64_t splits;
 	uint64_t retries;
 	uint64_t errors;
+	uint64_t doorbells_spared;
 };
 
 struct nvio_qpair {
@@ -51,7 +53,7 @@ struct nvio_qpair {
 	struct nvio_sqe *sq_rung;
 	struct nvio_sqe *sq_told;
 	struct nvio_sqe *sq;
-	uint32_t *sq_doorbell; /* NULL where doorbells cannot be mapped */
+	uint32_t *sq_doorbell; /* NULL where it takes more than a store: see doorbell.h */
 	uint64_t *lists; /* PRP lists, list_len bytes for each identifier */
 	uint64_t lists_iova;
 	uint32_t list_len;
@@ -104,6 +106,10 @@ struct nvio_qpair {
 	uint32_t spin_ns; /* how long a wait spins at most before it sleeps */
 	uint32_t wait_ns; /* how long waits take on average; what is too long counts less */
 	uint8_t nr_long_waits;
+	uint32_t *sq_register; /* mapped doorbells, NULL where they cannot be */
+	uint32_t *cq_register;
+	struct nvio_shadow sq_shadow;
+	struct nvio_shadow cq_shadow;
 	bool cq_made; /* the controller knows the completion queue, the submission queue */
 	bool sq_made;
 	struct nvio_mem_user user;
@@ -161,8 +167,5 @@ int nvio_queues_delete(struct nvio_qpair *qpair);
 
 /* wait.c: how long nvio_wait() spins, as in the options. */
 void nvio_qpair_set_spin(struct nvio_qpair *qpair, uint32_t ns);
-
-/* Rings a doorbell that is not mapped. */
-void nvio_qpair_ring_by_call(const struct nvio_qpair *qpair, bool cq, uint16_t value);
 
 #endif

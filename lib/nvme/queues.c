@@ -100,8 +100,7 @@ int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts)
 	if (!qpair->qid)
 		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",
 				  ctrl->info.name, ctrl->info.nr_qpairs);
-	qpair->sq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, false);
-	qpair->cq_doorbell = nvio_reg_doorbell(ctrl, qpair->qid, true);
+	nvio_doorbells_assign(qpair);
 	err = interrupts ? nvio_qpair_take_vector(qpair) : 0;
 	if (!err)
 		err = create_cq(qpair);

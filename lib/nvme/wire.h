@@ -79,6 +79,7 @@ enum nvio_admin_opcode {
 	NVIO_ADMIN_IDENTIFY = 0x06,
 	NVIO_ADMIN_SET_FEATURES = 0x09,
 	NVIO_ADMIN_GET_FEATURES = 0x0a,
+	NVIO_ADMIN_DOORBELL_BUFFERS = 0x7c,
 };
 
 enum nvio_nvm_opcode {
@@ -119,6 +120,9 @@ enum nvio_cns {
 #define NVIO_RW_STC           (1u << 24)
 #define NVIO_RW_PRINFO_SHIFT  26
 #define NVIO_RW_DTYPE_SHIFT   20
+
+/* Identify Controller: optional admin commands (OACS). */
+#define NVIO_OACS_DOORBELL_BUFFERS (1u << 8)
 
 /* Identify Controller: optional commands (ONCS), fused operations (FUSES). */
 #define NVIO_ONCS_COMPARE             (1u << 0)

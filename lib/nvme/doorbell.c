@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Doorbells off the short way; see doorbell.h.
+ *
+ * The memory for shadow doorbells is two pages of the controller's: our values, and its event
+ * indices, both at the offsets that the registers have from the first doorbell on. It lives until
+ * the device is closed.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mmio.h"
+#include "nvme/command.h"
+#include "vfio/user.h"
+
+/* PCI vendors whose controllers are programs. */
+#define VENDOR_QEMU   0x1b36u
+#define VENDOR_GOOGLE 0x1ae0u
+
+bool nvio_shadow_ring(const struct nvio_shadow *shadow, uint16_t value)
+{
+	uint16_t old = (uint16_t)*shadow->value;
+	uint16_t event;
+
+	/* Completions that were read before the head that gives their slots away: the controller
+	 * may write there once it sees the head. Entries of a submission queue were ordered by the
+	 * caller. */
+	nvio_dma_rmb();
+	__atomic_store_n(shadow->value, value, __ATOMIC_RELAXED);
+	/* Our value before the controller's event index. It writes the index first and looks at the
+	 * value then: one of the two sees the other. */
+	nvio_smp_mb();
+	event = (uint16_t)__atomic_load_n(shadow->event, __ATOMIC_RELAXED);
+	return (uint16_t)(value - event - 1) < (uint16_t)(value - old);
+}
+
+/*
+ * Whether a doorbell's register costs much more than a store: it stops the guest that we run in, or
+ * goes by call. Behind a socket a mapped doorbell is memory already.
+ */
+static bool is_worth_it(const struct nvio_ctrl *ctrl)
+{
+	if (nvio_user_name(ctrl->info.name))
+		return !ctrl->doorbells;
+	return ctrl->info.vendor == VENDOR_QEMU || ctrl->info.vendor == VENDOR_GOOGLE;
+}
+
+/* Returns 1 or 0; -ENOTSUP when it is asked for and cannot be had; -EINVAL. */
+static int is_wanted(const struct nvio_ctrl *ctrl)
+{
+	bool offered = ctrl->oacs & NVIO_OACS_DOORBELL_BUFFERS;
+
+	switch (ctrl->opts.shadow_doorbells) {
+	case NVIO_ON:
+		if (!offered)
+			return nvio_error(ENOTSUP, "%s has no shadow doorbells (OACS 0x%x)",
+					  ctrl->info.name, ctrl->oacs);
+		return 1;
+	case NVIO_AUTO:
+		return offered && is_worth_it(ctrl);
+	case NVIO_OFF:
+		return 0;
+	default:
+		return nvio_error(EINVAL, "shadow_doorbells %u: not one of enum nvio_choice",
+				  ctrl->opts.shadow_doorbells);
+	}
+}
+
+static int configure(struct nvio_ctrl *ctrl)
+{
+	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_DOORBELL_BUFFERS };
+	int status;
+
+	nvio_mem_iova(ctrl->iommu, ctrl->shadow, 2 * ctrl->info.page_len, NVIO_DMA_RW, &sqe.prp1);
+	sqe.prp2 = sqe.prp1 + ctrl->info.page_len;
+	memset(ctrl->shadow, 0, 2 * ctrl->info.page_len);
+	status = nvio_admin_locked(ctrl, &sqe, NULL, 0, NULL);
+	if (status <= 0 || ctrl->opts.shadow_doorbells == NVIO_ON)
+		return nvio_admin_must(ctrl, "Doorbell Buffer Config", status);
+	nvio_log(NVIO_LOG_WARN, "%s: no shadow doorbells: %s", ctrl->info.name,
+		 nvio_status_text((unsigned int)status));
+	nvio_shadow_free(ctrl);
+	return 0;
+}
+
+int nvio_shadow_set_up(struct nvio_ctrl *ctrl)
+{
+	int wanted = is_wanted(ctrl), err;
+
+	if (wanted <= 0)
+		return wanted;
+	if (!ctrl->shadow) {
+		ctrl->shadow =
+			nvio_alloc(ctrl->iommu, 2 * ctrl->info.page_len, ctrl->info.page_len);
+		if (!ctrl->shadow)
+			return -ENOMEM;
+	}
+	err = configure(ctrl);
+	ctrl->info.shadow_doorbells = !err && ctrl->shadow;
+	return err;
+}
+
+void nvio_shadow_free(struct nvio_ctrl *ctrl)
+{
+	nvio_free(ctrl->iommu, ctrl->shadow);
+	ctrl->shadow = NULL;
+}
+
+uint16_t nvio_shadow_max_qpairs(const struct nvio_ctrl *ctrl)
+{
+	/* The admin queue's come first. */
+	return (uint16_t)min_u64(ctrl->info.page_len / ctrl->doorbell_stride / 2 - 1, UINT16_MAX);
+}
+
+static struct nvio_shadow shadow_at(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq)
+{
+	uint32_t offset = nvio_reg_doorbell_offset(ctrl, qid, cq) - NVIO_REG_DOORBELLS;
+	uint32_t *value = (uint32_t *)(ctrl->shadow + offset);
+	uint32_t *event = (uint32_t *)(ctrl->shadow + ctrl->info.page_len + offset);
+
+	/* What a queue of this identifier left there. */
+	*value = 0;
+	*event = 0;
+	return (struct nvio_shadow){ value, event };
+}
+
+void nvio_doorbells_assign(struct nvio_qpair *qpair)
+{
+	struct nvio_ctrl *ctrl = qpair->ctrl;
+
+	qpair->sq_register = nvio_reg_doorbell(ctrl, qpair->qid, false);
+	qpair->cq_register = nvio_reg_doorbell(ctrl, qpair->qid, true);
+	if (ctrl->shadow) {
+		qpair->sq_shadow = shadow_at(ctrl, qpair->qid, false);
+		qpair->cq_shadow = shadow_at(ctrl, qpair->qid, true);
+		return;
+	}
+	qpair->sq_doorbell = qpair->sq_register;
+	qpair->cq_doorbell = qpair->cq_register;
+}
+
+void nvio_doorbell_ring(struct nvio_qpair *qpair, bool cq, uint16_t value)
+{
+	const struct nvio_shadow *shadow = cq ? &qpair->cq_shadow : &qpair->sq_shadow;
+	uint32_t *reg = cq ? qpair->cq_register : qpair->sq_register;
+	uint32_t wide = value;
+
+	if (shadow->value && !nvio_shadow_ring(shadow, value)) {
+		nvio_count(&qpair->stats.doorbells_spared, 1);
+		return;
+	}
+	if (reg)
+		nvio_mmio_write32(reg, value);
+	else if (qpair->ctrl->device) /* plain memory has no controller to tell */
+		nvio_device_region_write(qpair->ctrl->device, NVIO_REGION_BAR0,
+					 nvio_reg_doorbell_offset(qpair->ctrl, qpair->qid, cq),
+					 &wide, sizeof(wide));
+}

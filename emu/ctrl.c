@@ -42,7 +42,8 @@ static uint64_t make_cap(const struct emu_opts *opts)
 	uint64_t to = ((uint64_t)opts->to_ms + 499) / 500;
 
 	return (uint64_t)(opts->queue_entries - 1) << NVME_CAP_MQES_SHIFT |
-	       1ull << NVME_CAP_CQR_SHIFT | (uint64_t)NVME_CAP_AMS_WRR << NVME_CAP_AMS_SHIFT |
+	       1ull << NVME_CAP_CQR_SHIFT |
+	       (opts->wrr ? (uint64_t)NVME_CAP_AMS_WRR << NVME_CAP_AMS_SHIFT : 0) |
 	       (to < 255 ? to : 255) << NVME_CAP_TO_SHIFT |
 	       (uint64_t)opts->dstrd << NVME_CAP_DSTRD_SHIFT | 1ull << NVME_CAP_NSSRC_SHIFT |
 	       (uint64_t)(NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI) << NVME_CAP_CSS_SHIFT |

@@ -108,7 +108,7 @@ static bool configuration_is_valid(const struct emu_ctrl *ctrl)
 	uint64_t page_mask = (EMU_DMA_PAGE << mps) - 1ull;
 
 	if (mps < ctrl->opts.mpsmin || mps > ctrl->opts.mpsmax ||
-	    NVME_CC_AMS(ctrl->cc) > NVME_CC_AMS_WRRU)
+	    NVME_CC_AMS(ctrl->cc) > (ctrl->opts.wrr ? NVME_CC_AMS_WRRU : NVME_CC_AMS_RR))
 		return false;
 	if (css != NVME_CC_CSS_NVM && css != NVME_CC_CSS_CSI)
 		return false;

@@ -52,6 +52,7 @@ void nvio_emu_opts_default(struct emu_opts *opts)
 	opts->vwc = true;
 	opts->shadow = true;
 	opts->mmap = true;
+	opts->wrr = true;
 	strcpy(opts->serial, "EMU0001");
 	strcpy(opts->model, "nvio software controller");
 	strcpy(opts->firmware, "1.0");
@@ -198,7 +199,8 @@ static int parse_ctrl_flag(struct parser *p, const char *key, const char *value)
 		size_t offset;
 	} flags[] = { { "vwc", offsetof(struct emu_opts, vwc) },
 		      { "shadow", offsetof(struct emu_opts, shadow) },
-		      { "mmap", offsetof(struct emu_opts, mmap) } };
+		      { "mmap", offsetof(struct emu_opts, mmap) },
+		      { "wrr", offsetof(struct emu_opts, wrr) } };
 	unsigned int i = 0;
 
 	while (strcmp(flags[i].key, key))
@@ -299,6 +301,7 @@ static const struct {
 	{ "vwc", parse_ctrl_flag, false },
 	{ "shadow", parse_ctrl_flag, false },
 	{ "mmap", parse_ctrl_flag, false },
+	{ "wrr", parse_ctrl_flag, false },
 	{ "latency", parse_latency, false },
 	{ "serial", parse_text, false },
 	{ "model", parse_text, false },

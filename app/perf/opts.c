@@ -12,12 +12,13 @@
 #include <string.h>
 #include <nvio/base.h>
 #include <nvio/mem.h>
+#include <nvio/nvme.h>
 #include "perf/opts.h"
 #include "perf/parse.h"
 
 #define IO_LEN_MAX (UINT64_C(1) << 30)
 
-enum { OPT_JSON = 256, OPT_HUGEPAGE, OPT_SEED, OPT_SHADOW };
+enum { OPT_JSON = 256, OPT_HUGEPAGE, OPT_SEED, OPT_SHADOW, OPT_PRIORITY };
 
 /* In read_percent until -M is seen. */
 #define NO_MIX UINT64_MAX
@@ -49,6 +50,9 @@ static const struct argp_option options[] = {
 	  "Page size of DMA memory (default: the machine's hugepage)", 3 },
 	{ "shadow-doorbells", OPT_SHADOW, "auto|on|off", 0,
 	  "Doorbells in memory, for controllers in software (default auto: where they are faster)",
+	  3 },
+	{ "priority", OPT_PRIORITY, "urgent|high|medium|low", 0,
+	  "Priority of the queue pairs, with weighted round robin arbitration (default: neither)",
 	  3 },
 	{ "seed", OPT_SEED, "N", 0, "Start of the random numbers (default 1: runs repeat)", 3 },
 	{ "latency", 'L', NULL, 0, "Print latency percentiles too", 4 },
@@ -95,15 +99,19 @@ static int set_number(const struct parsing *p, const struct number *number, cons
 	return 0;
 }
 
-/* Options whose value is one of a few words; the field receives its place among them. */
+/* Options whose value is one of a few words; the field receives its place among them, from @first
+ * on. */
 static const struct choice {
 	int key;
 	const char *name;
 	size_t offset;
+	unsigned int first;
 	const char *words; /* with blanks between them */
 } choices[] = {
-	{ OPT_SHADOW, "--shadow-doorbells", offsetof(struct perf_opts, shadow_doorbells),
+	{ OPT_SHADOW, "--shadow-doorbells", offsetof(struct perf_opts, shadow_doorbells), NVIO_AUTO,
 	  "auto on off" },
+	{ OPT_PRIORITY, "--priority", offsetof(struct perf_opts, priority), NVIO_PRIORITY_URGENT,
+	  "urgent high medium low" },
 };
 
 static const struct choice *find_choice(int key)
@@ -118,15 +126,15 @@ static const struct choice *find_choice(int key)
 
 static int set_choice(const struct parsing *p, const struct choice *choice, const char *arg)
 {
-	unsigned int *field = (unsigned int *)((char *)p->opts + choice->offset);
+	struct perf_choice *field = (struct perf_choice *)((char *)p->opts + choice->offset);
 	const char *word = choice->words;
-	unsigned int place = 0;
+	unsigned int place = choice->first;
 
 	for (;; word++, place++) {
 		size_t len = strcspn(word, " ");
 
 		if (len == strlen(arg) && !strncmp(word, arg, len)) {
-			*field = place;
+			*field = (struct perf_choice){ place, arg };
 			return 0;
 		}
 		word += len;
@@ -308,6 +316,7 @@ int perf_opts_parse(int argc, char **argv, struct perf_opts *opts, struct perf_m
 		.seconds = 5,
 		.nr_qpairs = 1,
 		.seed = 1,
+		.shadow_doorbells = { NVIO_AUTO, "auto" },
 	};
 	msg->text[0] = '\0';
 	/* getopt begins its lines with argv[0], path and all. */

@@ -12,6 +12,12 @@
 #include "perf/cores.h"
 #include "perf/msg.h"
 
+/* One of a few words, and what the library calls it. */
+struct perf_choice {
+	unsigned int value;
+	const char *word; /* as given; NULL: not given */
+};
+
 struct perf_opts {
 	const char **names; /* as given with -r; the strings are those of argv */
 	size_t nr_names;
@@ -29,7 +35,8 @@ struct perf_opts {
 	const char *json; /* file for the figures, "-" for standard output; NULL: none */
 	const char *hugepage; /* as given; NULL: the machine's default */
 	size_t page_len; /* for struct nvio_heap_opts */
-	unsigned int shadow_doorbells; /* enum nvio_choice */
+	struct perf_choice shadow_doorbells; /* enum nvio_choice */
+	struct perf_choice priority; /* enum nvio_priority */
 	uint64_t seed;
 	bool verbose;
 };

@@ -88,6 +88,7 @@ static int open_qpair(const struct perf_opts *opts, struct nvio_iommu *iommu, st
 	int err;
 
 	qpair_opts.depth = (uint16_t)q->depth;
+	qpair_opts.priority = (uint8_t)opts->priority.value;
 	err = nvio_qpair_create(q->ns->ctrl->handle, &qpair_opts, &q->handle);
 	if (err) {
 		perf_fail(msg, "%s", nvio_last_error());

@@ -28,6 +28,8 @@ static void put_options(struct json *json, const struct perf_report *report)
 	json_str(json, "cores", cores);
 	json_bool(json, "latency", opts->latency);
 	json_str(json, "hugepage", opts->hugepage);
+	json_str(json, "shadow_doorbells", opts->shadow_doorbells.word);
+	json_str(json, "priority", opts->priority.word);
 	json_u64(json, "seed", opts->seed);
 	json_close(json, '}');
 }

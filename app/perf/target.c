@@ -63,7 +63,8 @@ static int open_ctrl(const struct perf_opts *opts, unsigned int nr_workers, cons
 
 	ctrl_opts.iommu = target->iommu;
 	ctrl_opts.nr_qpairs = qpairs_wanted(opts, nr_workers);
-	ctrl_opts.shadow_doorbells = (uint8_t)opts->shadow_doorbells;
+	ctrl_opts.arbitration = opts->priority.value ? NVIO_WEIGHTED : NVIO_ROUND_ROBIN;
+	ctrl_opts.shadow_doorbells = (uint8_t)opts->shadow_doorbells.value;
 	err = nvio_ctrl_open(device, &ctrl_opts, &ctrl->handle);
 	if (err)
 		return library_failed(msg, err);

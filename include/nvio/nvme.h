@@ -48,6 +48,21 @@ enum nvio_choice {
 	NVIO_OFF,
 };
 
+/* How the controller chooses whose commands come next (3.4.4). */
+enum nvio_arbitration {
+	NVIO_ROUND_ROBIN = 0,
+	NVIO_WEIGHTED, /* weighted round robin with an urgent class: queue pairs have priorities */
+};
+
+/* Of a queue pair, with NVIO_WEIGHTED. */
+enum nvio_priority {
+	NVIO_PRIORITY_DEFAULT = 0, /* medium */
+	NVIO_PRIORITY_URGENT, /* before all others */
+	NVIO_PRIORITY_HIGH,
+	NVIO_PRIORITY_MEDIUM,
+	NVIO_PRIORITY_LOW,
+};
+
 /* All zero means the default. */
 struct nvio_ctrl_opts {
 	size_t size; /* sizeof(struct nvio_ctrl_opts) */
@@ -60,11 +75,21 @@ struct nvio_ctrl_opts {
 				     in software most stops of its guest (5.8). Auto: with QEMU's
 				     and Google's controllers, and behind a socket where doorbells
 				     cannot be mapped */
+	uint8_t arbitration; /* enum nvio_arbitration */
+	uint8_t burst; /* commands of a queue pair in one turn: 1, 2, 4 to 64; NVIO_NO_BURST_LIMIT;
+			  0: the controller's own */
+	uint16_t weights[3]; /* with NVIO_WEIGHTED: commands of high, medium and low priority in one
+				round, 1 to 256; 0: the controller's own */
 };
 
-#define NVIO_CTRL_OPTS                                          \
-	{                                                       \
-		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0 \
+#define NVIO_NO_BURST_LIMIT 255
+
+#define NVIO_CTRL_OPTS                                                 \
+	{                                                              \
+		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, \
+		{                                                      \
+			0, 0, 0                                        \
+		}                                                      \
 	}
 
 struct nvio_ctrl_info {
@@ -136,7 +161,8 @@ NVIO_API int nvio_name_split(const char *name, char *device, size_t len, uint32_
  * Return: 0; what nvio_device_open() and nvio_alloc() return; -ETIMEDOUT (which state, how long);
  * -EIO when the controller reports a fatal status or refuses a command; -ENODEV when it reads as
  * all ones (gone); -ENOTSUP when it lacks what nvio needs (NVM command set, doorbells inside
- * BAR 0).
+ * BAR 0) or an option asks for (weighted arbitration, shadow doorbells); -EINVAL for options that
+ * make no sense.
  */
 NVIO_API int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts,
 			    struct nvio_ctrl **ctrl);
@@ -209,15 +235,16 @@ struct nvio_qpair_opts {
 			      */
 	uint32_t spin_ns; /* with interrupts: how long nvio_wait() spins at most before it sleeps;
 			     0: 20,000; NVIO_NO_SPIN: not at all */
+	uint8_t priority; /* enum nvio_priority: whose commands the controller takes first */
 };
 
 #define NVIO_NO_RETRIES 255
 #define NVIO_NO_TIMEOUT UINT32_MAX
 #define NVIO_NO_SPIN    UINT32_MAX
 
-#define NVIO_QPAIR_OPTS                                                  \
-	{                                                                \
-		sizeof(struct nvio_qpair_opts), 0, false, false, 0, 0, 0 \
+#define NVIO_QPAIR_OPTS                                                     \
+	{                                                                   \
+		sizeof(struct nvio_qpair_opts), 0, false, false, 0, 0, 0, 0 \
 	}
 
 /**
@@ -226,7 +253,8 @@ struct nvio_qpair_opts {
  * @qpair: receives the handle; nvio_qpair_free(), or it ends with the controller
  *
  * Return: 0; -ENOSPC when all that the controller granted are in use; -ENOTSUP when interrupts are
- * asked for and the function has no MSI-X; -ENOMEM; -EIO when the controller refuses; -ETIMEDOUT.
+ * asked for and the function has no MSI-X, or a priority is and the controller was opened without
+ * NVIO_WEIGHTED; -EINVAL; -ENOMEM; -EIO when the controller refuses; -ETIMEDOUT.
  */
 NVIO_API int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *opts,
 			       struct nvio_qpair **qpair);

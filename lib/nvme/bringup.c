@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "nvme/arbitration.h"
 #include "nvme/ctrl.h"
 
 /* One less than can be said: sizes of rings are counted in 16 bits. */
@@ -166,6 +167,7 @@ static int enable(struct nvio_ctrl *ctrl)
 	nvio_reg_write64(ctrl, NVIO_REG_ACQ, nvio_qpair_cq_iova(ctrl->admin));
 	nvio_reg_write32(ctrl, NVIO_REG_CC,
 			 FIELD_SET(CC_EN, 1u) | FIELD_SET(CC_MPS, mps) |
+				 FIELD_SET(CC_AMS, nvio_arbitration_ams(ctrl)) |
 				 FIELD_SET(CC_IOSQES, NVIO_SQE_SHIFT) |
 				 FIELD_SET(CC_IOCQES, NVIO_CQE_SHIFT));
 	ctrl->enabled = true;
@@ -184,12 +186,14 @@ int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
 {
 	static const struct state states[] = {
 		{ "reading capabilities", read_capabilities, NULL, NULL },
+		{ "checking arbitration", nvio_arbitration_check, NULL, NULL },
 		{ "settling", NULL, check_settled, ready_deadline },
 		{ "disabling", disable, check_disabled, ready_deadline },
 		{ "making the admin queue", nvio_admin_queue_init, NULL, NULL },
 		{ "enabling", enable, check_enabled, ready_deadline },
 		{ "identifying the controller", nvio_identify_ctrl, NULL, NULL },
 		{ "setting up shadow doorbells", nvio_shadow_set_up, NULL, NULL },
+		{ "setting up arbitration", nvio_arbitration_set_up, NULL, NULL },
 		{ "asking for queues", nvio_request_queues, NULL, NULL },
 		{ "listing namespaces", nvio_identify_namespaces, NULL, NULL },
 	};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "nvme/arbitration.h"
 #include "nvme/command.h"
 #include "nvme/parent.h"
 
@@ -231,6 +232,8 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	int err;
 
 	err = nvio_take_opts(&opts, sizeof(opts), given, "nvio_qpair_create");
+	if (!err)
+		err = nvio_priority_check(ctrl, opts.priority);
 	if (err)
 		return err;
 	qpair = aligned_alloc(CACHE_LINE, align_up(sizeof(*qpair), CACHE_LINE));
@@ -245,6 +248,7 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	qpair->ctrl = ctrl;
 	qpair->no_sgl = opts.no_sgl;
 	nvio_qpair_set_spin(qpair, opts.spin_ns);
+	qpair->priority = opts.priority;
 	pthread_mutex_lock(&ctrl->lock);
 	err = nvio_queues_create(qpair, opts.interrupts);
 	/* A queue pair that is half there and cannot be taken back stays until the device is

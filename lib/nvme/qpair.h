@@ -106,6 +106,7 @@ struct nvio_qpair {
 	uint32_t spin_ns; /* how long a wait spins at most before it sleeps */
 	uint32_t wait_ns; /* how long waits take on average; what is too long counts less */
 	uint8_t nr_long_waits;
+	uint8_t priority; /* enum nvio_priority */
 	uint32_t *sq_register; /* mapped doorbells, NULL where they cannot be */
 	uint32_t *cq_register;
 	struct nvio_shadow sq_shadow;

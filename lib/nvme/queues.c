@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "nvme/arbitration.h"
 #include "nvme/ctrl.h"
 #include "nvme/vectors.h"
 
@@ -41,7 +42,8 @@ static int create_sq(struct nvio_qpair *qpair)
 		.opcode = NVIO_ADMIN_CREATE_SQ,
 		.prp1 = nvio_qpair_sq_iova(qpair),
 		.cdw10 = (uint32_t)(qpair->sq_entries - 1) << 16 | qpair->qid,
-		.cdw11 = (uint32_t)qpair->qid << 16 | NVIO_QUEUE_CONTIGUOUS,
+		.cdw11 = (uint32_t)qpair->qid << 16 |
+			 nvio_priority_cdw11(qpair->ctrl, qpair->priority) | NVIO_QUEUE_CONTIGUOUS,
 	};
 
 	return create_queue(qpair, &sqe, "Create I/O Submission Queue", &qpair->sq_made);

@@ -19,6 +19,8 @@ enum nvio_reg {
 /* Controller Capabilities */
 #define CAP_MQES_SHIFT   0
 #define CAP_MQES_MASK    0xffffu
+#define CAP_AMS_SHIFT    17
+#define CAP_AMS_MASK     3u
 #define CAP_TO_SHIFT     24 /* units of 500 ms */
 #define CAP_TO_MASK      0xffu
 #define CAP_DSTRD_SHIFT  32 /* doorbells are 4 << DSTRD bytes apart */
@@ -30,7 +32,8 @@ enum nvio_reg {
 #define CAP_MPSMAX_SHIFT 52
 #define CAP_MPSMAX_MASK  0xfu
 
-#define CAP_CSS_NVM 0x01u /* the NVM command set */
+#define CAP_AMS_WEIGHTED 1u /* weighted round robin with urgent priority class */
+#define CAP_CSS_NVM      0x01u /* the NVM command set */
 
 /* Controller Configuration */
 #define CC_EN_SHIFT     0
@@ -48,7 +51,9 @@ enum nvio_reg {
 #define CC_IOCQES_SHIFT 20
 #define CC_IOCQES_MASK  0xfu
 
-#define CC_SHN_NORMAL 1u
+#define CC_AMS_ROUND_ROBIN 0u
+#define CC_AMS_WEIGHTED    1u
+#define CC_SHN_NORMAL      1u
 
 /* Controller Status */
 #define CSTS_RDY_SHIFT  0

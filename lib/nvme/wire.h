@@ -106,12 +106,15 @@ enum nvio_cns {
 	NVIO_CNS_NVM_NS = 0x05, /* with the command set identifier of NVM, which is 0 */
 };
 
+#define NVIO_FEATURE_ARBITRATION   0x01u
 #define NVIO_FEATURE_NR_QUEUES     0x07u
 #define NVIO_FEATURE_HOST_BEHAVIOR 0x16u
 
 /* dword 11 of Create I/O Completion Queue and Create I/O Submission Queue */
 #define NVIO_QUEUE_CONTIGUOUS 1u
 #define NVIO_QUEUE_INTERRUPTS 2u
+
+#define NVIO_QUEUE_PRIORITY_SHIFT 1 /* of a submission queue: urgent is 0 */
 
 /* dword 12 of Read and Write */
 #define NVIO_RW_FUA           (1u << 30)

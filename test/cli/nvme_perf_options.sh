@@ -49,7 +49,7 @@ prints() {
 
 prints --help
 for option in -r -q -o -w -M -t -a -n -P -c -L -v -V --device= --depth= --io-size= --workload= \
-	--read-percent= --time= --warmup= --number-ios= --qpairs= --cores= --hugepage= --seed= --shadow-doorbells= \
+	--read-percent= --time= --warmup= --number-ios= --qpairs= --cores= --hugepage= --seed= --shadow-doorbells= --priority= \
 	--latency --json= --verbose --help --version; do
 	grep -Eq -e "^ +(-., )?${option}[, =]?" "$dir/out" || fail "--help does not name $option"
 done
@@ -89,6 +89,8 @@ refuses "-w '': not one of" -r x -w ''
 refuses '-M is for rw and randrw only, not for randread' -r x -M 50
 refuses '-M is for rw and randrw only, not for write' -r x -w write -M 50
 refuses "--hugepage '4M': not one of 2M, 1G, none" -r x --hugepage 4M
+refuses "--priority 'none': not one of urgent high medium low" -r x --priority none
+refuses 'no weighted round robin arbitration' -r emu:wrr=off --priority high
 refuses "--shadow-doorbells 'yes': not one of auto on off" -r x --shadow-doorbells yes
 refuses "--json ''" -r x --json ''
 refuses "'stray' is no option" -r x stray

@@ -83,13 +83,18 @@ static void all_options(void)
 	CU_ASSERT_EQUAL(opts.seed, 9);
 	CU_ASSERT_EQUAL_FATAL(parse("--hugepage none"), 0);
 	CU_ASSERT_EQUAL(opts.page_len, NVIO_HEAP_NO_HUGE);
-	CU_ASSERT_EQUAL(opts.shadow_doorbells, NVIO_AUTO);
+	CU_ASSERT_EQUAL(opts.shadow_doorbells.value, NVIO_AUTO);
+	CU_ASSERT_EQUAL(opts.priority.value, NVIO_PRIORITY_DEFAULT);
+	CU_ASSERT_EQUAL_FATAL(parse("--priority urgent"), 0);
+	CU_ASSERT_EQUAL(opts.priority.value, NVIO_PRIORITY_URGENT);
+	CU_ASSERT_EQUAL_FATAL(parse("--priority low"), 0);
+	CU_ASSERT_EQUAL(opts.priority.value, NVIO_PRIORITY_LOW);
 	CU_ASSERT_EQUAL_FATAL(parse("--shadow-doorbells on"), 0);
-	CU_ASSERT_EQUAL(opts.shadow_doorbells, NVIO_ON);
+	CU_ASSERT_EQUAL(opts.shadow_doorbells.value, NVIO_ON);
 	CU_ASSERT_EQUAL_FATAL(parse("--shadow-doorbells off"), 0);
-	CU_ASSERT_EQUAL(opts.shadow_doorbells, NVIO_OFF);
+	CU_ASSERT_EQUAL(opts.shadow_doorbells.value, NVIO_OFF);
 	CU_ASSERT_EQUAL_FATAL(parse("--shadow-doorbells auto"), 0);
-	CU_ASSERT_EQUAL(opts.shadow_doorbells, NVIO_AUTO);
+	CU_ASSERT_EQUAL(opts.shadow_doorbells.value, NVIO_AUTO);
 }
 
 static void workloads(void)
@@ -148,6 +153,7 @@ static void bad_words(void)
 		  "-c '3-1': not a list such as 0,2-3 or a mask such as 0x5 of cores 0 to "
 		  "4095");
 	check_bad("--hugepage 4K", "--hugepage '4K': not one of 2M, 1G, none");
+	check_bad("--priority default", "--priority 'default': not one of urgent high medium low");
 	check_bad("--shadow-doorbells o", "--shadow-doorbells 'o': not one of auto on off");
 	check_bad("--shadow-doorbells ", "--shadow-doorbells '': not one of auto on off");
 	check_bad("--shadow-doorbells offx", "--shadow-doorbells 'offx': not one of auto on off");

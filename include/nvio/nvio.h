@@ -4,8 +4,8 @@
  *
  * One header for everything; each of the headers below also stands alone. io.h reads and writes and
  * is, with nvme.h for controllers and queue pairs under it, all that most programs need; pi.h makes
- * and checks protection information; mem.h owns DMA memory; vfio.h reaches any PCI device, without
- * the NVMe layer.
+ * and checks protection information; mem.h owns DMA memory, devmem.h the memory that drives have;
+ * vfio.h reaches any PCI device, without the NVMe layer.
  */
 #ifndef NVIO_NVIO_H
 #define NVIO_NVIO_H
@@ -16,5 +16,6 @@
 #include <nvio/nvme.h>
 #include <nvio/io.h>
 #include <nvio/pi.h>
+#include <nvio/devmem.h>
 
 #endif

@@ -236,15 +236,24 @@ struct nvio_qpair_opts {
 	uint32_t spin_ns; /* with interrupts: how long nvio_wait() spins at most before it sleeps;
 			     0: 20,000; NVIO_NO_SPIN: not at all */
 	uint8_t priority; /* enum nvio_priority: whose commands the controller takes first */
+	uint8_t in_cmb; /* enum nvio_cmb_use: what lies in the controller memory buffer (8.5); 0:
+			   nothing */
+};
+
+/* The queue, or queue and lists. */
+enum nvio_cmb_use {
+	NVIO_CMB_QUEUE = 1, /* the submission queue: the controller fetches no command by DMA */
+	NVIO_CMB_LISTS = 2, /* its PRP lists and SGLs, too; by itself where the controller wants
+			       them beside the queue */
 };
 
 #define NVIO_NO_RETRIES 255
 #define NVIO_NO_TIMEOUT UINT32_MAX
 #define NVIO_NO_SPIN    UINT32_MAX
 
-#define NVIO_QPAIR_OPTS                                                     \
-	{                                                                   \
-		sizeof(struct nvio_qpair_opts), 0, false, false, 0, 0, 0, 0 \
+#define NVIO_QPAIR_OPTS                                                        \
+	{                                                                      \
+		sizeof(struct nvio_qpair_opts), 0, false, false, 0, 0, 0, 0, 0 \
 	}
 
 /**
@@ -254,7 +263,8 @@ struct nvio_qpair_opts {
  *
  * Return: 0; -ENOSPC when all that the controller granted are in use; -ENOTSUP when interrupts are
  * asked for and the function has no MSI-X, or a priority is and the controller was opened without
- * NVIO_WEIGHTED; -EINVAL; -ENOMEM; -EIO when the controller refuses; -ETIMEDOUT.
+ * NVIO_WEIGHTED, or its memory buffer does not take what @in_cmb says; -EINVAL; -ENOMEM; -EIO when
+ * the controller refuses; -ETIMEDOUT.
  */
 NVIO_API int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *opts,
 			       struct nvio_qpair **qpair);

@@ -203,6 +203,27 @@ void nvio_free(struct nvio_iommu *iommu, void *addr)
 	pthread_mutex_unlock(&memory->lock);
 }
 
+int nvio_memory_reserve(struct nvio_memory *memory, uint64_t len, uint64_t *iova)
+{
+	int err;
+
+	pthread_mutex_lock(&memory->lock);
+	err = nvio_memory_ready(memory);
+	if (!err &&
+	    nvio_space_take(&memory->iovas, len, nvio_iommu_page_len(memory->iommu), 0, iova))
+		err = nvio_error(ENOSPC, "no IOVAs are left for %llu bytes of a device's memory",
+				 (unsigned long long)len);
+	pthread_mutex_unlock(&memory->lock);
+	return err;
+}
+
+void nvio_memory_unreserve(struct nvio_memory *memory, uint64_t len, uint64_t iova)
+{
+	pthread_mutex_lock(&memory->lock);
+	nvio_space_add(&memory->iovas, iova, len);
+	pthread_mutex_unlock(&memory->lock);
+}
+
 void nvio_mem_user_add(struct nvio_memory *memory, struct nvio_mem_user *user)
 {
 	pthread_mutex_lock(&memory->lock);

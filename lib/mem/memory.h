@@ -77,6 +77,13 @@ struct nvio_memory *nvio_memory_of(struct nvio_iommu *iommu);
  */
 int nvio_memory_ready(struct nvio_memory *memory);
 
+/*
+ * Takes IOVAs that nothing is mapped at: what a device keeps to itself there never leaves it. @len
+ * is in whole pages. Returns 0; -ENOSPC; what nvio_memory_ready() returns.
+ */
+int nvio_memory_reserve(struct nvio_memory *memory, uint64_t len, uint64_t *iova);
+void nvio_memory_unreserve(struct nvio_memory *memory, uint64_t len, uint64_t iova);
+
 void nvio_mem_user_add(struct nvio_memory *memory, struct nvio_mem_user *user);
 void nvio_mem_user_remove(struct nvio_memory *memory, struct nvio_mem_user *user);
 

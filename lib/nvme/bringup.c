@@ -163,7 +163,7 @@ static int enable(struct nvio_ctrl *ctrl)
 		return err;
 	nvio_reg_write32(ctrl, NVIO_REG_AQA,
 			 FIELD_SET(AQA_ASQS, entries) | FIELD_SET(AQA_ACQS, entries));
-	nvio_reg_write64(ctrl, NVIO_REG_ASQ, nvio_qpair_sq_iova(ctrl->admin));
+	nvio_reg_write64(ctrl, NVIO_REG_ASQ, ctrl->admin->sq_iova);
 	nvio_reg_write64(ctrl, NVIO_REG_ACQ, nvio_qpair_cq_iova(ctrl->admin));
 	nvio_reg_write32(ctrl, NVIO_REG_CC,
 			 FIELD_SET(CC_EN, 1u) | FIELD_SET(CC_MPS, mps) |

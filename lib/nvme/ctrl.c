@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "nvme/cmb.h"
 #include "nvme/ctrl.h"
 #include "nvme/vectors.h"
 #include "vfio/iommu.h"
@@ -80,6 +81,7 @@ static void release(struct nvio_ctrl *ctrl)
 	}
 	nvio_vectors_free(ctrl);
 	nvio_ns_free_all(ctrl);
+	nvio_cmb_free_all(ctrl);
 	nvio_shadow_free(ctrl);
 	if (ctrl->iommu)
 		nvio_iommu_put(ctrl->iommu);
@@ -134,6 +136,7 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 	if (ctrl->nr_vectors)
 		nvio_device_irq_disable(ctrl->device, NVIO_IRQ_MSIX);
 	nvio_ctrl_shut_down(ctrl);
+	nvio_cmb_stop(ctrl);
 	release(ctrl);
 }
 

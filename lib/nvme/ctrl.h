@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "nvme/local.h"
 #include "nvme/qpair.h"
 #include "nvme/regs.h"
 
@@ -65,12 +66,15 @@ struct nvio_ctrl {
 	bool enabled; /* CC.EN was set by us */
 	bool extended_formats; /* namespaces may have wide guards and storage tags (ELBAS) */
 
+	struct nvio_local locals[NVIO_NR_LOCALS];
+
 	pthread_mutex_t lock; /* over all below, and over admin commands as a whole */
 	struct nvio_qpair *admin;
 	bool dead; /* an admin command timed out or the device is gone: no more commands */
 	struct nvio_qpair *qpairs;
 	struct nvio_vector *vectors; /* the MSI-X vectors that are enabled; NULL while none are */
 	uint32_t nr_vectors;
+	struct nvio_cmb *cmb; /* once it was asked for */
 	struct nvio_ns_slot *namespaces; /* ascending */
 	size_t nr_namespaces;
 };

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "nvme/ctrl.h"
 #include "nvme/data.h"
 
 size_t nvio_data_len(const struct nvio_data *data)
@@ -50,11 +51,13 @@ size_t nvio_data_run(const struct nvio_qpair *qpair, const struct nvio_data *dat
 		     uint64_t *iova)
 {
 	uintptr_t addr = (uintptr_t)data->iov->iov_base + data->offset;
+	size_t run;
 
 	len = min_u64(len, data->iov->iov_len - data->offset);
 	if (nvio_memory_in_window(qpair->memory, addr, len, iova))
 		return len;
-	return nvio_memory_run(qpair->memory, addr, len, data->rights, iova);
+	run = nvio_memory_run(qpair->memory, addr, len, data->rights, iova);
+	return run ? run : nvio_local_run(qpair->ctrl, addr, len, data->rights, iova);
 }
 
 int64_t nvio_data_prps(const struct nvio_qpair *qpair, struct nvio_data data, size_t len,

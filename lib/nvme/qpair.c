@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "nvme/arbitration.h"
+#include "nvme/cmb.h"
 #include "nvme/command.h"
 #include "nvme/parent.h"
 
@@ -26,14 +27,30 @@ static uint64_t iova_of(const struct nvio_qpair *qpair, const void *addr)
 	return (uintptr_t)addr - qpair->memory->window + qpair->memory->window_iova;
 }
 
-uint64_t nvio_qpair_sq_iova(const struct nvio_qpair *qpair)
-{
-	return iova_of(qpair, qpair->sq);
-}
-
 uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair)
 {
 	return iova_of(qpair, qpair->cq);
+}
+
+/* Memory for what only we write and the controller reads. */
+static void *alloc_shared(struct nvio_qpair *qpair, struct nvio_iommu *iommu, bool in_cmb,
+			  size_t len, uint64_t *iova)
+{
+	size_t page_len = qpair->page_mask + 1;
+	void *p = in_cmb ? nvio_cmb_alloc(qpair->ctrl, len, page_len)
+			 : nvio_alloc(iommu, len, page_len);
+
+	if (p)
+		*iova = in_cmb ? nvio_cmb_iova(qpair->ctrl, p) : iova_of(qpair, p);
+	return p;
+}
+
+static void free_shared(struct nvio_qpair *qpair, struct nvio_iommu *iommu, bool in_cmb, void *p)
+{
+	if (in_cmb)
+		nvio_cmb_free(qpair->ctrl, p);
+	else
+		nvio_free(iommu, p);
 }
 
 static int alloc_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint32_t max_transfer)
@@ -45,8 +62,9 @@ static int alloc_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint3
 	if (max_transfer)
 		qpair->list_len =
 			(uint32_t)max_u64(nvio_prp_list_len(max_transfer, page_len), LIST_MIN);
-	qpair->sq = nvio_alloc(iommu, sq_len, page_len);
 	qpair->cq = nvio_alloc(iommu, cq_len, page_len);
+	qpair->sq =
+		alloc_shared(qpair, iommu, qpair->in_cmb & NVIO_CMB_QUEUE, sq_len, &qpair->sq_iova);
 	if (!qpair->sq || !qpair->cq)
 		return -ENOMEM;
 	memset(qpair->sq, 0, sq_len);
@@ -54,7 +72,8 @@ static int alloc_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, uint3
 	memset(qpair->cq, 0, cq_len);
 	if (!qpair->list_len)
 		return 0;
-	qpair->lists = nvio_alloc(iommu, (size_t)qpair->depth * qpair->list_len, page_len);
+	qpair->lists = alloc_shared(qpair, iommu, qpair->in_cmb & NVIO_CMB_LISTS,
+				    (size_t)qpair->depth * qpair->list_len, &qpair->lists_iova);
 	return qpair->lists ? 0 : -ENOMEM;
 }
 
@@ -92,8 +111,6 @@ static void init_rings(struct nvio_qpair *qpair)
 	qpair->cq_next = qpair->cq;
 	qpair->cq_end = qpair->cq + qpair->cq_entries;
 	nvio_qpair_set_id(qpair, 0);
-	if (qpair->lists)
-		qpair->lists_iova = iova_of(qpair, qpair->lists);
 }
 
 void nvio_qpair_set_id(struct nvio_qpair *qpair, uint16_t qid)
@@ -115,6 +132,9 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 	qpair->cq_lag = shape->cq_lag;
 	qpair->cq_entries = (uint16_t)(depth + 1 + shape->cq_lag);
 	qpair->page_mask = shape->page_len - 1;
+	qpair->ctrl = shape->ctrl;
+	qpair->in_cmb = shape->in_cmb;
+	qpair->memory = nvio_memory_of(iommu);
 	qpair->max_retries = shape->max_retries;
 	/* An eighth of the timeout; a tick is seen when its end is, so that 0 would be none. */
 	qpair->tick_ms = (shape->timeout_ms + 7) / 8;
@@ -126,7 +146,6 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 		nvio_qpair_fini(qpair, iommu);
 		return err;
 	}
-	qpair->memory = nvio_memory_of(iommu);
 	qpair->heap = nvio_memory_window(qpair->memory);
 	init_rings(qpair);
 	return 0;
@@ -134,9 +153,9 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 
 void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu)
 {
-	nvio_free(iommu, qpair->lists);
+	free_shared(qpair, iommu, qpair->in_cmb & NVIO_CMB_LISTS, qpair->lists);
+	free_shared(qpair, iommu, qpair->in_cmb & NVIO_CMB_QUEUE, qpair->sq);
 	nvio_free(iommu, qpair->cq);
-	nvio_free(iommu, qpair->sq);
 	nvio_parents_fini(qpair);
 	free(qpair->saved);
 	free(qpair->trackers);
@@ -187,13 +206,15 @@ static uint16_t choose_depth(const struct nvio_ctrl *ctrl, uint16_t wanted)
  * ringing costs as much as submitting does. With interrupts each poll rings, because a controller
  * may hold the next one back until it did.
  */
-static struct nvio_qpair_shape choose_shape(const struct nvio_ctrl *ctrl,
+static struct nvio_qpair_shape choose_shape(struct nvio_ctrl *ctrl,
 					    const struct nvio_qpair_opts *opts)
 {
 	uint16_t depth = choose_depth(ctrl, opts->depth);
 	uint64_t lag = min_u64(max_u64(depth, CQ_LAG_MIN), ctrl->info.max_depth - depth);
 
 	return (struct nvio_qpair_shape){
+		.ctrl = ctrl,
+		.in_cmb = opts->in_cmb,
 		.depth = depth,
 		.cq_lag = opts->interrupts ? 0 : (uint16_t)lag,
 		.page_len = ctrl->info.page_len,
@@ -234,6 +255,8 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	err = nvio_take_opts(&opts, sizeof(opts), given, "nvio_qpair_create");
 	if (!err)
 		err = nvio_priority_check(ctrl, opts.priority);
+	if (!err)
+		err = nvio_cmb_check_use(ctrl, &opts.in_cmb);
 	if (err)
 		return err;
 	qpair = aligned_alloc(CACHE_LINE, align_up(sizeof(*qpair), CACHE_LINE));
@@ -245,7 +268,6 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 		free(qpair);
 		return err;
 	}
-	qpair->ctrl = ctrl;
 	qpair->no_sgl = opts.no_sgl;
 	nvio_qpair_set_spin(qpair, opts.spin_ns);
 	qpair->priority = opts.priority;

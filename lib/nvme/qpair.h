@@ -107,6 +107,8 @@ struct nvio_qpair {
 	uint32_t wait_ns; /* how long waits take on average; what is too long counts less */
 	uint8_t nr_long_waits;
 	uint8_t priority; /* enum nvio_priority */
+	uint8_t in_cmb; /* enum nvio_cmb_use */
+	uint64_t sq_iova;
 	uint32_t *sq_register; /* mapped doorbells, NULL where they cannot be */
 	uint32_t *cq_register;
 	struct nvio_shadow sq_shadow;
@@ -130,6 +132,8 @@ _Static_assert(offsetof(struct nvio_qpair, stats) % CACHE_LINE == 0 &&
 	       "what other threads read is by itself");
 
 struct nvio_qpair_shape {
+	struct nvio_ctrl *ctrl; /* may come later when nothing is to lie in its memory buffer */
+	uint8_t in_cmb;
 	uint16_t depth;
 	uint16_t cq_lag; /* completions that the controller need not be told of at once */
 	uint32_t page_len;
@@ -155,8 +159,7 @@ void nvio_qpair_watch_memory(struct nvio_qpair *qpair);
 /* Gives it its identifier, before its rings are used. */
 void nvio_qpair_set_id(struct nvio_qpair *qpair, uint16_t qid);
 
-/* Where the rings are for the device. */
-uint64_t nvio_qpair_sq_iova(const struct nvio_qpair *qpair);
+/* Where the completion ring is for the device. */
 uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair);
 
 /* queues.c: makes the queues at the controller, whose lock the caller holds. Returns 0 or -errno:

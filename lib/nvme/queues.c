@@ -40,7 +40,7 @@ static int create_sq(struct nvio_qpair *qpair)
 {
 	struct nvio_sqe sqe = {
 		.opcode = NVIO_ADMIN_CREATE_SQ,
-		.prp1 = nvio_qpair_sq_iova(qpair),
+		.prp1 = qpair->sq_iova,
 		.cdw10 = (uint32_t)(qpair->sq_entries - 1) << 16 | qpair->qid,
 		.cdw11 = (uint32_t)qpair->qid << 16 |
 			 nvio_priority_cdw11(qpair->ctrl, qpair->priority) | NVIO_QUEUE_CONTIGUOUS,

@@ -13,6 +13,10 @@ enum nvio_reg {
 	NVIO_REG_AQA = 0x24,
 	NVIO_REG_ASQ = 0x28, /* 64 bits */
 	NVIO_REG_ACQ = 0x30, /* 64 bits */
+	NVIO_REG_CMBLOC = 0x38,
+	NVIO_REG_CMBSZ = 0x3c,
+	NVIO_REG_CMBMSC = 0x50, /* 64 bits */
+	NVIO_REG_CMBSTS = 0x58,
 	NVIO_REG_DOORBELLS = 0x1000,
 };
 
@@ -31,6 +35,9 @@ enum nvio_reg {
 #define CAP_MPSMIN_MASK  0xfu
 #define CAP_MPSMAX_SHIFT 52
 #define CAP_MPSMAX_MASK  0xfu
+
+#define CAP_CMBS_SHIFT 57 /* controller memory buffer, with a base address (CMBMSC) */
+#define CAP_CMBS_MASK  1u
 
 #define CAP_AMS_WEIGHTED 1u /* weighted round robin with urgent priority class */
 #define CAP_CSS_NVM      0x01u /* the NVM command set */
@@ -64,6 +71,30 @@ enum nvio_reg {
 #define CSTS_SHST_MASK  3u
 
 #define CSTS_SHST_COMPLETE 2u
+
+/* Controller Memory Buffer: location, size, memory space control, status */
+#define CMBLOC_BIR_SHIFT     0
+#define CMBLOC_BIR_MASK      7u
+#define CMBLOC_CDPCILS_SHIFT 6 /* a command and its lists may be one inside, one outside */
+#define CMBLOC_CDPCILS_MASK  1u
+#define CMBLOC_OFST_SHIFT    12 /* in units of the size */
+#define CMBLOC_OFST_MASK     0xfffffu
+#define CMBSZ_SQS_SHIFT      0
+#define CMBSZ_SQS_MASK       1u
+#define CMBSZ_LISTS_SHIFT    2
+#define CMBSZ_LISTS_MASK     1u
+#define CMBSZ_RDS_SHIFT      3
+#define CMBSZ_RDS_MASK       1u
+#define CMBSZ_WDS_SHIFT      4
+#define CMBSZ_WDS_MASK       1u
+#define CMBSZ_SZU_SHIFT      8 /* the unit is 4 KiB << 4 * SZU */
+#define CMBSZ_SZU_MASK       0xfu
+#define CMBSZ_SZ_SHIFT       12
+#define CMBSZ_SZ_MASK        0xfffffu
+
+#define CMBMSC_CRE     1u /* CMBLOC and CMBSZ can be read */
+#define CMBMSC_CMSE    2u /* the address is in force */
+#define CMBSTS_INVALID 1u /* the address cannot be */
 
 /* What a register of a device that is gone reads as. */
 #define NVIO_REG_GONE 0xffffffffu

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * PCI configuration space: the Command register (PCI 3.0, 6.2.2), and what a device that is gone
- * shows instead.
+ * PCI configuration space: the Command register and the BARs (PCI 3.0, 6.2.2 and 6.2.5), and what a
+ * device that is gone shows instead.
  */
 #include <errno.h>
 
@@ -12,6 +12,11 @@
 #define PCI_COMMAND_MEMORY   (1u << 1)
 #define PCI_COMMAND_MASTER   (1u << 2)
 #define PCI_COMMAND_INTX_OFF (1u << 10)
+#define PCI_BAR(idx)         (0x10 + 4 * (idx))
+#define PCI_BAR_FLAGS        0xfu
+#define PCI_BAR_IO           1u
+#define PCI_BAR_TYPE         7u
+#define PCI_BAR_64           4u
 /* Of a device that is gone; its upper bits are zero in any other. */
 #define PCI_COMMAND_GONE 0xffffu
 
@@ -41,6 +46,24 @@ static int change_command(struct nvio_device *device, uint16_t bit, bool set)
 int nvio_device_memory(struct nvio_device *device, bool on)
 {
 	return change_command(device, PCI_COMMAND_MEMORY, on);
+}
+
+int nvio_device_bar_address(struct nvio_device *device, uint32_t idx, uint64_t *address)
+{
+	uint32_t low, high = 0;
+	int err = nvio_device_region_read(device, NVIO_REGION_CONFIG, PCI_BAR(idx), &low,
+					  sizeof(low));
+
+	if (!err && (low & PCI_BAR_TYPE) == PCI_BAR_64)
+		err = nvio_device_region_read(device, NVIO_REGION_CONFIG, PCI_BAR(idx + 1), &high,
+					      sizeof(high));
+	if (err)
+		return err;
+	*address = (uint64_t)high << 32 | (low & ~PCI_BAR_FLAGS);
+	if (low & PCI_BAR_IO || !*address)
+		return nvio_error(EPROTO, "%s: BAR %u has no address in memory (0x%x)",
+				  device->name, idx, low);
+	return 0;
 }
 
 int nvio_device_bus_master(struct nvio_device *device, bool on)

@@ -76,6 +76,10 @@ int nvio_device_gone(const struct nvio_device *device);
 /* Whether the function answers at the addresses of its BARs (PCI Command register, bit 1). */
 int nvio_device_memory(struct nvio_device *device, bool on);
 
+/* The bus address of a memory BAR: where the device itself sees what lies there. Returns 0;
+ * -EPROTO when it is none; what reading returned. */
+int nvio_device_bar_address(struct nvio_device *device, uint32_t idx, uint64_t *address);
+
 /* Reads every region's description. Returns 0 or -errno. */
 int nvio_device_read_regions(struct nvio_device *device);
 

@@ -127,6 +127,21 @@ bool nvio_iommu_usable(struct nvio_iommu *iommu, uint64_t iova, size_t len)
 	return usable;
 }
 
+bool nvio_iommu_meets(struct nvio_iommu *iommu, uint64_t iova, size_t len)
+{
+	bool meets = false;
+
+	pthread_mutex_lock(&iommu->lock);
+	for (uint32_t i = 0; i < iommu->ranges.nr; i++) {
+		const struct nvio_iova_range *range = &iommu->ranges.range[i];
+
+		meets |= iova <= range->last && range->start - iova < len;
+		meets |= iova >= range->start && iova <= range->last;
+	}
+	pthread_mutex_unlock(&iommu->lock);
+	return meets;
+}
+
 void nvio_iommu_narrow(struct nvio_iommu *iommu, const struct nvio_domain *domain)
 {
 	nvio_ranges_intersect(&iommu->ranges, &domain->ranges);

@@ -86,6 +86,9 @@ uint64_t nvio_iommu_page_len(const struct nvio_iommu *iommu);
 /* Whether all devices may use @len addresses from @iova on. Locks. */
 bool nvio_iommu_usable(struct nvio_iommu *iommu, uint64_t iova, size_t len);
 
+/* Whether memory could be mapped at any of @len > 0 addresses from @iova on. Locks. */
+bool nvio_iommu_meets(struct nvio_iommu *iommu, uint64_t iova, size_t len);
+
 /* A domain allows less than it did: so does the address space. The caller locks. */
 void nvio_iommu_narrow(struct nvio_iommu *iommu, const struct nvio_domain *domain);
 

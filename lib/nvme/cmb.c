@@ -13,8 +13,6 @@
 #include "base/error.h"
 #include "nvme/cmb.h"
 #include "nvme/ctrl.h"
-#include "vfio/device.h"
-#include "vfio/iommu.h"
 
 #define ALIGN_MIN 64u
 
@@ -103,18 +101,10 @@ static int map(struct nvio_ctrl *ctrl, struct nvio_cmb *cmb)
 static int choose_address(struct nvio_ctrl *ctrl, struct nvio_cmb *cmb)
 {
 	struct nvio_window *window = &cmb->local.window;
-	uint64_t bus;
-	int err = nvio_device_bar_address(ctrl->device, cmb->bir, &bus);
+	int err = nvio_local_bar_address(ctrl, cmb->bir, cmb->offset, window->len, &window->iova);
 
-	window->iova = bus + cmb->offset;
-	if (!err && !nvio_iommu_meets(ctrl->iommu, window->iova, window->len))
-		return 0;
-	if (!FIELD_GET(CAP_CMBS, ctrl->cap))
-		return err ? err
-			   : nvio_error(ENOTSUP,
-					"%s: its memory buffer is at 0x%" PRIx64
-					", where host memory could be",
-					ctrl->info.name, window->iova);
+	if (!err || !FIELD_GET(CAP_CMBS, ctrl->cap))
+		return err;
 	err = nvio_local_reserve(ctrl, window->len, &window->iova);
 	cmb->reserved = !err;
 	return err;

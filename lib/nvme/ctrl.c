@@ -10,6 +10,7 @@
 #include "nvme/cmb.h"
 #include "nvme/ctrl.h"
 #include "nvme/vectors.h"
+#include "nvme/pmr.h"
 #include "vfio/iommu.h"
 #include "vfio/pci.h"
 
@@ -82,6 +83,7 @@ static void release(struct nvio_ctrl *ctrl)
 	nvio_vectors_free(ctrl);
 	nvio_ns_free_all(ctrl);
 	nvio_cmb_free_all(ctrl);
+	nvio_pmr_free(ctrl);
 	nvio_shadow_free(ctrl);
 	if (ctrl->iommu)
 		nvio_iommu_put(ctrl->iommu);
@@ -135,6 +137,7 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 	pthread_mutex_unlock(&ctrl->lock);
 	if (ctrl->nr_vectors)
 		nvio_device_irq_disable(ctrl->device, NVIO_IRQ_MSIX);
+	nvio_pmr_stop(ctrl);
 	nvio_ctrl_shut_down(ctrl);
 	nvio_cmb_stop(ctrl);
 	release(ctrl);

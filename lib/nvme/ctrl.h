@@ -74,7 +74,8 @@ struct nvio_ctrl {
 	struct nvio_qpair *qpairs;
 	struct nvio_vector *vectors; /* the MSI-X vectors that are enabled; NULL while none are */
 	uint32_t nr_vectors;
-	struct nvio_cmb *cmb; /* once it was asked for */
+	struct nvio_cmb *cmb; /* each once it was asked for */
+	struct nvio_pmr *pmr;
 	struct nvio_ns_slot *namespaces; /* ascending */
 	size_t nr_namespaces;
 };

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "nvme/ctrl.h"
+#include "vfio/device.h"
 #include "vfio/iommu.h"
 
 size_t nvio_local_run(const struct nvio_ctrl *ctrl, uintptr_t addr, size_t len, unsigned int rights,
@@ -34,6 +35,21 @@ void nvio_local_publish(struct nvio_ctrl *ctrl, enum nvio_local_kind kind,
 	to->window.iova = local->window.iova;
 	to->rights = local->rights;
 	__atomic_store_n(&to->window.len, local->window.len, __ATOMIC_RELEASE);
+}
+
+int nvio_local_bar_address(struct nvio_ctrl *ctrl, uint32_t bir, uint64_t offset, size_t len,
+			   uint64_t *iova)
+{
+	int err = nvio_device_bar_address(ctrl->device, bir, iova);
+
+	if (err)
+		return err;
+	*iova += offset;
+	if (!nvio_iommu_meets(ctrl->iommu, *iova, len))
+		return 0;
+	return nvio_error(ENOTSUP,
+			  "%s: its memory in BAR %u is at 0x%llx, where host memory could be",
+			  ctrl->info.name, bir, (unsigned long long)*iova);
 }
 
 static uint64_t whole_pages(const struct nvio_ctrl *ctrl, size_t len)

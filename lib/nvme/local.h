@@ -16,6 +16,7 @@ struct nvio_ctrl;
 
 enum nvio_local_kind {
 	NVIO_LOCAL_CMB,
+	NVIO_LOCAL_PMR,
 	NVIO_NR_LOCALS,
 };
 
@@ -34,6 +35,13 @@ size_t nvio_local_run(const struct nvio_ctrl *ctrl, uintptr_t addr, size_t len, 
 /* Makes a window known. */
 void nvio_local_publish(struct nvio_ctrl *ctrl, enum nvio_local_kind kind,
 			const struct nvio_local *local);
+
+/*
+ * The address of @len bytes at @offset of a BAR, which no memory has, as IOVAs never overlap PCI
+ * windows. Returns 0; -ENOTSUP where memory could be; what nvio_device_bar_address() returns.
+ */
+int nvio_local_bar_address(struct nvio_ctrl *ctrl, uint32_t bir, uint64_t offset, size_t len,
+			   uint64_t *iova);
 
 /*
  * Addresses for @len bytes that no memory has or will get while they are reserved: the controller

@@ -17,6 +17,13 @@ enum nvio_reg {
 	NVIO_REG_CMBSZ = 0x3c,
 	NVIO_REG_CMBMSC = 0x50, /* 64 bits */
 	NVIO_REG_CMBSTS = 0x58,
+	NVIO_REG_PMRCAP = 0xe00,
+	NVIO_REG_PMRCTL = 0xe04,
+	NVIO_REG_PMRSTS = 0xe08,
+	NVIO_REG_PMREBS = 0xe0c,
+	NVIO_REG_PMRSWTP = 0xe10,
+	NVIO_REG_PMRMSCL = 0xe14,
+	NVIO_REG_PMRMSCU = 0xe18,
 	NVIO_REG_DOORBELLS = 0x1000,
 };
 
@@ -36,6 +43,8 @@ enum nvio_reg {
 #define CAP_MPSMAX_SHIFT 52
 #define CAP_MPSMAX_MASK  0xfu
 
+#define CAP_PMRS_SHIFT 56 /* persistent memory region */
+#define CAP_PMRS_MASK  1u
 #define CAP_CMBS_SHIFT 57 /* controller memory buffer, with a base address (CMBMSC) */
 #define CAP_CMBS_MASK  1u
 
@@ -95,6 +104,40 @@ enum nvio_reg {
 #define CMBMSC_CRE     1u /* CMBLOC and CMBSZ can be read */
 #define CMBMSC_CMSE    2u /* the address is in force */
 #define CMBSTS_INVALID 1u /* the address cannot be */
+
+/* Persistent Memory Region: capabilities, control, status, elasticity buffer, sustained writes,
+ * memory space control */
+#define PMRCAP_RDS_SHIFT    3
+#define PMRCAP_RDS_MASK     1u
+#define PMRCAP_WDS_SHIFT    4
+#define PMRCAP_WDS_MASK     1u
+#define PMRCAP_BIR_SHIFT    5
+#define PMRCAP_BIR_MASK     7u
+#define PMRCAP_PMRTU_SHIFT  8 /* of PMRTO: 500 ms, or minutes */
+#define PMRCAP_PMRTU_MASK   3u
+#define PMRCAP_PMRWBM_SHIFT 10 /* what makes writes persistent */
+#define PMRCAP_PMRWBM_MASK  0xfu
+#define PMRCAP_PMRTO_SHIFT  16
+#define PMRCAP_PMRTO_MASK   0xffu
+#define PMRCAP_CMSS_SHIFT   24 /* it can have an address for commands */
+#define PMRCAP_CMSS_MASK    1u
+#define PMRSTS_ERR_SHIFT    0
+#define PMRSTS_ERR_MASK     0xffu
+#define PMRSTS_NRDY_SHIFT   8
+#define PMRSTS_NRDY_MASK    1u
+#define PMRSTS_HSTS_SHIFT   9
+#define PMRSTS_HSTS_MASK    7u
+#define PMRSTS_CBAI_SHIFT   12
+#define PMRSTS_CBAI_MASK    1u
+#define PMREBS_UNIT_SHIFT   0 /* 1 << 10 * unit bytes; as are those of PMRSWTP, for a second */
+#define PMREBS_UNIT_MASK    0xfu
+#define PMREBS_VALUE_SHIFT  8
+#define PMREBS_VALUE_MASK   0xffffffu
+
+#define PMRWBM_READ_REGION 1u
+#define PMRWBM_READ_STATUS 2u
+#define PMRCTL_EN          1u
+#define PMRMSCL_CMSE       2u
 
 /* What a register of a device that is gone reads as. */
 #define NVIO_REG_GONE 0xffffffffu

@@ -117,7 +117,7 @@ int nvio_emu_ctrl_new(const struct emu_opts *opts, struct emu_bus *bus, struct e
 	ctrl->stored = malloc(BOUNCE_LEN);
 	ctrl->list = malloc(EMU_DMA_PAGE);
 	if (!ctrl->bounce || !ctrl->stored || !ctrl->list || nvio_emu_queues_new(ctrl) ||
-	    nvio_emu_features_new(ctrl) || nvio_emu_events_new(ctrl)) {
+	    nvio_emu_features_new(ctrl) || nvio_emu_hmb_new(ctrl) || nvio_emu_events_new(ctrl)) {
 		rc = nvio_emu_fail(error, -ENOMEM, "out of memory");
 		goto free_ctrl;
 	}
@@ -143,6 +143,7 @@ void nvio_emu_ctrl_free(struct emu_ctrl *ctrl)
 	nvio_emu_faults_clear(ctrl);
 	nvio_emu_events_free(ctrl);
 	nvio_emu_features_free(ctrl);
+	nvio_emu_hmb_free(ctrl);
 	nvio_emu_queues_free(ctrl);
 	free(ctrl->delayed);
 	free(ctrl->list);
@@ -174,6 +175,8 @@ bool nvio_emu_ctrl_poll(struct emu_ctrl *ctrl)
 		return false;
 	if (emu_unlikely(ctrl->kato_due))
 		check_keep_alive(ctrl);
+	if (emu_unlikely(nvio_emu_hmb_lent(ctrl)))
+		nvio_emu_hmb_look(ctrl);
 	return nvio_emu_run(ctrl);
 }
 

@@ -40,6 +40,7 @@ static void stop(struct emu_ctrl *ctrl)
 	nvio_emu_queues_close(ctrl);
 	nvio_emu_events_reset(ctrl);
 	nvio_emu_features_reset(ctrl);
+	nvio_emu_hmb_reset(ctrl);
 	ctrl->shadow = 0;
 	ctrl->intms = 0;
 	ctrl->granted_queues = 0;
@@ -148,6 +149,8 @@ static void shut_down(struct emu_ctrl *ctrl)
 {
 	ctrl->running = false;
 	ctrl->kato_due = 0;
+	if (nvio_emu_hmb_lent(ctrl))
+		nvio_emu_fatal(ctrl);
 	if (ctrl->faults && nvio_emu_fault_event(ctrl, EMU_FAULT_NO_SHUTDOWN)) {
 		ctrl->csts |= (uint32_t)NVME_CSTS_SHST_OCCUR << NVME_CSTS_SHST_SHIFT;
 		return;

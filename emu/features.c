@@ -284,6 +284,7 @@ static const struct feature features[NR_FIDS] = {
 	[NVME_FEAT_FID_IRQ_CONFIG] = { CAN_SET, 0, set_vector, get_vector },
 	[NVME_FEAT_FID_WRITE_ATOMIC] = { CAN_SET | CAN_SAVE, 0, NULL, NULL },
 	[NVME_FEAT_FID_ASYNC_EVENT] = { CAN_SET | CAN_SAVE, 0, NULL, NULL },
+	[NVME_FEAT_FID_HOST_MEM_BUF] = { CAN_SET, 0, nvio_emu_hmb_set, nvio_emu_hmb_get },
 	[NVME_FEAT_FID_TIMESTAMP] = { CAN_SET, 0, set_timestamp, get_timestamp },
 	[NVME_FEAT_FID_KATO] = { CAN_SET, 0, set_keep_alive, NULL },
 	[NVME_FEAT_FID_HOST_BEHAVIOR] = { CAN_SET, 0, set_host, get_host },

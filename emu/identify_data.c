@@ -111,6 +111,8 @@ void nvio_emu_id_ctrl(const struct emu_ctrl *ctrl, struct nvme_id_ctrl *id)
 	id->ver = htole32(VERSION_2_0);
 	id->cntrltype = NVME_CTRL_CNTRLTYPE_IO;
 	put_admin_limits(ctrl, id);
+	id->hmpre = htole32(ctrl->opts.hmb / EMU_DMA_PAGE);
+	id->hmmin = htole32(ctrl->opts.hmb / 2 / EMU_DMA_PAGE);
 	put_u64(id->tnvmcap, ctrl->capacity);
 	put_u64(id->unvmcap, unallocated(ctrl));
 	id->sqes = NVIO_SQE_SHIFT << 4 | NVIO_SQE_SHIFT;

@@ -175,7 +175,8 @@ static int parse_ctrl_number(struct parser *p, const char *key, const char *valu
 			{ "dstrd", 0, 10, FIELD(dstrd) },
 			{ "to", 0, 127500, FIELD(to_ms) },
 			{ "core", 0, EMU_CORES_MAX - 1, FIELD(core) },
-			{ "vectors", 1, 2048, FIELD(nr_vectors) } };
+			{ "vectors", 1, 2048, FIELD(nr_vectors) },
+			{ "hmb", 0, 1u << 30, FIELD(hmb) } };
 #undef FIELD
 	char want[64];
 	uint64_t n;
@@ -298,6 +299,7 @@ static const struct {
 	{ "to", parse_ctrl_number, false },
 	{ "core", parse_ctrl_number, false },
 	{ "vectors", parse_ctrl_number, false },
+	{ "hmb", parse_ctrl_number, false },
 	{ "vwc", parse_ctrl_flag, false },
 	{ "shadow", parse_ctrl_flag, false },
 	{ "mmap", parse_ctrl_flag, false },

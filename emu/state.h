@@ -141,6 +141,7 @@ struct emu_stats {
 };
 
 struct emu_features; /* features.c */
+struct emu_hmb; /* hmb.c */
 struct emu_events; /* admin_event.c */
 struct emu_faults; /* fault.c */
 
@@ -198,6 +199,7 @@ struct emu_ctrl {
 	uint64_t kato_due; /* nanoseconds; 0: off */
 	uint64_t born; /* nanoseconds, CLOCK_MONOTONIC */
 	struct emu_features *features;
+	struct emu_hmb *hmb;
 	struct emu_events *events;
 	struct nvme_error_log_page errors[EMU_ERRORS];
 	unsigned int last_error;
@@ -317,6 +319,16 @@ uint16_t nvio_emu_set_feature(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd,
 uint32_t nvio_emu_feature(const struct emu_ctrl *ctrl, uint8_t fid);
 bool nvio_emu_too_hot(const struct emu_ctrl *ctrl);
 bool nvio_emu_feature_exists(uint8_t fid);
+
+/* hmb.c */
+int nvio_emu_hmb_new(struct emu_ctrl *ctrl);
+void nvio_emu_hmb_free(struct emu_ctrl *ctrl);
+void nvio_emu_hmb_reset(struct emu_ctrl *ctrl);
+bool nvio_emu_hmb_lent(const struct emu_ctrl *ctrl);
+void nvio_emu_hmb_look(struct emu_ctrl *ctrl);
+uint16_t nvio_emu_hmb_set(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *value,
+			  uint32_t *result);
+uint16_t nvio_emu_hmb_get(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *value);
 
 /* admin_event.c (5.2) */
 int nvio_emu_events_new(struct emu_ctrl *ctrl);

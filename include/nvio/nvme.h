@@ -80,16 +80,18 @@ struct nvio_ctrl_opts {
 			  0: the controller's own */
 	uint16_t weights[3]; /* with NVIO_WEIGHTED: commands of high, medium and low priority in one
 				round, 1 to 256; 0: the controller's own */
+	uint64_t host_memory_max; /* bytes, at most, that a drive gets of the DMA heap which wants
+				     to work in memory of the host (HMB, 8.9); 0: 64 MiB;
+				     NVIO_NO_HOST_MEMORY: none. It works with less, or without */
 };
+
+#define NVIO_NO_HOST_MEMORY UINT64_MAX
 
 #define NVIO_NO_BURST_LIMIT 255
 
-#define NVIO_CTRL_OPTS                                                 \
-	{                                                              \
-		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, \
-		{                                                      \
-			0, 0, 0                                        \
-		}                                                      \
+#define NVIO_CTRL_OPTS                                                                \
+	{                                                                             \
+		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0 \
 	}
 
 struct nvio_ctrl_info {
@@ -107,6 +109,7 @@ struct nvio_ctrl_info {
 	uint32_t page_len; /* the controller's memory page (CC.MPS) in bytes */
 	int numa_node; /* -1 when the machine has none */
 	bool shadow_doorbells; /* they are in use */
+	uint64_t host_memory_len; /* bytes that it was lent (HMB) */
 };
 
 struct nvio_ns_info {

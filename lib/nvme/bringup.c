@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "nvme/arbitration.h"
 #include "nvme/ctrl.h"
+#include "nvme/hmb.h"
 
 /* One less than can be said: sizes of rings are counted in 16 bits. */
 #define DEPTH_MAX 65534u
@@ -192,6 +193,7 @@ int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
 		{ "making the admin queue", nvio_admin_queue_init, NULL, NULL },
 		{ "enabling", enable, check_enabled, ready_deadline },
 		{ "identifying the controller", nvio_identify_ctrl, NULL, NULL },
+		{ "lending memory", nvio_hmb_set_up, NULL, NULL },
 		{ "setting up shadow doorbells", nvio_shadow_set_up, NULL, NULL },
 		{ "setting up arbitration", nvio_arbitration_set_up, NULL, NULL },
 		{ "asking for queues", nvio_request_queues, NULL, NULL },

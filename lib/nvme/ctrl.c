@@ -10,6 +10,7 @@
 #include "nvme/cmb.h"
 #include "nvme/ctrl.h"
 #include "nvme/vectors.h"
+#include "nvme/hmb.h"
 #include "nvme/pmr.h"
 #include "vfio/iommu.h"
 #include "vfio/pci.h"
@@ -85,6 +86,7 @@ static void release(struct nvio_ctrl *ctrl)
 	nvio_cmb_free_all(ctrl);
 	nvio_pmr_free(ctrl);
 	nvio_shadow_free(ctrl);
+	nvio_hmb_free(ctrl);
 	if (ctrl->iommu)
 		nvio_iommu_put(ctrl->iommu);
 	pthread_mutex_destroy(&ctrl->lock);
@@ -111,6 +113,7 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 		err = nvio_ctrl_bring_up(ctrl);
 	if (err) {
 		nvio_error_save(&sentence);
+		nvio_hmb_stop(ctrl);
 		if (ctrl->enabled)
 			nvio_ctrl_shut_down(ctrl);
 		release(ctrl);
@@ -134,6 +137,7 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 			nvio_log(NVIO_LOG_WARN, "queue pair %u was not deleted: %s", q->qid,
 				 nvio_last_error());
 	}
+	nvio_hmb_stop(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
 	if (ctrl->nr_vectors)
 		nvio_device_irq_disable(ctrl->device, NVIO_IRQ_MSIX);

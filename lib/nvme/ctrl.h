@@ -63,6 +63,10 @@ struct nvio_ctrl {
 	uint16_t oacs; /* optional admin commands */
 	uint16_t oncs; /* optional commands */
 	uint16_t fuses; /* fused operations */
+	uint64_t hmb_preferred; /* bytes of host memory that it wants, and takes at least */
+	uint64_t hmb_min;
+	uint64_t hmb_min_piece;
+	uint16_t hmb_max_pieces; /* 0: any number */
 	bool enabled; /* CC.EN was set by us */
 	bool extended_formats; /* namespaces may have wide guards and storage tags (ELBAS) */
 
@@ -76,6 +80,7 @@ struct nvio_ctrl {
 	uint32_t nr_vectors;
 	struct nvio_cmb *cmb; /* each once it was asked for */
 	struct nvio_pmr *pmr;
+	struct nvio_hmb *hmb; /* NULL: no memory is lent */
 	struct nvio_ns_slot *namespaces; /* ascending */
 	size_t nr_namespaces;
 };

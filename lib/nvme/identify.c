@@ -107,6 +107,10 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 	ctrl->oncs = le16toh(id->oncs);
 	ctrl->fuses = le16toh(id->fuses);
 	ctrl->sgls = le32toh(id->sgls);
+	ctrl->hmb_preferred = (uint64_t)le32toh(id->hmpre) << 12;
+	ctrl->hmb_min = (uint64_t)le32toh(id->hmmin) << 12;
+	ctrl->hmb_min_piece = (uint64_t)le32toh(id->hmminds) << 12;
+	ctrl->hmb_max_pieces = le16toh(id->hmmaxd);
 	ctrl->retry_delay_ms[1] = le16toh(id->crdt1) * 100u;
 	ctrl->retry_delay_ms[2] = le16toh(id->crdt2) * 100u;
 	ctrl->retry_delay_ms[3] = le16toh(id->crdt3) * 100u;

@@ -180,6 +180,14 @@ bool nvio_emu_ctrl_poll(struct emu_ctrl *ctrl)
 	return nvio_emu_run(ctrl);
 }
 
+bool nvio_emu_ctrl_rest(struct emu_ctrl *ctrl)
+{
+	if (!ctrl->shadow)
+		return false;
+	nvio_emu_doorbells_ask(ctrl);
+	return nvio_emu_ctrl_poll(ctrl);
+}
+
 void nvio_emu_ctrl_settle_intx(struct emu_ctrl *ctrl)
 {
 	if (!ctrl->intx_up || !may_run(ctrl))

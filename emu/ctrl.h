@@ -55,6 +55,10 @@ void nvio_emu_ctrl_return(struct emu_ctrl *ctrl);
  * was not for a while. */
 bool nvio_emu_ctrl_poll(struct emu_ctrl *ctrl);
 
+/* Before the caller sleeps: has the client ring for what comes next, and looks once more. Returns
+ * whether there was anything to do: then it is not to sleep. */
+bool nvio_emu_ctrl_rest(struct emu_ctrl *ctrl);
+
 /* Lowers INTx when the doorbells say now that the client has seen all completions: to be called
  * before the line's level is used for what the client has just done. */
 void nvio_emu_ctrl_settle_intx(struct emu_ctrl *ctrl);

@@ -24,13 +24,28 @@ bool nvio_emu_shadow(struct emu_ctrl *ctrl, uint64_t values, uint64_t events)
 }
 
 /*
- * Tells the client up to where its doorbell was seen: of a change behind that it rings (B.5). The
- * index comes before the next look at the doorbell, as its value comes before the client's look at
- * the index: one of the two sees the other.
+ * A doorbell was seen up to @value and is looked at again soon: the client need not ring. It rings
+ * when a change passes the index (B.5), and none passes the one before the value.
  */
 void nvio_emu_doorbell_seen(uint32_t *event, uint32_t value)
 {
-	__atomic_store_n(event, value, __ATOMIC_RELEASE);
+	__atomic_store_n(event, (value - 1) & 0xffff, __ATOMIC_RELAXED);
+}
+
+static void ask(uint32_t *event, uint32_t value)
+{
+	if (event)
+		__atomic_store_n(event, value, __ATOMIC_RELAXED);
+}
+
+void nvio_emu_doorbells_ask(struct emu_ctrl *ctrl)
+{
+	for (unsigned int i = 0; i < ctrl->nr_sqs; i++)
+		ask(ctrl->active[i]->event, ctrl->active[i]->head);
+	for (unsigned int i = 0; i < ctrl->nr_cqs; i++)
+		ask(ctrl->active_cqs[i]->event, ctrl->active_cqs[i]->head);
+	/* The indices before the next look at the doorbells, as the client writes a doorbell before
+	 * it looks at the index: one of the two sees the other. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -63,8 +78,7 @@ void nvio_emu_doorbell_clear(struct emu_ctrl *ctrl, unsigned int number, uint32_
 	uint64_t shadow = ctrl->shadow;
 
 	__atomic_store_n(db, 0, __ATOMIC_RELAXED);
-	if (event)
-		nvio_emu_doorbell_seen(event, 0);
+	ask(event, 0);
 	ctrl->shadow = 0;
 	db = nvio_emu_doorbell_find(ctrl, number, &event);
 	if (db)

@@ -131,7 +131,7 @@ static void serve(struct emu_server *server)
 			continue;
 		}
 		len = sleep_ns(server, now, now - last_work);
-		if (len)
+		if (len && !(server->running && nvio_emu_ctrl_rest(server->ctrl)))
 			sleep_for(server, now, len);
 	}
 	nvio_emu_server_disconnect(server);

@@ -285,6 +285,8 @@ uint32_t *nvio_emu_doorbell_find(struct emu_ctrl *ctrl, unsigned int number, uin
 void nvio_emu_doorbell_clear(struct emu_ctrl *ctrl, unsigned int number, uint32_t *db,
 			     uint32_t *event);
 void nvio_emu_doorbell_seen(uint32_t *event, uint32_t value);
+/* Has the client ring for whatever comes next, in any queue. */
+void nvio_emu_doorbells_ask(struct emu_ctrl *ctrl);
 /* Takes shadow doorbells into use. Returns whether their pages are there. */
 bool nvio_emu_shadow(struct emu_ctrl *ctrl, uint64_t values, uint64_t events);
 

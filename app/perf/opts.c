@@ -49,7 +49,7 @@ static const struct argp_option options[] = {
 	{ "hugepage", OPT_HUGEPAGE, "2M|1G|none", 0,
 	  "Page size of DMA memory (default: the machine's hugepage)", 3 },
 	{ "shadow-doorbells", OPT_SHADOW, "auto|on|off", 0,
-	  "Doorbells in memory, for controllers in software (default auto: where they are faster)",
+	  "Doorbells in memory, for controllers in software (default auto: where others cannot be mapped)",
 	  3 },
 	{ "priority", OPT_PRIORITY, "urgent|high|medium|low", 0,
 	  "Priority of the queue pairs, with weighted round robin arbitration (default: neither)",

@@ -71,10 +71,9 @@ struct nvio_ctrl_opts {
 	uint32_t admin_timeout_ms; /* deadline of an admin command; 0: 30,000 */
 	uint32_t ready_timeout_ms; /* deadline of enabling and disabling; 0: what the controller
 				      says (CAP.TO) */
-	uint8_t shadow_doorbells; /* enum nvio_choice: doorbells in memory, which spare a controller
-				     in software most stops of its guest (5.8). Auto: with QEMU's
-				     and Google's controllers, and behind a socket where doorbells
-				     cannot be mapped */
+	uint8_t shadow_doorbells; /* enum nvio_choice: doorbells in memory, of which a controller in
+				     software asks for some in its registers, too (5.8). Auto: where
+				     doorbells cannot be mapped */
 	uint8_t arbitration; /* enum nvio_arbitration */
 	uint8_t burst; /* commands of a queue pair in one turn: 1, 2, 4 to 64; NVIO_NO_BURST_LIMIT;
 			  0: the controller's own */

@@ -12,11 +12,6 @@
 #include "base/error.h"
 #include "base/mmio.h"
 #include "nvme/command.h"
-#include "vfio/user.h"
-
-/* PCI vendors whose controllers are programs. */
-#define VENDOR_QEMU   0x1b36u
-#define VENDOR_GOOGLE 0x1ae0u
 
 bool nvio_shadow_ring(const struct nvio_shadow *shadow, uint16_t value)
 {
@@ -35,17 +30,6 @@ bool nvio_shadow_ring(const struct nvio_shadow *shadow, uint16_t value)
 	return (uint16_t)(value - event - 1) < (uint16_t)(value - old);
 }
 
-/*
- * Whether a doorbell's register costs much more than a store: it stops the guest that we run in, or
- * goes by call. Behind a socket a mapped doorbell is memory already.
- */
-static bool is_worth_it(const struct nvio_ctrl *ctrl)
-{
-	if (nvio_user_name(ctrl->info.name))
-		return !ctrl->doorbells;
-	return ctrl->info.vendor == VENDOR_QEMU || ctrl->info.vendor == VENDOR_GOOGLE;
-}
-
 /* Returns 1 or 0; -ENOTSUP when it is asked for and cannot be had; -EINVAL. */
 static int is_wanted(const struct nvio_ctrl *ctrl)
 {
@@ -58,7 +42,9 @@ static int is_wanted(const struct nvio_ctrl *ctrl)
 					  ctrl->info.name, ctrl->oacs);
 		return 1;
 	case NVIO_AUTO:
-		return offered && is_worth_it(ctrl);
+		/* A mapped register costs less than the barrier, unless it stops a guest for long:
+		 * whoever runs in such a one knows. */
+		return offered && !ctrl->doorbells;
 	case NVIO_OFF:
 		return 0;
 	default:

@@ -134,7 +134,9 @@ static void check_stats(const struct work *w, uint64_t total)
 	CU_ASSERT_EQUAL(stats.submitted, total);
 	CU_ASSERT_EQUAL(stats.completed, total);
 	CU_ASSERT(stats.sq_doorbells > 0 && stats.sq_doorbells <= total);
-	CU_ASSERT(stats.doorbells_spared < stats.sq_doorbells + stats.cq_doorbells);
+	CU_ASSERT(stats.doorbells_spared <= stats.sq_doorbells + stats.cq_doorbells);
+	/* A controller at work asks for few. */
+	CU_ASSERT(stats.doorbells_spared > 0 || total < 1000);
 	CU_ASSERT_EQUAL(stats.errors, 0);
 	CU_ASSERT_EQUAL(stats.retries, 0);
 }

@@ -18,7 +18,9 @@
 
 #define IO_LEN_MAX (UINT64_C(1) << 30)
 
-enum { OPT_JSON = 256, OPT_HUGEPAGE, OPT_SEED, OPT_SHADOW, OPT_PRIORITY };
+enum { OPT_JSON = 256, OPT_HUGEPAGE, OPT_SEED, OPT_SHADOW, OPT_PRIORITY, OPT_HOST_MEMORY };
+
+#define HOST_MEMORY_MAX (UINT64_C(16) << 30)
 
 /* In read_percent until -M is seen. */
 #define NO_MIX UINT64_MAX
@@ -54,6 +56,8 @@ static const struct argp_option options[] = {
 	{ "priority", OPT_PRIORITY, "urgent|high|medium|low", 0,
 	  "Priority of the queue pairs, with weighted round robin arbitration (default: neither)",
 	  3 },
+	{ "host-memory", OPT_HOST_MEMORY, "BYTES|none", 0,
+	  "Most memory to lend to a drive that wants some (default 64m)", 3 },
 	{ "seed", OPT_SEED, "N", 0, "Start of the random numbers (default 1: runs repeat)", 3 },
 	{ "latency", 'L', NULL, 0, "Print latency percentiles too", 4 },
 	{ "json", OPT_JSON, "FILE", 0,
@@ -205,6 +209,17 @@ static int set_hugepage(const struct parsing *p, const char *arg)
 	return 0;
 }
 
+static int set_host_memory(const struct parsing *p, const char *arg)
+{
+	if (!strcmp(arg, "none"))
+		p->opts->host_memory_max = NVIO_NO_HOST_MEMORY;
+	else if (parse_size(arg, HOST_MEMORY_MAX, &p->opts->host_memory_max))
+		return perf_fail(p->msg,
+				 "--host-memory '%s': not none, nor a size from 1 to 16384m", arg);
+	p->opts->host_memory = arg;
+	return 0;
+}
+
 static int set_json(const struct parsing *p, const char *arg)
 {
 	if (!*arg)
@@ -257,6 +272,8 @@ static int set_other(int key, char *arg, const struct parsing *p)
 		return 0;
 	case OPT_HUGEPAGE:
 		return set_hugepage(p, arg);
+	case OPT_HOST_MEMORY:
+		return set_host_memory(p, arg);
 	case OPT_JSON:
 		return set_json(p, arg);
 	case ARGP_KEY_ARG:

@@ -37,6 +37,8 @@ struct perf_opts {
 	size_t page_len; /* for struct nvio_heap_opts */
 	struct perf_choice shadow_doorbells; /* enum nvio_choice */
 	struct perf_choice priority; /* enum nvio_priority */
+	uint64_t host_memory_max; /* as in struct nvio_ctrl_opts */
+	const char *host_memory; /* as given; NULL: the default */
 	uint64_t seed;
 	bool verbose;
 };

@@ -30,6 +30,7 @@ static void put_options(struct json *json, const struct perf_report *report)
 	json_str(json, "hugepage", opts->hugepage);
 	json_str(json, "shadow_doorbells", opts->shadow_doorbells.word);
 	json_str(json, "priority", opts->priority.word);
+	json_str(json, "host_memory", opts->host_memory);
 	json_u64(json, "seed", opts->seed);
 	json_close(json, '}');
 }
@@ -49,6 +50,7 @@ static void put_namespaces(struct json *json, const struct perf_target *target)
 		json_str(json, "serial", ns->ctrl->info.serial);
 		json_str(json, "firmware", ns->ctrl->info.firmware);
 		json_bool(json, "shadow_doorbells", ns->ctrl->info.shadow_doorbells);
+		json_u64(json, "host_memory_bytes", ns->ctrl->info.host_memory_len);
 		json_u64(json, "blocks", ns->info.nr_blocks);
 		json_u64(json, "block_bytes", ns->info.block_len);
 		json_close(json, '}');

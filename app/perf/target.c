@@ -63,6 +63,7 @@ static int open_ctrl(const struct perf_opts *opts, unsigned int nr_workers, cons
 
 	ctrl_opts.iommu = target->iommu;
 	ctrl_opts.nr_qpairs = qpairs_wanted(opts, nr_workers);
+	ctrl_opts.host_memory_max = opts->host_memory_max;
 	ctrl_opts.arbitration = opts->priority.value ? NVIO_WEIGHTED : NVIO_ROUND_ROBIN;
 	ctrl_opts.shadow_doorbells = (uint8_t)opts->shadow_doorbells.value;
 	err = nvio_ctrl_open(device, &ctrl_opts, &ctrl->handle);

@@ -21,6 +21,7 @@ counted emu: -q 32 -w randrw -M 70 -P 4 -o 128k
 counted emu:size=64M,lba=4096/1 -q 8 -w write -o 64k
 counted emu:null=on -q 1023 -o 512
 counted emu: -q 4 --priority low
+counted emu:hmb=8M -q 4 --host-memory 4m
 # Larger than one command, with metadata in each place, with protection information of each kind.
 counted emu:mdts=5 -q 4 -w randrw -o 1m
 counted emu:lba=512,md=8 -q 8 -w randrw -o 16k

@@ -152,23 +152,25 @@ void blocks_make(const struct blocks *blocks, const uint64_t *keys, uint32_t nr,
 	}
 }
 
-int64_t blocks_check(const struct blocks *blocks, const uint64_t *keys, uint32_t nr, bool stripped,
-		     const uint8_t *data, const uint8_t *metadata)
+const char *blocks_check(const struct blocks *blocks, const uint64_t *keys, uint32_t nr,
+			 bool stripped, const uint8_t *data, const uint8_t *metadata,
+			 uint32_t *wrong)
 {
 	const size_t len = blocks_data_len(blocks, stripped);
 
 	for (uint32_t i = 0; i < nr; i++) {
 		const uint8_t *p;
 
+		*wrong = i;
 		if (!holds(data + i * len, blocks->info.block_len, keys[i]))
-			return i;
+			return "data";
 		if (!has_metadata(blocks, stripped))
 			continue;
 		p = metadata_of(blocks, i, stripped, data, metadata);
 		if (!metadata_holds(&blocks->info, p, keys[i]))
-			return i;
+			return "metadata";
 	}
-	return -1;
+	return NULL;
 }
 
 bool blocks_busy(const struct blocks *blocks, uint64_t slba, uint32_t nr)

@@ -47,9 +47,11 @@ size_t blocks_metadata_len(const struct blocks *blocks, bool stripped);
 void blocks_make(const struct blocks *blocks, const uint64_t *keys, uint32_t nr, bool stripped,
 		 uint8_t *data, uint8_t *metadata);
 
-/* Returns the first block that is not what its key says but for protection information, or -1. */
-int64_t blocks_check(const struct blocks *blocks, const uint64_t *keys, uint32_t nr, bool stripped,
-		     const uint8_t *data, const uint8_t *metadata);
+/* Returns what of the first block is not as its key says, which goes to *@wrong; NULL when all but
+ * protection information is. */
+const char *blocks_check(const struct blocks *blocks, const uint64_t *keys, uint32_t nr,
+			 bool stripped, const uint8_t *data, const uint8_t *metadata,
+			 uint32_t *wrong);
 
 /* Whether some of a range is busy, or has such a key. */
 bool blocks_busy(const struct blocks *blocks, uint64_t slba, uint32_t nr);

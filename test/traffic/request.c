@@ -274,15 +274,16 @@ static bool check_read(struct run *run, const struct request *request)
 	const struct blocks *blocks = &run->blocks;
 	const struct nvio_pi_tags tags = blocks_tags(blocks, request->slba);
 	const bool stripped = is_stripped(request) && blocks->info.pi_alone;
-	int64_t wrong;
-	char text[64];
+	const char *what;
+	char text[80];
+	uint32_t wrong;
 
 	vector_get(&request->vector, run->stream);
-	wrong = blocks_check(blocks, request->keys, request->nr, stripped, run->stream,
-			     request->metadata);
-	if (wrong >= 0) {
-		snprintf(text, sizeof(text), "block %lld is not as it was written",
-			 (long long)(request->slba + (uint64_t)wrong));
+	what = blocks_check(blocks, request->keys, request->nr, stripped, run->stream,
+			    request->metadata, &wrong);
+	if (what) {
+		snprintf(text, sizeof(text), "the %s of block %llu is not as it was written", what,
+			 (unsigned long long)request->slba + wrong);
 		return failed(run, request, text);
 	}
 	if (blocks->info.protection && !stripped &&

@@ -15,6 +15,7 @@
 #define PIECE_PAGES 29u /* pages of a registration, at most */
 #define PATIENCE_NS 60000000000ll
 #define BATCH       16u
+#define PATIENCE    50u /* times what was asked for */
 #define KEYS_MIN    64u /* those of the ranges of a copy */
 #define PAIR_BLOCKS 8u /* of a fused request, at most */
 
@@ -246,19 +247,51 @@ static bool check_stats(struct run *run)
 	return true;
 }
 
+/* Whether there was everything that there can be. */
+static bool is_covered(const struct run *run)
+{
+	const struct traffic *t = run->traffic;
+	const struct nvio_ns_info *info = &run->blocks.info;
+	const unsigned int shapes =
+		t->no_sgl || t->qpair_opts.no_sgl ? VECTOR_BLOCKS + 1 : VECTOR_SHAPES;
+	unsigned int left_out = t->leave_out;
+	bool covered = t->errors > 0 && t->largest >= run->max_blocks * (size_t)info->block_len;
+
+	/* Fused commands cannot be where metadata is in a buffer of its own. */
+	if (info->metadata_len && !info->metadata_extended)
+		left_out |= 1u << TRAFFIC_FUSED | 1u << TRAFFIC_MISFUSED;
+	for (unsigned int op = 0; op < TRAFFIC_OPS; op++)
+		covered = covered && (t->done[op] || left_out & 1u << op);
+	for (unsigned int i = 0; i < shapes; i++)
+		covered = covered && t->shapes[i];
+	return covered;
+}
+
+static bool goes_on(const struct run *run)
+{
+	const struct traffic *t = run->traffic;
+
+	if (run->nr_queued < t->requests || now_ns() < t->until_ns)
+		return true;
+	return t->cover && !is_covered(run) && run->nr_queued < PATIENCE * t->requests;
+}
+
 static bool run_all(struct run *run)
 {
 	struct traffic *t = run->traffic;
 
 	if (t->fill_first && !sweep(run, TRAFFIC_WRITE))
 		return false;
-	while (run->nr_queued < t->requests || now_ns() < t->until_ns) {
+	while (goes_on(run)) {
 		if (!queue_some(run, 1 + random_below(&run->random, 2 * run->nr_requests)))
 			return false;
 		if (run->nr_busy && !reap(run))
 			return false;
 	}
-	return drain(run) && sweep(run, TRAFFIC_READ) && check_stats(run);
+	if (!drain(run))
+		return false;
+	t->covered = is_covered(run);
+	return sweep(run, TRAFFIC_READ) && check_stats(run);
 }
 
 bool traffic_run(struct traffic *t)

@@ -38,6 +38,8 @@ struct traffic {
 	struct nvio_qpair_opts qpair_opts;
 	size_t max_len; /* bytes of the largest request */
 	uint64_t requests; /* how many at least */
+	bool cover; /* goes on until all kinds, shapes and lengths have come, up to 50 times as long
+		     */
 	uint64_t until_ns; /* and until then, of CLOCK_MONOTONIC */
 	uint64_t seed;
 	unsigned int leave_out; /* bits of enum traffic_op */
@@ -52,6 +54,7 @@ struct traffic {
 	uint64_t full; /* requests refused because the queue pair was full */
 	uint64_t errors; /* requests that ended with the error that they had to */
 	size_t largest; /* bytes of a request */
+	bool covered; /* all of it has come */
 	struct nvio_qpair_stats stats;
 	char failure[TRAFFIC_TEXT_LEN]; /* the first thing that went wrong; "" when nothing did */
 };

@@ -41,6 +41,9 @@ struct emu_bus {
 	/* Raises the interrupt of a vector (MSI-X vector, or INTx for 0 when MSI-X is off). */
 	void (*raise)(struct emu_bus *bus, unsigned int vector);
 
+	/* Whether raise() means INTx now. Optional: never. */
+	bool (*by_line)(struct emu_bus *bus);
+
 	/* The controller has no completion left to tell of. Of meaning to INTx alone, and called
 	 * whatever kind of interrupt is on: the bus knows which. */
 	void (*lower)(struct emu_bus *bus);

@@ -60,6 +60,11 @@ static void bus_raise(struct emu_bus *bus, unsigned int vector)
 	nvio_emu_irq_raise(&server_of(bus)->irqs, vector);
 }
 
+static bool bus_by_line(struct emu_bus *bus)
+{
+	return !nvio_emu_pci_msix_enabled(&server_of(bus)->pci);
+}
+
 static void bus_lower(struct emu_bus *bus)
 {
 	nvio_emu_irq_lower(&server_of(bus)->irqs);
@@ -145,6 +150,7 @@ int nvio_emu_server_new(const struct emu_opts *opts, struct emu_server **server_
 		.remote_move = bus_remote_move,
 		.remote_settle = bus_remote_settle,
 		.raise = bus_raise,
+		.by_line = bus_by_line,
 		.lower = bus_lower,
 		.doorbells = (uint32_t *)(server->bar0 + EMU_DOORBELLS_OFFSET),
 		.doorbells_len = doorbells_len,

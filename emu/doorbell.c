@@ -38,6 +38,15 @@ static void ask(uint32_t *event, uint32_t value)
 		__atomic_store_n(event, value, __ATOMIC_RELAXED);
 }
 
+/* With INTx a hypervisor takes the access to the register for the end of the interrupt. */
+void nvio_emu_cq_event(const struct emu_ctrl *ctrl, struct emu_cq *cq)
+{
+	if (ctrl->by_line)
+		ask(cq->event, cq->head);
+	else if (cq->event)
+		nvio_emu_doorbell_seen(cq->event, cq->head);
+}
+
 void nvio_emu_doorbells_ask(struct emu_ctrl *ctrl)
 {
 	for (unsigned int i = 0; i < ctrl->nr_sqs; i++)

@@ -69,6 +69,9 @@ static bool hold_back(struct emu_ctrl *ctrl, struct emu_cq *cq)
 
 static void raise(struct emu_ctrl *ctrl, uint16_t vector)
 {
+	ctrl->by_line = ctrl->bus->by_line && ctrl->bus->by_line(ctrl->bus);
+	if (emu_unlikely(ctrl->by_line))
+		nvio_emu_doorbells_ask(ctrl);
 	ctrl->bus->raise(ctrl->bus, vector);
 	ctrl->intx_up = true;
 }

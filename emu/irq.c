@@ -5,6 +5,11 @@
  * It owns each eventfd it keeps. What the kernel's vfio-pci does for its user happens here as well:
  * the first eventfd of a vector enables MSI-X and unmasks the vector, as clients do not go through
  * the table that they do not own; INTx is masked when it was sent, until the client unmasks it.
+ *
+ * A level that falls before the client has read its eventfd takes the signal back. A hypervisor
+ * whose guest has seen the completion by then would interrupt it for nothing, and under software
+ * emulation for ever: only an access to a register ends an interrupt there, and a guest that finds
+ * nothing makes none.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -55,6 +60,7 @@ void nvio_emu_irq_clear(struct emu_irqs *irqs)
 		irqs->vectors[i].pending = false;
 	irqs->level = false;
 	irqs->automasked = false;
+	irqs->told = false;
 	nvio_emu_pci_set_intx(irqs->pci, false);
 }
 
@@ -101,6 +107,7 @@ static void update_intx(struct emu_irqs *irqs)
 	    nvio_emu_pci_msix_enabled(irqs->pci))
 		return;
 	irqs->automasked = true;
+	irqs->told = true;
 	nvio_emu_signal(&irqs->signals, irqs->intx.trigger);
 }
 
@@ -120,6 +127,9 @@ void nvio_emu_irq_lower(struct emu_irqs *irqs)
 		return;
 	irqs->level = false;
 	nvio_emu_pci_set_intx(irqs->pci, false);
+	if (irqs->told && nvio_emu_eventfd_take(irqs->intx.trigger))
+		irqs->automasked = false;
+	irqs->told = false;
 }
 
 void nvio_emu_irq_update(struct emu_irqs *irqs)
@@ -171,6 +181,7 @@ static void set_mask(struct emu_irqs *irqs, uint32_t index, uint32_t nr, bool ma
 		nvio_emu_msix_mask(irqs, nr, masked);
 	} else {
 		irqs->automasked = masked;
+		irqs->told = false;
 		update_intx(irqs);
 	}
 }

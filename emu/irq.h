@@ -38,6 +38,7 @@ struct emu_irqs {
 	struct emu_signals signals;
 	bool level; /* the controller asserts INTx */
 	bool automasked; /* and the client was told, but has not unmasked it since */
+	bool told; /* by the eventfd, which it may not have read */
 };
 
 int nvio_emu_irq_init(struct emu_irqs *irqs, struct emu_pci *pci);

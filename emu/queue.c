@@ -208,8 +208,7 @@ void nvio_emu_cq_check_head(struct emu_ctrl *ctrl, struct emu_cq *cq)
 	}
 	cq->head = head;
 	cq->bad_db = NO_DOORBELL;
-	if (cq->event)
-		nvio_emu_doorbell_seen(cq->event, head);
+	nvio_emu_cq_event(ctrl, cq);
 }
 
 /* The half with the phase tag comes last: whoever sees it sees the other one, and the data. */

@@ -176,6 +176,9 @@ static void bar0_write(struct emu_server *server, uint64_t offset, const uint8_t
 		data += width;
 		len -= width;
 	}
+	/* Before the answer: a hypervisor may have the last interrupt's eventfd still to look at.
+	 */
+	nvio_emu_ctrl_settle_intx(server->ctrl);
 }
 
 static void config_write(struct emu_server *server, uint64_t offset, const uint8_t *data,

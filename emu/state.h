@@ -151,6 +151,7 @@ struct emu_ctrl {
 	bool running; /* enabled, not fatal, not shut down: commands are taken */
 	bool gone; /* pulled out */
 	bool intx_up; /* raised, and lower() not called since */
+	bool by_line; /* the last interrupt was INTx */
 	uint8_t latency; /* whether completions are delayed */
 	bool write_back; /* the volatile write cache is on */
 	uint32_t page_len; /* CC.MPS in bytes */
@@ -285,6 +286,8 @@ uint32_t *nvio_emu_doorbell_find(struct emu_ctrl *ctrl, unsigned int number, uin
 void nvio_emu_doorbell_clear(struct emu_ctrl *ctrl, unsigned int number, uint32_t *db,
 			     uint32_t *event);
 void nvio_emu_doorbell_seen(uint32_t *event, uint32_t value);
+/* Has the client ring for the next completions that it takes from a queue, if that is needed. */
+void nvio_emu_cq_event(const struct emu_ctrl *ctrl, struct emu_cq *cq);
 /* Has the client ring for whatever comes next, in any queue. */
 void nvio_emu_doorbells_ask(struct emu_ctrl *ctrl);
 /* Takes shadow doorbells into use. Returns whether their pages are there. */

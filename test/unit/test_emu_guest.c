@@ -222,7 +222,25 @@ static void intx_unmasked_after_a_doorbell(void)
 	teardown();
 }
 
-/* The same when the guest's end of interrupt arrives through an eventfd. */
+/* The guest has seen the completion before its monitor looked at the eventfd: it would find
+ * nothing. */
+static void intx_taken_back_by_a_doorbell(void)
+{
+	setup();
+	map_all();
+	CU_ASSERT_EQUAL(client_set_irqs(&c, 0x24, INTX, 0, 1, &irq_fd, 1), 0);
+	enable();
+	submit_identify();
+	CU_ASSERT(reap());
+	post(0x1004, head);
+	CU_ASSERT_EQUAL(events_of(irq_fd), 0);
+	CU_ASSERT_FALSE(client_read32(&c, CONFIG, 4) & 1u << 19);
+	submit_identify();
+	CU_ASSERT_EQUAL(events_of(irq_fd), 1);
+	teardown();
+}
+
+/* As in the first one, when the guest's end of interrupt arrives through an eventfd. */
 static void intx_unmasked_by_eventfd(void)
 {
 	const uint64_t one = 1;
@@ -280,6 +298,7 @@ int main(void)
 		{ "requests ahead of replies", requests_ahead_of_replies },
 		{ "memory mapped anew while enabled", memory_anew_while_enabled },
 		{ "INTx unmasked right after a doorbell", intx_unmasked_after_a_doorbell },
+		{ "INTx taken back by a doorbell", intx_taken_back_by_a_doorbell },
 		{ "INTx unmasked by eventfd after a doorbell", intx_unmasked_by_eventfd },
 		{ "function-level reset", function_level_reset },
 	};

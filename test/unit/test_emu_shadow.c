@@ -88,6 +88,40 @@ static void asks_for_changes_at_rest(void)
 	bench_free(&b);
 }
 
+static bool always(struct emu_bus *bus)
+{
+	(void)bus;
+	return true;
+}
+
+/* What the client takes after an interrupt by INTx it rings for, in pieces too. */
+static void asks_with_intx(void)
+{
+	uint32_t *value, *event;
+	struct nvio_cqe cqe;
+	struct emu_bench b;
+
+	bench_new(&b, "");
+	b.bus.by_line = always;
+	bench_start(&b, 8);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), 0);
+	value = bench_at(&b, VALUES);
+	event = bench_at(&b, EVENTS);
+	for (uint32_t i = 0; i < 6; i += 2) {
+		bench_submit(&b, &b.io, flush, false);
+		bench_submit(&b, &b.io, flush, false);
+		value[2] = i + 2;
+		bench_poll(&b);
+		for (uint32_t head = i; head < i + 2; head++) {
+			CU_ASSERT_EQUAL(event[3], head);
+			CU_ASSERT_TRUE(bench_reap(&b, &b.io, &cqe));
+			value[3] = head + 1;
+			bench_poll(&b);
+		}
+	}
+	bench_free(&b);
+}
+
 /* Kept from going on by a full completion queue, it waits for that one's head. */
 static void asks_for_room(void)
 {
@@ -168,6 +202,7 @@ int main(void)
 		{ "refuses what is no memory", refuses_what_is_no_memory },
 		{ "fails without its memory", fails_without_its_memory },
 		{ "asks for changes at rest", asks_for_changes_at_rest },
+		{ "asks with INTx", asks_with_intx },
 		{ "asks for room", asks_for_room },
 		{ "forgets a deleted queue", forgets_a_deleted_queue },
 		{ "reads registers behind the page", reads_registers_behind_the_page },

@@ -41,11 +41,12 @@ serve()
 	fail "nvme_emu is not ready"
 }
 
-# drive [BUS]: QEMU's options for a drive behind the socket, with id drive.
+# drive [BUS [PROPERTY]]: QEMU's options for a drive behind the socket, with id drive.
 drive()
 {
 	local place='"addr":"0x10"'
 	[ -z "${1:-}" ] || place="\"bus\":\"$1\""
+	[ -z "${2:-}" ] || place+=",$2"
 	echo "-device '{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"$tmp/s\"},\"id\":\"drive\",$place}'"
 }
 

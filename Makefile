@@ -47,7 +47,7 @@ libs := -lhugetlbfs -lisal
 
 lib_src := $(wildcard lib/*/*.c emu/*.c)
 emu_src := app/nvme_emu.c $(wildcard app/emu/*.c)
-perf_src := app/nvme_perf.c $(wildcard app/perf/*.c)
+perf_src := app/nvme_perf.c $(wildcard app/perf/*.c app/common/*.c)
 suite_src := $(wildcard test/unit/test_*.c test/emu/test_*.c)
 vm_src := $(wildcard test/vm/*.c)
 fuzz_src := $(wildcard test/fuzz/fuzz_*.c)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "perf/cores.h"
-#include "perf/parse.h"
+#include "common/parse.h"
 
 void cores_add(struct cores *cores, unsigned int core)
 {

@@ -14,7 +14,7 @@
 #include <nvio/mem.h>
 #include <nvio/nvme.h>
 #include "perf/opts.h"
-#include "perf/parse.h"
+#include "common/parse.h"
 
 #define IO_LEN_MAX (UINT64_C(1) << 30)
 

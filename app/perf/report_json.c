@@ -2,7 +2,7 @@
 /*
  * The report for programs. Its keys are documented in nvme_perf(1) and stay what they are.
  */
-#include "perf/json.h"
+#include "common/json.h"
 #include "perf/report.h"
 
 static void put_options(struct json *json, const struct perf_report *report)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The JSON writer of nvme_perf, compared letter by letter.
+ * The JSON writer of the programs, compared letter by letter.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "perf/json.h"
+#include "common/json.h"
 #include "tap.h"
 
 /* Where a test's output goes. */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <nvio/mem.h>
 #include "perf/opts.h"
-#include "perf/parse.h"
+#include "common/parse.h"
 #include "perf/target.h"
 #include "tap.h"
 

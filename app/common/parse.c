@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "perf/parse.h"
+#include "common/parse.h"
 
 /* Reads @len digits, at least one. */
 static int parse_digits(const char *text, size_t len, uint64_t *value)

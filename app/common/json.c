@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include "perf/json.h"
+#include "common/json.h"
 
 /* How many bytes the UTF-8 character at @s has; 0 when it is none (RFC 3629, section 4). */
 static unsigned int utf8_len(const unsigned char *s)

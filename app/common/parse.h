@@ -3,8 +3,8 @@
  * Numbers as the user writes them, read strictly: digits and nothing else, inside the bounds, or an
  * error. It prints nothing; the caller knows which option it was.
  */
-#ifndef PERF_PARSE_H
-#define PERF_PARSE_H
+#ifndef COMMON_PARSE_H
+#define COMMON_PARSE_H
 
 #include <stdint.h>
 

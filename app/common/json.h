@@ -5,8 +5,8 @@
  *
  * Errors stay in the stream: ask ferror() at the end.
  */
-#ifndef PERF_JSON_H
-#define PERF_JSON_H
+#ifndef COMMON_JSON_H
+#define COMMON_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>

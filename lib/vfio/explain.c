@@ -3,8 +3,6 @@
  * Why a device cannot be had, in words; see explain.h.
  */
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,16 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vfio/clause.h"
 #include "vfio/explain.h"
 #include "vfio/pci.h"
 #include "vfio/sysfs.h"
-
-/* A clause that grows: the arguments of nvio_sysfs_each() callbacks. */
-struct clause {
-	char *buf;
-	size_t len;
-	const char *what; /* the device, path or disk that is being asked about */
-};
 
 static void driver_of(const char *pci_name, char *buf, size_t len)
 {
@@ -48,7 +40,7 @@ static bool add_controller(void *arg, const char *name)
 void nvio_explain_controllers(char *buf, size_t len)
 {
 	char dir[NVIO_PATH_LEN], list[512] = "";
-	struct clause c = { list, sizeof(list), NULL };
+	struct clause c = { list, sizeof(list), NULL, NULL };
 
 	snprintf(dir, sizeof(dir), "%s/bus/pci/devices", nvio_roots.sys);
 	nvio_sysfs_each(dir, add_controller, &c);
@@ -59,9 +51,8 @@ void nvio_explain_controllers(char *buf, size_t len)
 		nvio_append(buf, len, "this machine shows no NVMe controller");
 }
 
-/* Calls @match for each line of /proc/@file until it returns true. */
-static bool each_proc_line(const char *file, bool (*match)(struct clause *c, char *line),
-			   struct clause *c)
+bool nvio_each_proc_line(const char *file, bool (*match)(struct clause *c, char *line),
+			 struct clause *c)
 {
 	char path[NVIO_PATH_LEN], line[1024];
 	bool found = false;
@@ -77,144 +68,6 @@ static bool each_proc_line(const char *file, bool (*match)(struct clause *c, cha
 	return found;
 }
 
-/* mountinfo: id parent MAJ:MIN root MOUNTPOINT ...; @what is the disk's "MAJ:MIN". */
-static bool match_mount(struct clause *c, char *line)
-{
-	char number[32], where[512];
-
-	if (sscanf(line, "%*s %*s %31s %*s %511s", number, where) != 2 || strcmp(number, c->what))
-		return false;
-	nvio_append(c->buf, c->len, " is mounted on %s", where);
-	return true;
-}
-
-/* swaps: /dev/NAME type size ...; @what is NAME. */
-static bool match_swap(struct clause *c, char *line)
-{
-	char path[512];
-	const char *name;
-
-	if (sscanf(line, "%511s", path) != 1)
-		return false;
-	name = strrchr(path, '/');
-	if (!name || strcmp(name + 1, c->what))
-		return false;
-	nvio_append(c->buf, c->len, " is used as swap");
-	return true;
-}
-
-static bool match_holder(void *arg, const char *name)
-{
-	struct clause *c = arg;
-
-	nvio_append(c->buf, c->len, " is part of %s", name);
-	return true;
-}
-
-/*
- * What has no line in mountinfo under the disk's own number: btrfs, ZFS, a mount in another
- * namespace. The kernel holds such a disk exclusively.
- */
-static bool held_exclusively(struct clause *c, const char *name)
-{
-	char path[NVIO_PATH_LEN];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", nvio_roots.dev, name);
-	fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
-	if (fd >= 0) {
-		close(fd);
-		return false;
-	}
-	if (errno != EBUSY)
-		return false;
-	nvio_append(c->buf, c->len, "%s is in use by the kernel (a mount or an array)", name);
-	return true;
-}
-
-/* Whether a disk or partition is in use; then " is mounted on ..." is appended. */
-static bool block_in_use(struct clause *c, const char *name)
-{
-	char number[32], dir[NVIO_PATH_LEN];
-	struct clause probe = { c->buf, c->len, number };
-
-	snprintf(dir, sizeof(dir), "%s/class/block/%s/holders", nvio_roots.sys, name);
-	if (!nvio_sysfs_line(number, sizeof(number), "%s/class/block/%s/dev", nvio_roots.sys,
-			     name) &&
-	    each_proc_line("self/mountinfo", match_mount, &probe))
-		return true;
-	probe.what = name;
-	return each_proc_line("swaps", match_swap, &probe) ||
-	       nvio_sysfs_each(dir, match_holder, &probe);
-}
-
-static bool add_use(struct clause *c, const char *name)
-{
-	char use[768] = "";
-	struct clause probe = { use, sizeof(use), NULL };
-
-	if (!block_in_use(&probe, name))
-		return false;
-	nvio_append(c->buf, c->len, "%s%s", name, use);
-	return true;
-}
-
-/* Partitions of disk @what are its subdirectories with a file "partition". */
-static bool add_partition_use(void *arg, const char *name)
-{
-	struct clause *c = arg;
-
-	if (!nvio_sysfs_exists("%s/class/block/%s/%s/partition", nvio_roots.sys, c->what, name))
-		return false;
-	return add_use(c, name);
-}
-
-/* A multipath path device "nvme0c1n2" belongs to disk "nvme0n2". */
-static void disk_of_path(const char *name, char disk[32])
-{
-	unsigned int subsystem, controller, ns;
-
-	if (sscanf(name, "nvme%uc%un%u", &subsystem, &controller, &ns) == 3)
-		snprintf(disk, 32, "nvme%un%u", subsystem, ns);
-	else
-		snprintf(disk, 32, "%.31s", name);
-}
-
-/* An entry of .../nvme/nvme0: its namespaces are the ones that begin with nvme and a digit. */
-static bool add_disk_use(void *arg, const char *name)
-{
-	struct clause *c = arg, inner;
-	char disk[32], dir[NVIO_PATH_LEN];
-
-	if (strncmp(name, "nvme", 4) || !isdigit((unsigned char)name[4]))
-		return false;
-	disk_of_path(name, disk);
-	if (add_use(c, disk))
-		return true;
-	inner = (struct clause){ c->buf, c->len, disk };
-	snprintf(dir, sizeof(dir), "%s/class/block/%s", nvio_roots.sys, disk);
-	return nvio_sysfs_each(dir, add_partition_use, &inner) || held_exclusively(c, disk);
-}
-
-static bool add_nvme_use(void *arg, const char *name)
-{
-	struct clause *c = arg;
-	char dir[NVIO_PATH_LEN];
-
-	snprintf(dir, sizeof(dir), "%s/bus/pci/devices/%s/nvme/%s", nvio_roots.sys, c->what, name);
-	return nvio_sysfs_each(dir, add_disk_use, c);
-}
-
-void nvio_explain_block_use(const char *pci_name, char *buf, size_t len)
-{
-	struct clause c = { buf, len, pci_name };
-	char dir[NVIO_PATH_LEN];
-
-	buf[0] = '\0';
-	snprintf(dir, sizeof(dir), "%s/bus/pci/devices/%s/nvme", nvio_roots.sys, pci_name);
-	nvio_sysfs_each(dir, add_nvme_use, &c);
-}
-
 static bool add_group_device(void *arg, const char *name)
 {
 	append_device(arg, name);
@@ -223,7 +76,7 @@ static bool add_group_device(void *arg, const char *name)
 
 void nvio_explain_group(int group, char *buf, size_t len)
 {
-	struct clause c = { buf, len, NULL };
+	struct clause c = { buf, len, NULL, NULL };
 	char dir[NVIO_PATH_LEN];
 
 	buf[0] = '\0';
@@ -249,7 +102,7 @@ static bool add_if_holder(void *arg, const char *pid)
 {
 	struct clause *c = arg;
 	char dir[NVIO_PATH_LEN], name[64];
-	struct clause fds = { dir, sizeof(dir), c->what };
+	struct clause fds = { dir, sizeof(dir), c->what, NULL };
 
 	if (!isdigit((unsigned char)pid[0]))
 		return false;
@@ -262,12 +115,17 @@ static bool add_if_holder(void *arg, const char *pid)
 	return true;
 }
 
-void nvio_explain_holder(const char *path, char *buf, size_t len)
+bool nvio_find_holder(const char *path, char *buf, size_t len)
 {
-	struct clause c = { buf, len, path };
+	struct clause c = { buf, len, path, NULL };
 
 	buf[0] = '\0';
-	if (!nvio_sysfs_each(nvio_roots.proc, add_if_holder, &c))
+	return nvio_sysfs_each(nvio_roots.proc, add_if_holder, &c);
+}
+
+void nvio_explain_holder(const char *path, char *buf, size_t len)
+{
+	if (!nvio_find_holder(path, buf, len))
 		nvio_append(buf, len, "held by a process that this user cannot see");
 }
 
@@ -294,8 +152,8 @@ static bool match_locked(struct clause *c, char *line)
 unsigned long long nvio_locked_len(void)
 {
 	char text[64] = "";
-	struct clause c = { text, sizeof(text), NULL };
+	struct clause c = { text, sizeof(text), NULL, NULL };
 
-	each_proc_line("self/status", match_locked, &c);
+	nvio_each_proc_line("self/status", match_locked, &c);
 	return strtoull(text, NULL, 10) * 1024;
 }

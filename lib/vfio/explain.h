@@ -7,18 +7,25 @@
 #ifndef NVIO_LIB_VFIO_EXPLAIN_H
 #define NVIO_LIB_VFIO_EXPLAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The NVMe controllers of this machine with their drivers. */
 void nvio_explain_controllers(char *buf, size_t len);
 
-/* What uses the block devices of a function: "nvme0n1p1 is mounted on /mnt". */
+/* What uses the block devices of a function, all of it: "nvme0n1p1 is mounted on /mnt and ...". */
 void nvio_explain_block_use(const char *pci_name, char *buf, size_t len);
+
+/* The same, and in @fix the commands that end these uses, "" where none is known. */
+void nvio_explain_block_fix(const char *pci_name, char *buf, size_t len, char *fix, size_t fix_len);
 
 /* Each device of an IOMMU group with its driver. */
 void nvio_explain_group(int group, char *buf, size_t len);
 
-/* Which process has a file open: "held by process 123 (qemu)". */
+/* The first process found that has a file open: "held by process 123 (qemu)"; false without one. */
+bool nvio_find_holder(const char *path, char *buf, size_t len);
+
+/* The same for a file of which it is known that somebody holds it. */
 void nvio_explain_holder(const char *path, char *buf, size_t len);
 
 /* Who may open a file: "user 0, group 0, mode 0600". */

@@ -4,88 +4,41 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <nvio/nvio.h>
 
 #include "vfio/explain.h"
 #include "vfio/pci.h"
-#include "vfio/sysfs.h"
+#include "fake_sys.h"
 #include "tap.h"
 
-static char root[64];
-
-/* Makes a file with its directories below the made-up root. */
-static void put(const char *path, const char *text)
-{
-	char full[512];
-	FILE *f;
-
-	snprintf(full, sizeof(full), "%s/%s", root, path);
-	for (char *slash = strchr(full + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(full, 0755);
-		*slash = '/';
-	}
-	f = fopen(full, "w");
-	if (!f)
-		abort();
-	fputs(text, f);
-	fclose(f);
-}
-
-static void put_link(const char *path, const char *target)
-{
-	char full[512];
-
-	snprintf(full, sizeof(full), "%s/%s", root, path);
-	if (symlink(target, full))
-		abort();
-}
+static const char *root;
 
 #define NVME0 "sys/bus/pci/devices/0000:01:00.0/"
 #define NIC   "sys/bus/pci/devices/0000:02:00.0/"
 
 static void make_machine(void)
 {
-	static char sys[80], proc[80], dev[80];
-
-	snprintf(root, sizeof(root), "/tmp/nvio-explain.XXXXXX");
-	if (!mkdtemp(root))
-		abort();
-	put(NVME0 "class", "0x010802\n");
-	put(NVME0 "vendor", "0x1b36\n");
-	put(NVME0 "device", "0x0010\n");
-	put(NVME0 "numa_node", "1\n");
-	put(NVME0 "nvme/nvme0/nvme0c0n1/x", "");
-	put("sys/class/block/nvme0n1/dev", "259:0\n");
-	put("sys/class/block/nvme0n1/nvme0n1p1/partition", "1\n");
-	put("sys/class/block/nvme0n1p1/dev", "259:1\n");
-	put_link(NVME0 "driver", "../../../../bus/pci/drivers/nvme");
-	put_link(NVME0 "iommu_group", "../../../../kernel/iommu_groups/7");
-	put(NIC "class", "0x020000\n");
-	put("sys/kernel/iommu_groups/7/devices/0000:01:00.0", "");
-	put("sys/kernel/iommu_groups/7/devices/0000:02:00.0", "");
-	put("proc/self/mountinfo", "25 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
-				   "36 25 259:1 / /mnt/data rw - ext4 /dev/nvme0n1p1 rw\n");
-	put("proc/swaps", "Filename Type Size Used Priority\n");
-	put("proc/self/status", "Name:\tx\nVmLck:\t    2048 kB\nVmPin:\t       0 kB\n");
-	snprintf(sys, sizeof(sys), "%s/sys", root);
-	snprintf(proc, sizeof(proc), "%s/proc", root);
-	snprintf(dev, sizeof(dev), "%s/dev", root);
-	nvio_roots = (struct nvio_roots){ sys, proc, dev };
-}
-
-static void end_machine(void)
-{
-	char command[128];
-
-	nvio_roots = (struct nvio_roots){ "/sys", "/proc", "/dev" };
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	CU_ASSERT_EQUAL(system(command), 0);
+	root = fake_sys_begin();
+	fake_sys_put(NVME0 "class", "0x010802\n");
+	fake_sys_put(NVME0 "vendor", "0x1b36\n");
+	fake_sys_put(NVME0 "device", "0x0010\n");
+	fake_sys_put(NVME0 "numa_node", "1\n");
+	fake_sys_put(NVME0 "nvme/nvme0/nvme0c0n1/x", "");
+	fake_sys_put("sys/class/block/nvme0n1/dev", "259:0\n");
+	fake_sys_put("sys/class/block/nvme0n1/nvme0n1p1/partition", "1\n");
+	fake_sys_put("sys/class/block/nvme0n1p1/dev", "259:1\n");
+	fake_sys_link(NVME0 "driver", "../../../../bus/pci/drivers/nvme");
+	fake_sys_link(NVME0 "iommu_group", "../../../../kernel/iommu_groups/7");
+	fake_sys_put(NIC "class", "0x020000\n");
+	fake_sys_put("sys/kernel/iommu_groups/7/devices/0000:01:00.0", "");
+	fake_sys_put("sys/kernel/iommu_groups/7/devices/0000:02:00.0", "");
+	fake_sys_put("proc/self/mountinfo",
+		     "25 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+		     "36 25 259:1 / /mnt/data rw - ext4 /dev/nvme0n1p1 rw\n");
+	fake_sys_put("proc/swaps", "Filename Type Size Used Priority\n");
+	fake_sys_put("proc/self/status", "Name:\tx\nVmLck:\t    2048 kB\nVmPin:\t       0 kB\n");
 }
 
 /* Opens a device, which is expected to fail, and returns why. */
@@ -137,16 +90,65 @@ static void refuses_with_a_reason(void)
 	/* A partition of a multipath disk is mounted. */
 	why = refusal("01:00.0", -EBUSY);
 	SAYS(why, "bound to nvme and nvme0n1p1 is mounted on /mnt/data");
-	put("proc/self/mountinfo", "");
+	fake_sys_put("proc/self/mountinfo", "");
 	why = refusal("01:00.0", -EBUSY);
 	SAYS(why, "bound to nvme, not to vfio-pci");
 	SAYS(why, "driver_override");
-	put("proc/swaps", "Filename Type\n/dev/nvme0n1 partition 1 0 -2\n");
+	fake_sys_put("proc/swaps", "Filename Type\n/dev/nvme0n1 partition 1 0 -2\n");
 	SAYS(refusal("01:00.0", -EBUSY), "nvme0n1 is used as swap");
-	put("proc/swaps", "");
-	put("sys/class/block/nvme0n1/holders/dm-0", "");
+	fake_sys_put("proc/swaps", "");
+	fake_sys_put("sys/class/block/nvme0n1/holders/dm-0", "");
 	SAYS(refusal("01:00.0", -EBUSY), "nvme0n1 is part of dm-0");
-	end_machine();
+	fake_sys_end();
+}
+
+/* Every use is told, each with the command that ends it. */
+static void tells_all_uses(void)
+{
+	char use[512], fix[512];
+
+	make_machine();
+	fake_sys_put("proc/swaps", "Filename Type\n/dev/nvme0n1p2 partition 1 0 -2\n");
+	fake_sys_put("sys/class/block/nvme0n1/nvme0n1p2/partition", "2\n");
+	fake_sys_put("sys/class/block/nvme0n1/nvme0n1p3/partition", "3\n");
+	fake_sys_put("sys/class/block/nvme0n1p3/holders/dm-0", "");
+	fake_sys_put("sys/class/block/dm-0/dm/name", "vault\n");
+	nvio_explain_block_fix("0000:01:00.0", use, sizeof(use), fix, sizeof(fix));
+	SAYS(use, "nvme0n1p1 is mounted on /mnt/data");
+	SAYS(use, "nvme0n1p2 is used as swap");
+	SAYS(use, "nvme0n1p3 is part of dm-0 (vault)");
+	SAYS(fix, "umount /mnt/data");
+	SAYS(fix, "swapoff /dev/nvme0n1p2");
+	SAYS(fix, "dmsetup remove vault");
+	/* The drive that the machine runs from. */
+	fake_sys_put("proc/self/mountinfo", "36 25 259:1 / / rw - ext4 /dev/nvme0n1p1 rw\n");
+	nvio_explain_block_fix("0000:01:00.0", use, sizeof(use), fix, sizeof(fix));
+	SAYS(use, "nvme0n1p1 is mounted on /");
+	SAYS(use, "nvme0n1p2 is used as swap");
+	CU_ASSERT_STRING_EQUAL(fix, "");
+	fake_sys_end();
+}
+
+/* A process that has a disk open, and a disk that is no namespace. */
+static void tells_of_processes_and_other_disks(void)
+{
+	char use[512], path[128];
+
+	make_machine();
+	fake_sys_put("proc/self/mountinfo", "");
+	fake_sys_put("proc/77/comm", "fio\n");
+	snprintf(path, sizeof(path), "%s/dev/nvme0n1", root);
+	fake_sys_link("proc/77/fd/3", path);
+	nvio_explain_block_use("0000:01:00.0", use, sizeof(use));
+	CU_ASSERT_STRING_EQUAL(use, "nvme0n1 is held by process 77 (fio)");
+	fake_sys_link("sys/class/block/vda",
+		      "../../devices/pci0000:00/0000:02:00.0/virtio1/block/vda");
+	nvio_explain_block_use("0000:02:00.0", use, sizeof(use));
+	CU_ASSERT_STRING_EQUAL(use, "");
+	fake_sys_put("proc/swaps", "Filename Type\n/dev/vda partition 1 0 -2\n");
+	nvio_explain_block_use("0000:02:00.0", use, sizeof(use));
+	CU_ASSERT_STRING_EQUAL(use, "vda is used as swap");
+	fake_sys_end();
 }
 
 static void explains_the_machine(void)
@@ -165,15 +167,15 @@ static void explains_the_machine(void)
 	SAYS(text, "0000:02:00.0 (no driver)");
 	CU_ASSERT_EQUAL(nvio_locked_len(), 2048 * 1024);
 	/* A process that holds a group. */
-	put("proc/4321/comm", "qemu-system-x86\n");
-	put("proc/4321/fd/x", "");
+	fake_sys_put("proc/4321/comm", "qemu-system-x86\n");
+	fake_sys_put("proc/4321/fd/x", "");
 	snprintf(path, sizeof(path), "%s/dev/vfio/7", root);
-	put_link("proc/4321/fd/5", path);
+	fake_sys_link("proc/4321/fd/5", path);
 	nvio_explain_holder(path, text, sizeof(text));
 	CU_ASSERT_STRING_EQUAL(text, "held by process 4321 (qemu-system-x86)");
 	nvio_explain_holder("/dev/vfio/8", text, sizeof(text));
 	SAYS(text, "cannot see");
-	end_machine();
+	fake_sys_end();
 }
 
 static void survives_long_text(void)
@@ -185,7 +187,7 @@ static void survives_long_text(void)
 	CU_ASSERT_EQUAL(strlen(small), sizeof(small) - 1);
 	nvio_explain_controllers(small, sizeof(small));
 	CU_ASSERT_EQUAL(strlen(small), sizeof(small) - 1);
-	end_machine();
+	fake_sys_end();
 }
 
 int main(void)
@@ -193,6 +195,8 @@ int main(void)
 	static const struct tap_test tests[] = {
 		{ "PCI names", names },
 		{ "refuses with a reason", refuses_with_a_reason },
+		{ "tells all uses", tells_all_uses },
+		{ "tells of processes and other disks", tells_of_processes_and_other_disks },
 		{ "explains the machine", explains_the_machine },
 		{ "survives long text", survives_long_text },
 	};

@@ -48,6 +48,7 @@ libs := -lhugetlbfs -lisal
 lib_src := $(wildcard lib/*/*.c emu/*.c)
 emu_src := app/nvme_emu.c $(wildcard app/emu/*.c)
 perf_src := app/nvme_perf.c $(wildcard app/perf/*.c app/common/*.c)
+nvio_src := app/nvio.c $(wildcard app/nvio/*.c app/common/*.c)
 suite_src := $(wildcard test/unit/test_*.c test/emu/test_*.c)
 vm_src := $(wildcard test/vm/*.c)
 fuzz_src := $(wildcard test/fuzz/fuzz_*.c)
@@ -60,6 +61,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib_obj := $(call obj,$(lib_src))
 perf_obj := $(call obj,$(perf_src))
 emu_obj := $(call obj,$(emu_src))
+nvio_obj := $(call obj,$(nvio_src))
 suite_bin := $(suite_src:%.c=$(B)/%)
 traffic_obj := $(call obj,$(wildcard test/traffic/*.c))
 vm_bin := $(patsubst test/vm/%.c,$(B)/test/vm/%,$(vm_src))
@@ -75,7 +77,7 @@ say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 .PHONY: all lib programs examples tests fuzzers deps demo check fuzz bench-vm bench-emu bench-cost install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
-programs: $(B)/nvme_perf $(B)/nvme_emu
+programs: $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio
 examples: $(example_bin)
 tests: $(suite_bin) $(vm_bin) $(B)/bench/cost examples
 fuzzers: $(fuzz_bin)
@@ -99,6 +101,8 @@ $(B)/obj/test/vm/%.o: private_inc := -Itest
 $(B)/obj/emu/%.o: private_inc := -Ilib
 $(B)/obj/app/%.o: private_inc := -Iapp
 $(emu_obj): private_inc += -I.
+# It prepares what the library needs, and reads /sys as the library does.
+$(B)/obj/app/nvio.o $(B)/obj/app/nvio/%.o: private_inc := -Iapp -Ilib
 $(B)/obj/bench/plain.o: private_inc := -Ilib -Itest
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -125,9 +129,13 @@ $(B)/nvme_emu: $(emu_obj) $(static_lib)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
+$(B)/nvio: $(nvio_obj) $(static_lib)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
+
 # A unit test may reach into the parts of the programs that have no main().
 suite_common := $(call obj,$(filter-out $(suite_src) test/unit/quiet.c,$(wildcard test/unit/*.c test/emu/*.c)))
-suite_common += $(filter-out $(B)/obj/app/nvme_perf.o,$(perf_obj)) $(traffic_obj)
+suite_common += $(filter-out $(B)/obj/app/nvme_perf.o $(B)/obj/app/nvio.o,$(sort $(perf_obj) $(nvio_obj))) $(traffic_obj)
 # Those in test/emu start the nvme_emu beside them.
 $(suite_bin): $(B)/%: $(B)/obj/%.o $(suite_common) $(static_lib) | $(B)/nvme_emu
 	@mkdir -p $(@D)
@@ -191,7 +199,7 @@ install: all
 	install -m 644 $(B)/nvio.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 	install -d $(DESTDIR)$(DOCDIR)/examples
 	install -m 644 $(example_src) $(DESTDIR)$(DOCDIR)/examples/
-	install -m 755 $(B)/nvme_perf $(B)/nvme_emu $(DESTDIR)$(BINDIR)/
+	install -m 755 $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio $(DESTDIR)$(BINDIR)/
 	for page in $(man_out); do section=$${page##*.}; \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section/$${page##*/} || exit 1; done
 	for name in $(man_links); do \

@@ -17,6 +17,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 DOCDIR ?= $(PREFIX)/share/doc/nvio
 
 ifeq ($(origin CC),default)
@@ -200,6 +201,7 @@ install: all
 	install -d $(DESTDIR)$(DOCDIR)/examples
 	install -m 644 $(example_src) $(DESTDIR)$(DOCDIR)/examples/
 	install -m 755 $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio $(DESTDIR)$(BINDIR)/
+	install -D -m 644 scripts/nvio.bash-completion $(DESTDIR)$(COMPLETIONDIR)/nvio
 	for page in $(man_out); do section=$${page##*.}; \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section/$${page##*/} || exit 1; done
 	for name in $(man_links); do \

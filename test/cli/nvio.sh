@@ -100,6 +100,23 @@ assert all(r["start"] <= r["last"] for r in d["iova_ranges"]) and d["iova_ranges
 assert [i["name"] for i in d["interrupts"]][:2] == ["INTx", "MSI-X"]
 PY
 
+# completes WANT WORD...: what bash completes the last word to.
+completes() {
+	local want=$1 got
+	shift
+	got=$(PATH=$(dirname "$nvio"):$PATH bash -c '
+		. scripts/nvio.bash-completion
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+		_nvio
+		echo "${COMPREPLY[*]}"' - "$@")
+	[ "$got" = "$want" ] || fail "[$*] completes to '$got', not '$want'"
+}
+completes 'list bind restore doctor vfio' nvio ''
+completes restore nvio r
+completes '--json --user --group --force --help' nvio bind -
+completes --all nvio restore --a
+completes root nvio bind --user roo
+
 # The rest depends on the machine, but is JSON on each.
 for command in list doctor; do
 	run "$command" --json

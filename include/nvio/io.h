@@ -4,7 +4,8 @@
  *
  * Section numbers as in nvme.h. Thread rule: everything here is for the thread that owns the queue
  * pair, but for what says otherwise. Nothing here allocates, locks or makes a system call, but for
- * nvio_wait(), and nvio_poll() when it looks after the device, every half second at most.
+ * nvio_wait(), and nvio_poll() when it looks after the device, every 400 ms at most, or has it
+ * reset.
  *
  * A request may be of any size: it is split where the controller's largest transfer, the
  * namespace's boundary or the memory under it make several commands of it, and completes once, with
@@ -237,10 +238,14 @@ NVIO_API int nvio_submit(struct nvio_qpair *qpair);
  * @max:  entries at @done
  *
  * Never waits. The completion doorbell is rung once for one or more polls that found something,
- * never for one that found nothing. A completion that names no outstanding command fails the queue
- * pair: this and every later call on it returns -EIO, and no memory was touched. What was
- * outstanding then never completes, nvio_qpair_outstanding() goes on counting it, and its buffers
- * are the caller's again once nvio_qpair_free() returns.
+ * never for one that found nothing. A completion that names no outstanding command, and a command
+ * that takes too long, have the controller reset, of which the caller sees nothing but the time:
+ * see nvio_ctrl_reset(). When that does not help, everything outstanding completes with an error,
+ * and from then on -EIO is returned.
+ *
+ * Without recovery they fail the queue pair: this and every later call on it returns -EIO, and no
+ * memory was touched. What was outstanding then never completes, nvio_qpair_outstanding() goes on
+ * counting it, and its buffers are the caller's again once nvio_qpair_free() returns.
  *
  * Thread: the queue pair's.
  *
@@ -284,6 +289,8 @@ struct nvio_qpair_stats {
 	uint64_t retries; /* commands sent again */
 	uint64_t errors; /* requests completed with a status other than 0 */
 	uint64_t doorbells_spared; /* rung in memory only: shadow doorbells */
+	uint64_t resent; /* commands sent again after a reset */
+	uint64_t abandoned; /* commands that ended with one, by status 0x371 */
 };
 
 /** nvio_qpair_get_stats - what a queue pair has done. @size: sizeof(*stats). Any thread, at any

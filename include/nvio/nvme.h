@@ -82,15 +82,17 @@ struct nvio_ctrl_opts {
 	uint64_t host_memory_max; /* bytes, at most, that a drive gets of the DMA heap which wants
 				     to work in memory of the host (HMB, 8.9); 0: 64 MiB;
 				     NVIO_NO_HOST_MEMORY: none. It works with less, or without */
+	bool no_recovery; /* what goes wrong stays wrong: no Abort, no reset but the one that
+			     nvio_ctrl_open() begins with */
 };
 
 #define NVIO_NO_HOST_MEMORY UINT64_MAX
 
 #define NVIO_NO_BURST_LIMIT 255
 
-#define NVIO_CTRL_OPTS                                                                \
-	{                                                                             \
-		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0 \
+#define NVIO_CTRL_OPTS                                                                       \
+	{                                                                                    \
+		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0, false \
 	}
 
 struct nvio_ctrl_info {
@@ -209,6 +211,35 @@ NVIO_API struct nvio_ns *nvio_ctrl_ns(struct nvio_ctrl *ctrl, uint32_t nsid);
 NVIO_API int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *info, size_t size);
 
 /**
+ * nvio_ctrl_reset - resets a controller, as is done by itself when it does not do its work (see
+ * doc/recovery.md), and waits for it.
+ *
+ * Queue pairs come back by themselves, in their owners' next polls, with the commands that were
+ * outstanding: those that may run twice are sent again, the others complete with status 0x371,
+ * "command aborted by host": they are not known to have run. What was set stays set: shadow
+ * doorbells, lent memory, arbitration, interrupts.
+ *
+ * Return: 0; -EIO when no kind of reset helped, and the controller is given up; -ENOTSUP with
+ * no_recovery.
+ */
+NVIO_API int nvio_ctrl_reset(struct nvio_ctrl *ctrl);
+
+/* What was done to keep a controller at work. */
+struct nvio_ctrl_stats {
+	uint64_t aborts; /* late commands that it aborted when told to */
+	uint64_t controller_resets; /* tried: by CC.EN */
+	uint64_t subsystem_resets; /* by NSSR */
+	uint64_t device_resets; /* by VFIO_DEVICE_RESET */
+	uint64_t recoveries; /* resets after which it worked again */
+	bool given_up; /* none helped, or the device is gone */
+};
+
+/** nvio_ctrl_get_stats - what was done to keep a controller at work. @size: sizeof(*stats). Return:
+ * 0. */
+NVIO_API int nvio_ctrl_get_stats(struct nvio_ctrl *ctrl, struct nvio_ctrl_stats *stats,
+				 size_t size);
+
+/**
  * nvio_admin - sends an admin command and waits for it.
  * @cmd:    the command; identifier and data pointer are filled in
  * @data:   its data, in any memory; NULL when it has none
@@ -218,7 +249,8 @@ NVIO_API int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *inf
  * The opcode's low two bits say which way the data goes (5).
  *
  * Return: 0; a positive NVMe status as in struct nvio_completion; -ETIMEDOUT, after which the
- * controller takes no more commands; -ENODEV when it is gone; -EINVAL (length); -ENOMEM.
+ * controller is reset (without recovery it takes no more commands); -EIO when a reset came in
+ * between, or it was given up; -ENODEV when it is gone; -EINVAL (length); -ENOMEM.
  */
 NVIO_API int nvio_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, size_t len,
 			uint32_t *result);
@@ -232,14 +264,16 @@ struct nvio_qpair_opts {
 	bool no_sgl; /* PRPs for everything, also where SGLs do better */
 	uint8_t max_retries; /* how often a command is sent again whose status allows it; 0: 4;
 				NVIO_NO_RETRIES: never */
-	uint32_t timeout_ms; /* of a command, after which the queue pair fails; 0: 30,000;
-				NVIO_NO_TIMEOUT: none. Noticed by nvio_poll(), up to a quarter late
-			      */
+	uint32_t timeout_ms; /* of a command, after which it is aborted, and then the controller
+				reset; 0: 30,000; NVIO_NO_TIMEOUT: none. Noticed by nvio_poll(), up
+				to a quarter late */
 	uint32_t spin_ns; /* with interrupts: how long nvio_wait() spins at most before it sleeps;
 			     0: 20,000; NVIO_NO_SPIN: not at all */
 	uint8_t priority; /* enum nvio_priority: whose commands the controller takes first */
 	uint8_t in_cmb; /* enum nvio_cmb_use: what lies in the controller memory buffer (8.5); 0:
 			   nothing */
+	bool no_resend; /* commands that a reset interrupts are not sent again: they end with status
+			   0x371, "command aborted by host" */
 };
 
 /* The queue, or queue and lists. */
@@ -253,9 +287,9 @@ enum nvio_cmb_use {
 #define NVIO_NO_TIMEOUT UINT32_MAX
 #define NVIO_NO_SPIN    UINT32_MAX
 
-#define NVIO_QPAIR_OPTS                                                        \
-	{                                                                      \
-		sizeof(struct nvio_qpair_opts), 0, false, false, 0, 0, 0, 0, 0 \
+#define NVIO_QPAIR_OPTS                                                               \
+	{                                                                             \
+		sizeof(struct nvio_qpair_opts), 0, false, false, 0, 0, 0, 0, 0, false \
 	}
 
 /**

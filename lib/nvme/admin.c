@@ -69,6 +69,34 @@ static int bounce_alloc(struct nvio_ctrl *ctrl, size_t len, struct bounce *bounc
 	return 0;
 }
 
+/* What a command without an answer left behind: the controller may still write there. */
+struct nvio_leftover {
+	struct nvio_leftover *next;
+	struct bounce bounce;
+};
+
+/* Where there is no memory to remember it, it stays allocated: the heap ends after the device. */
+static void bounce_keep(struct nvio_ctrl *ctrl, const struct bounce *bounce)
+{
+	struct nvio_leftover *leftover = malloc(sizeof(*leftover));
+
+	if (!leftover)
+		return;
+	*leftover = (struct nvio_leftover){ ctrl->leftovers, *bounce };
+	ctrl->leftovers = leftover;
+}
+
+void nvio_admin_forget(struct nvio_ctrl *ctrl)
+{
+	while (ctrl->leftovers) {
+		struct nvio_leftover *leftover = ctrl->leftovers;
+
+		ctrl->leftovers = leftover->next;
+		bounce_free(ctrl, &leftover->bounce);
+		free(leftover);
+	}
+}
+
 /* Looks whether the controller can still answer. Returns 0 or -errno. */
 static int check_status(struct nvio_ctrl *ctrl)
 {
@@ -98,12 +126,27 @@ static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
 		n = nvio_backoff_is_long(&backoff) ? check_status(ctrl) : 0;
 		if (n)
 			return n;
+		if (nvio_recovery_waits(ctrl))
+			return nvio_error(EIO, "%s: admin command 0x%02x was given up for a reset",
+					  ctrl->info.name, cmd->opcode);
 		if (!in_time)
 			return nvio_error(ETIMEDOUT,
 					  "%s: admin command 0x%02x unanswered after %llu ms",
 					  ctrl->info.name, cmd->opcode,
 					  (unsigned long long)nvio_backoff_elapsed_ms(&backoff));
 	}
+}
+
+/* Not by the recovery itself, which knows, nor for a device that is not there. */
+static void ask_for_reset(struct nvio_ctrl *ctrl, int err)
+{
+	struct nvio_sentence sentence;
+
+	if (ctrl->recovery.climbing || err == -ENODEV)
+		return;
+	nvio_error_save(&sentence);
+	nvio_recovery_ask(ctrl, NULL, sentence.text);
+	nvio_error_restore(&sentence);
 }
 
 /* Sends a command and waits for it. On an error no answer came and memory may still be written. */
@@ -115,7 +158,9 @@ static int execute(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe, uint32_t 
 	if (!err)
 		err = wait_admin(ctrl, sqe, &done);
 	if (err) {
+		/* Nothing else gets an answer either, until it is reset. */
 		ctrl->dead = true;
+		ask_for_reset(ctrl, err);
 		return err;
 	}
 	if (result)
@@ -151,9 +196,11 @@ int nvio_admin_locked(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *
 			memset(bounce.data, 0, len);
 	}
 	ret = execute(ctrl, &sqe, result);
-	/* Memory of a command without an answer stays allocated: the heap ends after the device. */
-	if (ret < 0)
+	if (ret < 0) {
+		if (len)
+			bounce_keep(ctrl, &bounce);
 		return ret;
+	}
 	if (len && !ret && (cmd->opcode & NVIO_OPCODE_FROM_DEVICE))
 		memcpy(data, bounce.data, len);
 	bounce_free(ctrl, &bounce);
@@ -165,6 +212,7 @@ int nvio_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, s
 {
 	int ret;
 
+	nvio_recovery_settle(ctrl);
 	pthread_mutex_lock(&ctrl->lock);
 	ret = nvio_admin_locked(ctrl, cmd, data, len, result);
 	pthread_mutex_unlock(&ctrl->lock);

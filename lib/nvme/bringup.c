@@ -12,8 +12,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "nvme/arbitration.h"
+#include "nvme/cmb.h"
 #include "nvme/ctrl.h"
 #include "nvme/hmb.h"
+#include "nvme/pmr.h"
+#include "nvme/restart.h"
 
 /* One less than can be said: sizes of rings are counted in 16 bits. */
 #define DEPTH_MAX 65534u
@@ -105,6 +108,21 @@ static int choose_page_len(struct nvio_ctrl *ctrl)
 	return 0;
 }
 
+/* How long it may take to get ready, in units of 500 ms: those that know say it better in CRTO,
+ * whose field is larger (3.1.3.23). */
+static uint32_t ready_units(struct nvio_ctrl *ctrl)
+{
+	uint32_t to = (uint32_t)FIELD_GET(CAP_TO, ctrl->cap), crto;
+
+	if (!FIELD_GET(CAP_CRMS, ctrl->cap))
+		return to;
+	crto = nvio_reg_read32(ctrl, NVIO_REG_CRTO);
+	if (crto == NVIO_REG_GONE)
+		return to;
+	return (uint32_t)max_u64(to,
+				 max_u64(FIELD_GET(CRTO_CRWMT, crto), FIELD_GET(CRTO_CRIMT, crto)));
+}
+
 static int read_capabilities(struct nvio_ctrl *ctrl)
 {
 	uint32_t to;
@@ -112,7 +130,7 @@ static int read_capabilities(struct nvio_ctrl *ctrl)
 	if (!(FIELD_GET(CAP_CSS, ctrl->cap) & CAP_CSS_NVM))
 		return nvio_error(ENOTSUP, "%s has no NVM command set (CAP 0x%016llx)",
 				  ctrl->info.name, (unsigned long long)ctrl->cap);
-	to = (uint32_t)FIELD_GET(CAP_TO, ctrl->cap) * 500;
+	to = ready_units(ctrl) * 500;
 	/* A controller that says 0 gets the shortest time that can be said. */
 	ctrl->ready_timeout_ms = ctrl->opts.ready_timeout_ms ? ctrl->opts.ready_timeout_ms
 				 : to                        ? to
@@ -198,6 +216,33 @@ int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
 		{ "setting up arbitration", nvio_arbitration_set_up, NULL, NULL },
 		{ "asking for queues", nvio_request_queues, NULL, NULL },
 		{ "listing namespaces", nvio_identify_namespaces, NULL, NULL },
+	};
+
+	return run(ctrl, states, ARRAY_LEN(states));
+}
+
+/* It is stopped: nothing of what it was told before reaches memory any more. */
+static int restart_admin_queue(struct nvio_ctrl *ctrl)
+{
+	nvio_restart_admin(ctrl->admin);
+	nvio_admin_forget(ctrl);
+	return 0;
+}
+
+int nvio_ctrl_bring_up_again(struct nvio_ctrl *ctrl)
+{
+	static const struct state states[] = {
+		{ "settling", NULL, check_settled, ready_deadline },
+		{ "disabling", disable, check_disabled, ready_deadline },
+		{ "restarting the admin queue", restart_admin_queue, NULL, NULL },
+		{ "placing its memory buffer", nvio_cmb_again, NULL, NULL },
+		{ "enabling its persistent memory", nvio_pmr_again, NULL, NULL },
+		{ "enabling", enable, check_enabled, ready_deadline },
+		{ "identifying the controller", nvio_identify_again, NULL, NULL },
+		{ "lending memory", nvio_hmb_again, NULL, NULL },
+		{ "setting up shadow doorbells", nvio_shadow_again, NULL, NULL },
+		{ "setting up arbitration", nvio_arbitration_set_up, NULL, NULL },
+		{ "asking for queues", nvio_request_queues, NULL, NULL },
 	};
 
 	return run(ctrl, states, ARRAY_LEN(states));

@@ -311,6 +311,11 @@ int nvio_cmb_check_use(struct nvio_ctrl *ctrl, uint8_t *use)
 	return err;
 }
 
+int nvio_cmb_again(struct nvio_ctrl *ctrl)
+{
+	return ctrl->cmb ? tell_address(ctrl, ctrl->cmb) : 0;
+}
+
 void nvio_cmb_stop(struct nvio_ctrl *ctrl)
 {
 	if (ctrl->cmb && FIELD_GET(CAP_CMBS, ctrl->cap))

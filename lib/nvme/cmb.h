@@ -19,6 +19,9 @@ int nvio_cmb_check_use(struct nvio_ctrl *ctrl, uint8_t *use);
 /* Where memory of the buffer is for the controller. */
 uint64_t nvio_cmb_iova(const struct nvio_ctrl *ctrl, const void *addr);
 
+/* Gives the controller the address again, after a reset. Returns 0 or -errno. */
+int nvio_cmb_again(struct nvio_ctrl *ctrl);
+
 /* Takes the address away from the controller, which has no commands any more. */
 void nvio_cmb_stop(struct nvio_ctrl *ctrl);
 

@@ -12,6 +12,8 @@ int nvio_no_slot(const struct nvio_qpair *qpair)
 {
 	if (!(qpair->attention & NVIO_ATTENTION_FAILED))
 		return -EAGAIN;
+	if (qpair->given_up)
+		return nvio_error(EIO, "the controller of queue pair %u was given up", qpair->qid);
 	if (qpair->gone)
 		return nvio_error(ENODEV, "the device of queue pair %u is gone", qpair->qid);
 	return nvio_error(EIO, "queue pair %u failed and takes no more commands", qpair->qid);
@@ -70,18 +72,29 @@ static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvi
 	nvio_memory_release(qpair->memory);
 }
 
-void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t)
+/* Queues what a tracker knows; @more is added to its state. */
+static void queue_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint32_t more)
 {
-	uint32_t state = t->state & ~(TRACKER_TICK_MASK << TRACKER_TICK_SHIFT);
-	struct nvio_sqe *slot;
+	const uint32_t forget = TRACKER_TICK_MASK << TRACKER_TICK_SHIFT | NVIO_TRACKER_ABORTING;
+	struct nvio_sqe *slot = qpair->sq_next;
 
-	nvio_sq_make_room(qpair);
-	slot = qpair->sq_next;
 	if (t->state & NVIO_TRACKER_SAVED)
 		*slot = *nvio_saved(qpair, t);
 	else
 		rebuild(qpair, t, slot);
-	start(qpair, t, state + (1u << TRACKER_RETRIES_SHIFT));
+	start(qpair, t, (t->state & ~forget) + more);
 	nvio_sq_advance(qpair, slot);
+}
+
+void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t)
+{
+	nvio_sq_make_room(qpair);
+	queue_again(qpair, t, 1u << TRACKER_RETRIES_SHIFT);
 	nvio_count(&qpair->stats.retries, 1);
+}
+
+void nvio_command_resend(struct nvio_qpair *qpair, struct nvio_tracker *t, bool count)
+{
+	queue_again(qpair, t, count ? 1u << TRACKER_RESENDS_SHIFT : 0);
+	nvio_count(&qpair->stats.resent, 1);
 }

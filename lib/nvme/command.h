@@ -24,6 +24,16 @@ static inline void nvio_count(uint64_t *counter, uint64_t n)
 #endif
 }
 
+/*
+ * What another thread writes when something has happened, which has all the time until the next
+ * time: a plain load.
+ */
+#ifdef __SANITIZE_THREAD__
+#define NVIO_LOOK(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#else
+#define NVIO_LOOK(field) (field)
+#endif
+
 /* The slot that was just filled counts as queued. */
 static inline void nvio_sq_advance(struct nvio_qpair *qpair, struct nvio_sqe *filled)
 {
@@ -173,6 +183,9 @@ int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint
 
 /* Queues a command again that was completed. */
 void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t);
+
+/* Queues a command again that a reset has ended. @count: that counts. */
+void nvio_command_resend(struct nvio_qpair *qpair, struct nvio_tracker *t, bool count);
 
 /* A tracker's command has ended. */
 static inline void nvio_tracker_free(struct nvio_qpair *qpair, struct nvio_tracker *t)

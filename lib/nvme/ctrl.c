@@ -81,12 +81,14 @@ static void release(struct nvio_ctrl *ctrl)
 		nvio_qpair_fini(ctrl->admin, ctrl->iommu);
 		free(ctrl->admin);
 	}
+	nvio_admin_forget(ctrl);
 	nvio_vectors_free(ctrl);
 	nvio_ns_free_all(ctrl);
 	nvio_cmb_free_all(ctrl);
 	nvio_pmr_free(ctrl);
 	nvio_shadow_free(ctrl);
 	nvio_hmb_free(ctrl);
+	nvio_recovery_fini(ctrl);
 	if (ctrl->iommu)
 		nvio_iommu_put(ctrl->iommu);
 	pthread_mutex_destroy(&ctrl->lock);
@@ -102,6 +104,7 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 	if (!ctrl)
 		return nvio_error(ENOMEM, "no memory for a controller");
 	pthread_mutex_init(&ctrl->lock, NULL);
+	nvio_recovery_init(ctrl);
 	err = take_opts(ctrl, opts);
 	if (!err)
 		err = take_iommu(ctrl);
@@ -123,6 +126,7 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 	nvio_log(NVIO_LOG_INFO, "%s: %s, firmware %s, %u namespaces, %u I/O queue pairs",
 		 ctrl->info.name, ctrl->info.model, ctrl->info.firmware, ctrl->info.nr_namespaces,
 		 ctrl->info.nr_qpairs);
+	ctrl->up = true;
 	*out = ctrl;
 	return 0;
 }
@@ -131,6 +135,7 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 {
 	if (!ctrl)
 		return;
+	nvio_recovery_stop(ctrl);
 	pthread_mutex_lock(&ctrl->lock);
 	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
 		if (nvio_queues_delete(q))
@@ -142,7 +147,9 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 	if (ctrl->nr_vectors)
 		nvio_device_irq_disable(ctrl->device, NVIO_IRQ_MSIX);
 	nvio_pmr_stop(ctrl);
-	nvio_ctrl_shut_down(ctrl);
+	/* One that no reset helped does not follow. */
+	if (!ctrl->recovery.ended)
+		nvio_ctrl_shut_down(ctrl);
 	nvio_cmb_stop(ctrl);
 	release(ctrl);
 }

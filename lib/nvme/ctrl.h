@@ -9,6 +9,7 @@
 
 #include "nvme/local.h"
 #include "nvme/qpair.h"
+#include "nvme/recovery.h"
 #include "nvme/regs.h"
 
 #define NVIO_ADMIN_DEPTH         31
@@ -51,8 +52,7 @@ struct nvio_ctrl {
 	struct nvio_ctrl_opts opts;
 	struct nvio_ctrl_info info;
 
-	char *regs; /* registers, NULL where they cannot be mapped */
-	char *doorbells;
+	char *doorbells; /* NULL where they cannot be mapped */
 	char *shadow; /* memory for shadow doorbells; NULL: there are none */
 	uint64_t cap;
 	uint32_t doorbell_stride;
@@ -69,12 +69,17 @@ struct nvio_ctrl {
 	uint16_t hmb_max_pieces; /* 0: any number */
 	bool enabled; /* CC.EN was set by us */
 	bool extended_formats; /* namespaces may have wide guards and storage tags (ELBAS) */
+	bool shares_subsystem; /* with other controllers, as far as is known (CMIC) */
+	bool up; /* was brought up: from here on it can be recovered */
+	struct nvio_recovery recovery;
 
 	struct nvio_local locals[NVIO_NR_LOCALS];
 
 	pthread_mutex_t lock; /* over all below, and over admin commands as a whole */
 	struct nvio_qpair *admin;
-	bool dead; /* an admin command timed out or the device is gone: no more commands */
+	bool dead; /* an admin command timed out or the device is gone: no more commands, unless
+		      a reset helps */
+	struct nvio_leftover *leftovers; /* of admin commands without an answer */
 	struct nvio_qpair *qpairs;
 	struct nvio_vector *vectors; /* the MSI-X vectors that are enabled; NULL while none are */
 	uint32_t nr_vectors;
@@ -98,6 +103,8 @@ uint32_t nvio_reg_doorbell_offset(const struct nvio_ctrl *ctrl, uint16_t qid, bo
 
 /* bringup.c */
 int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl);
+/* Disables it and brings it up as it was, for the ladder. */
+int nvio_ctrl_bring_up_again(struct nvio_ctrl *ctrl);
 void nvio_ctrl_shut_down(struct nvio_ctrl *ctrl);
 
 /* admin.c: nvio_admin() with the lock held. */
@@ -106,11 +113,15 @@ int nvio_admin_locked(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *
 /* Turns a positive status into -EIO and a sentence: "CTRL: WHAT failed: STATUS". */
 int nvio_admin_must(struct nvio_ctrl *ctrl, const char *what, int status);
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl);
+/* Frees what commands without an answer left behind: only once the device cannot reach it. */
+void nvio_admin_forget(struct nvio_ctrl *ctrl);
 
 /* identify.c: Identify into @data of NVIO_IDENTIFY_LEN bytes, as nvio_admin(), with the lock held.
  */
 int nvio_identify(struct nvio_ctrl *ctrl, uint32_t cns, uint32_t nsid, void *data);
 int nvio_identify_ctrl(struct nvio_ctrl *ctrl);
+/* Looks whether it is the same one, and tells it the same of us. Returns 0; -ENODEV; -errno. */
+int nvio_identify_again(struct nvio_ctrl *ctrl);
 int nvio_request_queues(struct nvio_ctrl *ctrl);
 int nvio_identify_namespaces(struct nvio_ctrl *ctrl);
 

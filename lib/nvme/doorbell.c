@@ -53,15 +53,21 @@ static int is_wanted(const struct nvio_ctrl *ctrl)
 	}
 }
 
-static int configure(struct nvio_ctrl *ctrl)
+static int tell(struct nvio_ctrl *ctrl)
 {
 	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_DOORBELL_BUFFERS };
-	int status;
 
 	nvio_mem_iova(ctrl->iommu, ctrl->shadow, 2 * ctrl->info.page_len, NVIO_DMA_RW, &sqe.prp1);
 	sqe.prp2 = sqe.prp1 + ctrl->info.page_len;
+	return nvio_admin_locked(ctrl, &sqe, NULL, 0, NULL);
+}
+
+static int configure(struct nvio_ctrl *ctrl)
+{
+	int status;
+
 	memset(ctrl->shadow, 0, 2 * ctrl->info.page_len);
-	status = nvio_admin_locked(ctrl, &sqe, NULL, 0, NULL);
+	status = tell(ctrl);
 	if (status <= 0 || ctrl->opts.shadow_doorbells == NVIO_ON)
 		return nvio_admin_must(ctrl, "Doorbell Buffer Config", status);
 	nvio_log(NVIO_LOG_WARN, "%s: no shadow doorbells: %s", ctrl->info.name,
@@ -85,6 +91,17 @@ int nvio_shadow_set_up(struct nvio_ctrl *ctrl)
 	err = configure(ctrl);
 	ctrl->info.shadow_doorbells = !err && ctrl->shadow;
 	return err;
+}
+
+int nvio_shadow_again(struct nvio_ctrl *ctrl)
+{
+	int status;
+
+	if (!ctrl->shadow)
+		return 0;
+	/* Owners may still be about to write there: it cannot be done without now. */
+	status = tell(ctrl);
+	return nvio_admin_must(ctrl, "Doorbell Buffer Config", status);
 }
 
 void nvio_shadow_free(struct nvio_ctrl *ctrl)
@@ -111,19 +128,24 @@ static struct nvio_shadow shadow_at(const struct nvio_ctrl *ctrl, uint16_t qid, 
 	return (struct nvio_shadow){ value, event };
 }
 
-void nvio_doorbells_assign(struct nvio_qpair *qpair)
+void nvio_doorbells_find(struct nvio_qpair *qpair)
 {
 	struct nvio_ctrl *ctrl = qpair->ctrl;
 
 	qpair->sq_register = nvio_reg_doorbell(ctrl, qpair->qid, false);
 	qpair->cq_register = nvio_reg_doorbell(ctrl, qpair->qid, true);
-	if (ctrl->shadow) {
-		qpair->sq_shadow = shadow_at(ctrl, qpair->qid, false);
-		qpair->cq_shadow = shadow_at(ctrl, qpair->qid, true);
+	if (!ctrl->shadow)
 		return;
-	}
-	qpair->sq_doorbell = qpair->sq_register;
-	qpair->cq_doorbell = qpair->cq_register;
+	qpair->sq_shadow = shadow_at(ctrl, qpair->qid, false);
+	qpair->cq_shadow = shadow_at(ctrl, qpair->qid, true);
+}
+
+void nvio_doorbells_use(struct nvio_qpair *qpair)
+{
+	bool stores = !qpair->sq_shadow.value;
+
+	__atomic_store_n(&qpair->sq_doorbell, stores ? qpair->sq_register : NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&qpair->cq_doorbell, stores ? qpair->cq_register : NULL, __ATOMIC_RELAXED);
 }
 
 void nvio_doorbell_ring(struct nvio_qpair *qpair, bool cq, uint16_t value)

@@ -37,9 +37,15 @@ void nvio_shadow_free(struct nvio_ctrl *ctrl);
 /* How many I/O queue pairs can have shadow doorbells. */
 uint16_t nvio_shadow_max_qpairs(const struct nvio_ctrl *ctrl);
 
+/* Tells the controller of that memory again, after a reset. Returns 0 or -errno. */
+int nvio_shadow_again(struct nvio_ctrl *ctrl);
+
 /* Finds the doorbells of a queue pair that has its identifier, and resets those in memory: before
  * its queues are made. */
-void nvio_doorbells_assign(struct nvio_qpair *qpair);
+void nvio_doorbells_find(struct nvio_qpair *qpair);
+
+/* Has the I/O path use them. */
+void nvio_doorbells_use(struct nvio_qpair *qpair);
 
 /* Rings a doorbell that the I/O path has not got. */
 void nvio_doorbell_ring(struct nvio_qpair *qpair, bool cq, uint16_t value);

@@ -3,6 +3,7 @@
  * Completions off the short way; see finish.h. Here is decided what is sent again.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -10,6 +11,8 @@
 #include "nvme/command.h"
 #include "nvme/finish.h"
 #include "nvme/parent.h"
+#include "nvme/recovery.h"
+#include "nvme/restart.h"
 #include "nvme/tend.h"
 
 #define STATUS_CODE(status) ((status)&0xffu)
@@ -39,11 +42,18 @@ static bool may_pass(uint16_t status)
 	}
 }
 
+/* Because we wanted it, as it was late: nobody has to know. */
+static bool was_aborted(const struct nvio_tracker *t, uint16_t status)
+{
+	return t->state & NVIO_TRACKER_ABORTING &&
+	       (status & NVIO_STATUS_CODE) == NVIO_STATUS_ABORTED;
+}
+
 static bool send_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_t status)
 {
 	uint32_t delay = STATUS_DELAY(status), delay_ms;
 
-	if (t->state & NVIO_TRACKER_ONCE || !may_pass(status) ||
+	if (t->state & NVIO_TRACKER_ONCE || !(may_pass(status) || was_aborted(t, status)) ||
 	    FIELD_GET(TRACKER_RETRIES, t->state) >= qpair->max_retries)
 		return false;
 	delay_ms = qpair->ctrl->retry_delay_ms[delay];
@@ -78,20 +88,27 @@ int nvio_finish_with(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_t 
 	return 1;
 }
 
-/* The controller named a command that is not outstanding: nothing that it says can be believed. */
+/* The controller named a command that is not outstanding: nothing that it says can be believed
+ * until it was reset. */
 static int lie(struct nvio_qpair *qpair, uint16_t cid, uint16_t sq_id)
 {
-	nvio_qpair_fail(qpair);
+	char why[128];
+
 	if (sq_id != qpair->qid)
-		nvio_log(NVIO_LOG_ERROR,
-			 "queue pair %u failed: its controller completed command %u of submission "
-			 "queue %u here",
+		snprintf(why, sizeof(why),
+			 "queue pair %u: command %u of submission queue %u was completed here",
 			 qpair->qid, cid, sq_id);
 	else
-		nvio_log(NVIO_LOG_ERROR,
-			 "queue pair %u failed: its controller completed command %u, which is not "
-			 "outstanding",
+		snprintf(why, sizeof(why),
+			 "queue pair %u: command %u was completed, which is not outstanding",
 			 qpair->qid, cid);
+	/* The admin queue's commands have a thread that waits for them and sees to it. */
+	if (qpair->qid && nvio_recovery_ask(qpair->ctrl, qpair, why)) {
+		nvio_restart_distrust(qpair);
+		return -EIO;
+	}
+	nvio_log(NVIO_LOG_ERROR, "a queue pair failed: %s", why);
+	nvio_qpair_fail(qpair);
 	return -EIO;
 }
 
@@ -110,5 +127,10 @@ int nvio_finish(struct nvio_qpair *qpair, const struct nvio_cqe *cqe, uint64_t a
 			   (uint16_t)((answer ^ qpair->expected) >> NVIO_ANSWER_SQ_SHIFT));
 	if (status && send_again(qpair, t, status))
 		return 0;
+	/* To the caller all that was given up is one, however it was. */
+	if (was_aborted(t, status)) {
+		nvio_count(&qpair->stats.abandoned, 1);
+		status = NVIO_STATUS_HOST_ABORTED;
+	}
 	return nvio_finish_with(qpair, t, status, cqe->result, out);
 }

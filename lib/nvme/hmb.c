@@ -186,6 +186,19 @@ int nvio_hmb_set_up(struct nvio_ctrl *ctrl)
 	return lend(ctrl);
 }
 
+int nvio_hmb_again(struct nvio_ctrl *ctrl)
+{
+	int status;
+
+	if (!ctrl->hmb || !ctrl->hmb->lent)
+		return 0;
+	status = set_feature(ctrl, true);
+	if (status > 0)
+		nvio_log(NVIO_LOG_WARN, "%s refuses its host memory after a reset: %s",
+			 ctrl->info.name, nvio_status_text((unsigned int)status));
+	return status < 0 ? status : 0;
+}
+
 void nvio_hmb_stop(struct nvio_ctrl *ctrl)
 {
 	int status;

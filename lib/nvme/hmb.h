@@ -12,6 +12,9 @@ struct nvio_ctrl;
  * error: it works without. Returns 0, or -errno when the controller does. */
 int nvio_hmb_set_up(struct nvio_ctrl *ctrl);
 
+/* Lends the same again, after a reset. Returns 0 or -errno. */
+int nvio_hmb_again(struct nvio_ctrl *ctrl);
+
 /* Takes it back; the controller is locked. It may still be written to when that fails. */
 void nvio_hmb_stop(struct nvio_ctrl *ctrl);
 

@@ -117,12 +117,34 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 	rtd3e_ms = le32toh(id->rtd3e) / 1000;
 	ctrl->shutdown_timeout_ms = (uint32_t)min_u64(max_u64(rtd3e_ms, NVIO_SHUTDOWN_TIMEOUT_MS),
 						      SHUTDOWN_TIMEOUT_MAX_MS);
+	ctrl->shares_subsystem = id->cmic & NVIO_CMIC_SHARED;
 	ctrl->extended_formats = le32toh(id->ctratt) & NVME_CTRL_CTRATT_ELBAS;
 	err = tell_host_behavior(ctrl);
 
 free_id:
 	free(id);
 	return err;
+}
+
+int nvio_identify_again(struct nvio_ctrl *ctrl)
+{
+	char model[sizeof(ctrl->info.model)], serial[sizeof(ctrl->info.serial)];
+	struct nvme_id_ctrl *id = malloc(sizeof(*id));
+	int err;
+
+	if (!id)
+		return nvio_error(ENOMEM, "no memory to identify a controller");
+	err = nvio_admin_must(ctrl, "Identify Controller",
+			      nvio_identify(ctrl, NVIO_CNS_CTRL, 0, id));
+	if (!err) {
+		copy_text(model, id->mn, sizeof(id->mn));
+		copy_text(serial, id->sn, sizeof(id->sn));
+		if (strcmp(model, ctrl->info.model) || strcmp(serial, ctrl->info.serial))
+			err = nvio_error(ENODEV, "%s is another one now: %s, serial number %s",
+					 ctrl->info.name, model, serial);
+	}
+	free(id);
+	return err ? err : tell_host_behavior(ctrl);
 }
 
 /* Number of Queues (5.27.1.5): both counts are minus one, asked and granted. */
@@ -141,7 +163,9 @@ int nvio_request_queues(struct nvio_ctrl *ctrl)
 	if (err)
 		return err;
 	want = (uint32_t)min_u64(want, min_u64(granted & 0xffff, granted >> 16));
-	ctrl->info.nr_qpairs = (uint16_t)(want + 1);
+	/* After a reset it is what it was, and others may be reading it. */
+	if (ctrl->info.nr_qpairs != want + 1)
+		ctrl->info.nr_qpairs = (uint16_t)(want + 1);
 	return 0;
 }
 

@@ -116,6 +116,7 @@ static __attribute__((cold, noinline)) int ring_cq_by_call(struct nvio_qpair *qp
 int nvio_submit(struct nvio_qpair *qpair)
 {
 	struct nvio_sqe *next = qpair->sq_next;
+	uint32_t *doorbell;
 	uint32_t n;
 
 	if (next == qpair->sq_rung)
@@ -131,9 +132,10 @@ int nvio_submit(struct nvio_qpair *qpair)
 	nvio_count(&qpair->stats.sq_doorbells, 1);
 	/* The entries, which the controller fetches, before the doorbell that tells it of them. */
 	nvio_dma_wmb();
-	if (unlikely(!qpair->sq_doorbell))
+	doorbell = NVIO_LOOK(qpair->sq_doorbell);
+	if (unlikely(!doorbell))
 		return ring_sq_by_call(qpair, (int)n);
-	nvio_mmio_write32(qpair->sq_doorbell, (uint32_t)(next - qpair->sq));
+	nvio_mmio_write32(doorbell, (uint32_t)(next - qpair->sq));
 	return (int)n;
 }
 
@@ -227,13 +229,16 @@ static int reap_special(struct nvio_qpair *qpair, struct nvio_completion *out)
 /* Tells the controller of completions taken, unless it can wait. Returns @ret. */
 static inline int acknowledge(struct nvio_qpair *qpair, int ret)
 {
+	uint32_t *doorbell;
+
 	if (qpair->stats.completed - qpair->cq_rung <= qpair->cq_lag)
 		return ret;
 	qpair->cq_rung = qpair->stats.completed;
 	nvio_count(&qpair->stats.cq_doorbells, 1);
-	if (unlikely(!qpair->cq_doorbell))
+	doorbell = NVIO_LOOK(qpair->cq_doorbell);
+	if (unlikely(!doorbell))
 		return ring_cq_by_call(qpair, ret);
-	nvio_mmio_write32(qpair->cq_doorbell, (uint32_t)(qpair->cq_next - qpair->cq));
+	nvio_mmio_write32(doorbell, (uint32_t)(qpair->cq_next - qpair->cq));
 	return ret;
 }
 
@@ -255,7 +260,7 @@ static __attribute__((noinline)) int poll_on(struct nvio_qpair *qpair, struct nv
 		nvio_count(&qpair->stats.busy_polls, 1);
 		acknowledge(qpair, 0);
 	}
-	n = nvio_tend(qpair, done, n, max, !(qpair->stats.polls & qpair->look_mask));
+	n = nvio_tend(qpair, done, n, max, !(qpair->stats.polls & NVIO_LOOK(qpair->look_mask)));
 	nvio_submit(qpair);
 	return n;
 }
@@ -275,7 +280,7 @@ static __attribute__((noinline)) int poll_busy(struct nvio_qpair *qpair,
 int nvio_poll(struct nvio_qpair *qpair, struct nvio_completion *done, int max)
 {
 	nvio_count(&qpair->stats.polls, 1);
-	if (unlikely(!((uint32_t)qpair->stats.polls & qpair->look_mask)))
+	if (unlikely(!((uint32_t)qpair->stats.polls & NVIO_LOOK(qpair->look_mask))))
 		return poll_on(qpair, done, 0, max);
 	if (nvio_cqe_is_there(qpair))
 		return poll_busy(qpair, done, max);

@@ -26,6 +26,15 @@ size_t nvio_local_run(const struct nvio_ctrl *ctrl, uintptr_t addr, size_t len, 
 	return 0;
 }
 
+bool nvio_local_is_used(const struct nvio_ctrl *ctrl)
+{
+	for (unsigned int i = 0; i < NVIO_NR_LOCALS; i++) {
+		if (__atomic_load_n(&ctrl->locals[i].window.len, __ATOMIC_ACQUIRE))
+			return true;
+	}
+	return false;
+}
+
 void nvio_local_publish(struct nvio_ctrl *ctrl, enum nvio_local_kind kind,
 			const struct nvio_local *local)
 {

@@ -32,6 +32,9 @@ struct nvio_local {
 size_t nvio_local_run(const struct nvio_ctrl *ctrl, uintptr_t addr, size_t len, unsigned int rights,
 		      uint64_t *iova);
 
+/* Whether there is a window, so that commands may use memory which a reset can take. */
+bool nvio_local_is_used(const struct nvio_ctrl *ctrl);
+
 /* Makes a window known. */
 void nvio_local_publish(struct nvio_ctrl *ctrl, enum nvio_local_kind kind,
 			const struct nvio_local *local);

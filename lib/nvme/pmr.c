@@ -176,6 +176,20 @@ static int open_pmr(struct nvio_ctrl *ctrl)
 	return 0;
 }
 
+int nvio_pmr_again(struct nvio_ctrl *ctrl)
+{
+	struct nvio_pmr *pmr = ctrl->pmr;
+	int err;
+
+	if (!pmr)
+		return 0;
+	nvio_reg_write32(ctrl, NVIO_REG_PMRCTL, PMRCTL_EN);
+	err = wait_for(ctrl, pmr, true);
+	if (!err && pmr->rights)
+		write_address(ctrl, pmr->window.iova | PMRMSCL_CMSE);
+	return err;
+}
+
 int nvio_pmr_map(struct nvio_ctrl *ctrl, void **addr, size_t *len)
 {
 	int err;

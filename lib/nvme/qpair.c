@@ -13,6 +13,7 @@
 #include "nvme/cmb.h"
 #include "nvme/command.h"
 #include "nvme/parent.h"
+#include "nvme/recovery.h"
 
 #define DEPTH_DEFAULT      128
 #define CQ_LAG_MIN         31
@@ -138,7 +139,7 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 	qpair->max_retries = shape->max_retries;
 	/* An eighth of the timeout; a tick is seen when its end is, so that 0 would be none. */
 	qpair->tick_ms = (shape->timeout_ms + 7) / 8;
-	qpair->look_mask = shape->interrupts ? 0 : LOOK_POLLS - 1;
+	qpair->look_mask = qpair->look_usually = shape->interrupts ? 0 : LOOK_POLLS - 1;
 	err = alloc_trackers(qpair);
 	if (!err)
 		err = alloc_rings(qpair, iommu, shape->max_transfer);
@@ -269,6 +270,7 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 		return err;
 	}
 	qpair->no_sgl = opts.no_sgl;
+	qpair->no_resend = opts.no_resend;
 	nvio_qpair_set_spin(qpair, opts.spin_ns);
 	qpair->priority = opts.priority;
 	pthread_mutex_lock(&ctrl->lock);
@@ -290,6 +292,20 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	return err;
 }
 
+/* Where the controller does not let go of a queue, a reset makes it. With the controller's lock. */
+static int delete_surely(struct nvio_qpair *qpair)
+{
+	struct nvio_ctrl *ctrl = qpair->ctrl;
+	int err = nvio_queues_delete(qpair);
+
+	if (!err)
+		return 0;
+	pthread_mutex_unlock(&ctrl->lock);
+	nvio_recovery_reset(ctrl, "a queue pair could not be deleted");
+	pthread_mutex_lock(&ctrl->lock);
+	return nvio_queues_delete(qpair);
+}
+
 void nvio_qpair_free(struct nvio_qpair *qpair)
 {
 	struct nvio_ctrl *ctrl;
@@ -298,8 +314,9 @@ void nvio_qpair_free(struct nvio_qpair *qpair)
 	if (!qpair)
 		return;
 	ctrl = qpair->ctrl;
+	nvio_recovery_settle(ctrl);
 	pthread_mutex_lock(&ctrl->lock);
-	if (nvio_queues_delete(qpair)) {
+	if (delete_surely(qpair)) {
 		/* The caller is about to reuse its buffers: the controller must not write any more.
 		 */
 		nvio_log(NVIO_LOG_ERROR,
@@ -353,6 +370,8 @@ int nvio_qpair_get_stats(const struct nvio_qpair *qpair, struct nvio_qpair_stats
 	/* In the reverse of the order in which they are counted, so that no command is completed
 	 * before it was submitted, and no poll busy before it was one. */
 	stats.errors = read_counter(&from->errors);
+	stats.abandoned = read_counter(&from->abandoned);
+	stats.resent = read_counter(&from->resent);
 	stats.doorbells_spared = read_counter(&from->doorbells_spared);
 	stats.retries = read_counter(&from->retries);
 	stats.splits = read_counter(&from->splits);

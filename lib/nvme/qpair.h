@@ -22,6 +22,7 @@ enum nvio_attention {
 	NVIO_ATTENTION_FAILED = 1, /* takes no more commands */
 	NVIO_ATTENTION_PARTS = 2, /* requests with parts that were not sent */
 	NVIO_ATTENTION_WAITING = 4, /* commands to be sent again */
+	NVIO_ATTENTION_ENDED = 8, /* commands that ended with a reset */
 };
 
 /* One writer each; nvio_qpair_get_stats() says what they mean. */
@@ -36,6 +37,8 @@ struct nvio_counters {
 	uint64_t retries;
 	uint64_t errors;
 	uint64_t doorbells_spared;
+	uint64_t resent;
+	uint64_t abandoned;
 };
 
 struct nvio_qpair {
@@ -53,7 +56,8 @@ struct nvio_qpair {
 	struct nvio_sqe *sq_rung;
 	struct nvio_sqe *sq_told;
 	struct nvio_sqe *sq;
-	uint32_t *sq_doorbell; /* NULL where it takes more than a store: see doorbell.h */
+	uint32_t *sq_doorbell; /* NULL where it takes more than a store: see doorbell.h, and
+				  nvio_restart_hold() */
 	uint64_t *lists; /* PRP lists, list_len bytes for each identifier */
 	uint64_t lists_iova;
 	uint32_t list_len;
@@ -70,7 +74,8 @@ struct nvio_qpair {
 	uint64_t expected;
 	uint64_t idx_mask; /* of the identifier's bits that are the tracker's index, times 64 */
 	uint64_t next_use; /* what a tracker's word grows by when its command has ended */
-	uint32_t look_mask; /* of the count of polls: when it is 0, time is taken */
+	uint32_t look_mask; /* of the count of polls: when it is 0, time is taken; see
+			       nvio_restart_hold() */
 	uint64_t cq_lag; /* completions that it need not be told of: the ring is larger by this */
 
 	/* Counted by the owner, read by any thread. */
@@ -91,11 +96,20 @@ struct nvio_qpair {
 	uint32_t nr_drained; /* commands that ended without a completion */
 	uint8_t max_retries;
 	bool no_sgl; /* PRPs for everything */
+	bool no_resend; /* nor again after a reset */
 	bool gone; /* failed because the device went: what was outstanding completes in error */
+	bool given_up; /* ...or because no reset helped */
 	uint8_t tick; /* an eighth of the timeout each */
 	uint32_t tick_ms; /* 0: commands have no deadline */
 	uint64_t tick_at; /* when the next begins; milliseconds of the coarse clock */
 	uint64_t look_at; /* when the device is looked after next */
+	uint64_t seen_completed; /* what was completed when it was last */
+	uint32_t look_usually; /* look_mask, unless something has happened */
+	uint32_t call; /* enum nvio_call, of both sides */
+	uint32_t answered; /* the last one that the owner dealt with */
+	uint32_t nowhere[2]; /* the doorbells while the controller is reset */
+	bool reset_was_asked; /* the recovery's, for the owner: by the application */
+	bool not_aborted; /* likewise: a command that is late stays so */
 	uint32_t nr_trackers;
 	uint16_t qid;
 	uint16_t depth;
@@ -165,6 +179,9 @@ uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair);
 /* queues.c: makes the queues at the controller, whose lock the caller holds. Returns 0 or -errno:
  * then one of them may be there. */
 int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts);
+
+/* Makes the same queues again, after a reset; the lock is held. */
+int nvio_queues_again(struct nvio_qpair *qpair);
 
 /* Deletes them. Returns 0, or -errno: then the controller may still use their memory. */
 int nvio_queues_delete(struct nvio_qpair *qpair);

@@ -102,11 +102,21 @@ int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts)
 	if (!qpair->qid)
 		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",
 				  ctrl->info.name, ctrl->info.nr_qpairs);
-	nvio_doorbells_assign(qpair);
+	nvio_doorbells_find(qpair);
+	nvio_doorbells_use(qpair);
 	err = interrupts ? nvio_qpair_take_vector(qpair) : 0;
 	if (!err)
 		err = create_cq(qpair);
 	if (!err)
 		err = create_sq(qpair);
 	return err;
+}
+
+int nvio_queues_again(struct nvio_qpair *qpair)
+{
+	int err;
+
+	nvio_doorbells_find(qpair);
+	err = create_cq(qpair);
+	return err ? err : create_sq(qpair);
 }

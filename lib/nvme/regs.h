@@ -10,6 +10,7 @@ enum nvio_reg {
 	NVIO_REG_VS = 0x08,
 	NVIO_REG_CC = 0x14,
 	NVIO_REG_CSTS = 0x1c,
+	NVIO_REG_NSSR = 0x20,
 	NVIO_REG_AQA = 0x24,
 	NVIO_REG_ASQ = 0x28, /* 64 bits */
 	NVIO_REG_ACQ = 0x30, /* 64 bits */
@@ -17,6 +18,7 @@ enum nvio_reg {
 	NVIO_REG_CMBSZ = 0x3c,
 	NVIO_REG_CMBMSC = 0x50, /* 64 bits */
 	NVIO_REG_CMBSTS = 0x58,
+	NVIO_REG_CRTO = 0x68,
 	NVIO_REG_PMRCAP = 0xe00,
 	NVIO_REG_PMRCTL = 0xe04,
 	NVIO_REG_PMRSTS = 0xe08,
@@ -36,6 +38,8 @@ enum nvio_reg {
 #define CAP_TO_MASK      0xffu
 #define CAP_DSTRD_SHIFT  32 /* doorbells are 4 << DSTRD bytes apart */
 #define CAP_DSTRD_MASK   0xfu
+#define CAP_NSSRS_SHIFT  36 /* NVM subsystem reset */
+#define CAP_NSSRS_MASK   1u
 #define CAP_CSS_SHIFT    37
 #define CAP_CSS_MASK     0xffu
 #define CAP_MPSMIN_SHIFT 48 /* pages are 4096 << MPS bytes */
@@ -47,6 +51,8 @@ enum nvio_reg {
 #define CAP_PMRS_MASK  1u
 #define CAP_CMBS_SHIFT 57 /* controller memory buffer, with a base address (CMBMSC) */
 #define CAP_CMBS_MASK  1u
+#define CAP_CRMS_SHIFT 59 /* ready modes; there is CRTO when it is not 0 */
+#define CAP_CRMS_MASK  3u
 
 #define CAP_AMS_WEIGHTED 1u /* weighted round robin with urgent priority class */
 #define CAP_CSS_NVM      0x01u /* the NVM command set */
@@ -79,7 +85,16 @@ enum nvio_reg {
 #define CSTS_SHST_SHIFT 2
 #define CSTS_SHST_MASK  3u
 
+#define CSTS_NSSRO_SHIFT 4 /* a subsystem reset took place; written with 1 to clear */
+#define CSTS_NSSRO_MASK  1u
+
 #define CSTS_SHST_COMPLETE 2u
+
+/* Controller Ready Timeouts, in units of 500 ms: with media, and independent of media */
+#define CRTO_CRWMT_SHIFT 0
+#define CRTO_CRWMT_MASK  0xffffu
+#define CRTO_CRIMT_SHIFT 16
+#define CRTO_CRIMT_MASK  0xffffu
 
 /* Controller Memory Buffer: location, size, memory space control, status */
 #define CMBLOC_BIR_SHIFT     0

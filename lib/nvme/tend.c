@@ -7,23 +7,27 @@
  * pause finds what finished meanwhile before anything counts as late.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "nvme/command.h"
 #include "nvme/finish.h"
 #include "nvme/parent.h"
+#include "nvme/recovery.h"
+#include "nvme/restart.h"
 #include "nvme/tend.h"
 #include "vfio/device.h"
 
-/* How often the device is looked after. */
-#define LOOK_MS 500u
+/* How often the device is looked after; its registers when nothing was completed meanwhile: then
+ * within a second of its end. */
+#define LOOK_MS 400u
 
 /* Ticks after which a command is late: the one it began in may have been at its end. */
 #define LATE_TICKS 9
 
-/* An entry that is never there: its phase tag stays the other one. */
-static struct nvio_cqe never;
+/* ...and after which aborting it has not helped. */
+#define STUCK_TICKS 11
 
 void nvio_qpair_fail(struct nvio_qpair *qpair)
 {
@@ -32,21 +36,34 @@ void nvio_qpair_fail(struct nvio_qpair *qpair)
 	qpair->free = NULL;
 	/* Nor is anything taken any more, whatever the controller writes: it would be free again.
 	 */
-	qpair->cq_next = &never;
-	qpair->expected |= NVIO_ANSWER_PHASE;
-	qpair->cq_lag = UINT64_MAX; /* and the doorbell stays as it is */
+	nvio_restart_distrust(qpair);
 	nvio_attend(qpair, NVIO_ATTENTION_FAILED);
+}
+
+static void abandon(struct nvio_qpair *qpair, const char *why)
+{
+	nvio_qpair_fail(qpair);
+	qpair->gone = true;
+	nvio_log(NVIO_LOG_ERROR, "the %s; %u commands of queue pair %u end with an error", why,
+		 nvio_qpair_outstanding(qpair), qpair->qid);
 }
 
 void nvio_qpair_gone(struct nvio_qpair *qpair)
 {
 	if (qpair->gone)
 		return;
-	nvio_qpair_fail(qpair);
-	qpair->gone = true;
-	nvio_log(NVIO_LOG_ERROR,
-		 "the device of queue pair %u is gone; %u commands end with an error", qpair->qid,
-		 nvio_qpair_outstanding(qpair));
+	/* Only its registers may be. Buffers are about to be the caller's again. */
+	if (qpair->ctrl->device && nvio_device_alive(qpair->ctrl->device))
+		nvio_device_bus_master(qpair->ctrl->device, false);
+	abandon(qpair, "device is gone");
+}
+
+void nvio_qpair_give_up(struct nvio_qpair *qpair)
+{
+	if (qpair->gone)
+		return;
+	qpair->given_up = true;
+	abandon(qpair, "controller was given up");
 }
 
 void nvio_qpair_check_alive(struct nvio_qpair *qpair)
@@ -55,25 +72,101 @@ void nvio_qpair_check_alive(struct nvio_qpair *qpair)
 		nvio_qpair_gone(qpair);
 }
 
+/* What is wrong with a controller that should work; NULL when nothing is. */
+static const char *is_wrong(uint32_t csts)
+{
+	if (FIELD_GET(CSTS_CFS, csts))
+		return "it reports a fatal status";
+	return FIELD_GET(CSTS_RDY, csts) ? NULL : "it is not enabled any more";
+}
+
+/* By call and not through a mapping, which raises SIGBUS once the device was taken away. */
+int nvio_qpair_check_ctrl(struct nvio_qpair *qpair)
+{
+	struct nvio_ctrl *ctrl = qpair->ctrl;
+	const char *wrong;
+	uint32_t csts;
+
+	if (!ctrl->device || nvio_restart_is_called(qpair) || qpair->answered)
+		return 0;
+	if (nvio_device_region_read(ctrl->device, NVIO_REGION_BAR0, NVIO_REG_CSTS, &csts,
+				    sizeof(csts)) ||
+	    csts == NVIO_REG_GONE) {
+		/* The next poll says so, and completes what is outstanding. */
+		nvio_qpair_gone(qpair);
+		return 0;
+	}
+	wrong = is_wrong(csts);
+	if (!wrong || nvio_recovery_ask(ctrl, qpair, wrong))
+		return 0;
+	nvio_qpair_fail(qpair);
+	return nvio_error(EIO, "%s: %s (CSTS 0x%x)", ctrl->info.name, wrong, csts);
+}
+
+static uint8_t age(const struct nvio_qpair *qpair, const struct nvio_tracker *t)
+{
+	return (uint8_t)(qpair->tick - FIELD_GET(TRACKER_TICK, t->state));
+}
+
 static bool is_late(const struct nvio_qpair *qpair, const struct nvio_tracker *t)
 {
 	unsigned int kind = nvio_tracker_kind(t);
-	uint8_t age = (uint8_t)(qpair->tick - FIELD_GET(TRACKER_TICK, t->state));
 
-	return (kind == NVIO_TRACKER_WHOLE || kind == NVIO_TRACKER_PART) && age >= LATE_TICKS;
+	return (kind == NVIO_TRACKER_WHOLE || kind == NVIO_TRACKER_PART) &&
+	       age(qpair, t) >= LATE_TICKS;
+}
+
+/* Aborting it has not helped: the controller is reset, or else the queue pair has failed. */
+static void is_stuck(struct nvio_qpair *qpair, const struct nvio_tracker *t)
+{
+	char why[128];
+
+	snprintf(why, sizeof(why), "command %zu of queue pair %u was not completed within %u ms",
+		 nvio_tracker_idx(qpair, t), qpair->qid, qpair->tick_ms * 8);
+	if (nvio_recovery_ask(qpair->ctrl, qpair, why))
+		return;
+	nvio_log(NVIO_LOG_ERROR, "queue pair %u failed: %s", qpair->qid, why);
+	nvio_qpair_fail(qpair);
+}
+
+/* Returns whether it is at its end. */
+static bool handle_late(struct nvio_qpair *qpair, struct nvio_tracker *t)
+{
+	bool in_vain = t->state & NVIO_TRACKER_ABORTING &&
+		       __atomic_load_n(&qpair->not_aborted, __ATOMIC_RELAXED);
+
+	if (age(qpair, t) >= STUCK_TICKS || in_vain)
+		return true;
+	if (t->state & NVIO_TRACKER_ABORTING)
+		return false;
+	if (!nvio_recovery_abort(qpair, nvio_tracker_cid(t)))
+		return true;
+	nvio_track_state(t, t->state | NVIO_TRACKER_ABORTING);
+	return false;
 }
 
 static void look_for_late(struct nvio_qpair *qpair)
 {
 	for (uint32_t i = 0; i < qpair->nr_trackers; i++) {
-		if (!is_late(qpair, &qpair->trackers[i]))
+		struct nvio_tracker *t = &qpair->trackers[i];
+
+		if (!is_late(qpair, t) || !handle_late(qpair, t))
 			continue;
-		nvio_log(NVIO_LOG_ERROR,
-			 "queue pair %u failed: command %u was not completed within %u ms",
-			 qpair->qid, i, qpair->tick_ms * 8);
-		nvio_qpair_fail(qpair);
+		is_stuck(qpair, t);
 		return;
 	}
+}
+
+/* What nobody tells of: a device that went, or a controller that stopped. */
+static void look(struct nvio_qpair *qpair)
+{
+	bool quiet = qpair->stats.completed == qpair->seen_completed;
+
+	qpair->seen_completed = qpair->stats.completed;
+	nvio_qpair_check_alive(qpair);
+	/* Whoever waits for an admin command does that. */
+	if (quiet && qpair->qid && !qpair->gone && nvio_qpair_outstanding(qpair))
+		nvio_qpair_check_ctrl(qpair);
 }
 
 static void take_time(struct nvio_qpair *qpair)
@@ -82,14 +175,16 @@ static void take_time(struct nvio_qpair *qpair)
 
 	if (now >= qpair->look_at) {
 		qpair->look_at = now + LOOK_MS;
-		nvio_qpair_check_alive(qpair);
+		look(qpair);
 	}
 	if (!qpair->tick_ms || now < qpair->tick_at)
 		return;
 	qpair->tick_at = now + qpair->tick_ms;
 	qpair->tick++;
 	qpair->sent_word = FIELD_SET(TRACKER_TICK, (uint32_t)qpair->tick);
-	look_for_late(qpair);
+	/* While the controller is reset, nothing is late. */
+	if (qpair->answered == NVIO_CALL_NONE && !(qpair->attention & NVIO_ATTENTION_FAILED))
+		look_for_late(qpair);
 }
 
 /* Sends what has waited long enough. */
@@ -134,10 +229,14 @@ int nvio_tend(struct nvio_qpair *qpair, struct nvio_completion *done, int n, int
 {
 	if (look && !(qpair->attention & NVIO_ATTENTION_FAILED))
 		take_time(qpair);
+	if (look && nvio_restart_is_called(qpair))
+		nvio_restart_answer(qpair);
 	if (qpair->attention & NVIO_ATTENTION_FAILED)
 		return n ? n : complete_lost(qpair, done, max);
 	if (qpair->attention & NVIO_ATTENTION_WAITING)
 		send_waiting(qpair);
+	if (qpair->attention & NVIO_ATTENTION_ENDED)
+		n += nvio_restart_deliver(qpair, done + n, max - n);
 	if (qpair->attention & NVIO_ATTENTION_PARTS)
 		nvio_parents_go_on(qpair);
 	return n;

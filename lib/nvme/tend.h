@@ -21,7 +21,16 @@ void nvio_qpair_fail(struct nvio_qpair *qpair);
  */
 void nvio_qpair_gone(struct nvio_qpair *qpair);
 
+/* No reset helped: the same, then -EIO. */
+void nvio_qpair_give_up(struct nvio_qpair *qpair);
+
 /* Looks whether the device is still there, and calls nvio_qpair_gone() when it is not. */
 void nvio_qpair_check_alive(struct nvio_qpair *qpair);
+
+/*
+ * Looks whether the controller can still complete anything: asks for a reset when it cannot.
+ * Returns 0; -EIO when there is no recovery, and the queue pair has failed.
+ */
+int nvio_qpair_check_ctrl(struct nvio_qpair *qpair);
 
 #endif

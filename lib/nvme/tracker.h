@@ -26,6 +26,7 @@ enum nvio_tracker_kind {
 	NVIO_TRACKER_FREE = 1 << 24,
 	NVIO_TRACKER_PART = 2 << 24, /* a request that takes several commands */
 	NVIO_TRACKER_WAITING = 3 << 24, /* nobody yet: it is to be sent again */
+	NVIO_TRACKER_ENDED = 4 << 24, /* the caller, with an error, when there is room for it */
 };
 
 #define NVIO_TRACKER_KIND_MASK 0xff000000u
@@ -41,6 +42,11 @@ enum nvio_tracker_kind {
 #define NVIO_TRACKER_IS_PART (1u << 25)
 /* It is never sent again: nobody said that it may run twice. */
 #define NVIO_TRACKER_ONCE (1u << 26)
+/* It is late, and the controller is asked to abort it. */
+#define NVIO_TRACKER_ABORTING (1u << 27)
+/* After how many resets it was sent again. */
+#define TRACKER_RESENDS_SHIFT 28
+#define TRACKER_RESENDS_MASK  3u
 
 struct nvio_tracker {
 	struct nvio_tracker *next; /* while it is free, or waits */

@@ -152,6 +152,20 @@ void nvio_qpair_drop_vector(struct nvio_qpair *qpair)
 	qpair->vector = NULL;
 }
 
+int nvio_vectors_again(struct nvio_ctrl *ctrl)
+{
+	int err = ctrl->nr_vectors
+			  ? nvio_device_irq_enable(ctrl->device, NVIO_IRQ_MSIX, ctrl->nr_vectors)
+			  : 0;
+
+	for (uint32_t i = 0; i < ctrl->nr_vectors && !err; i++) {
+		if (ctrl->vectors[i].nr_qpairs)
+			err = nvio_device_irq_set(ctrl->device, NVIO_IRQ_MSIX, i,
+						  ctrl->vectors[i].fd);
+	}
+	return err;
+}
+
 void nvio_vectors_free(struct nvio_ctrl *ctrl)
 {
 	for (uint32_t i = 0; i < ctrl->nr_vectors; i++) {

@@ -20,6 +20,9 @@ int nvio_qpair_take_vector(struct nvio_qpair *qpair);
 /* Gives the vector back, when there is one; its descriptor stays. The lock is held. */
 void nvio_qpair_drop_vector(struct nvio_qpair *qpair);
 
+/* Sets up again what a reset of the device may have taken. Returns 0 or -errno. */
+int nvio_vectors_again(struct nvio_ctrl *ctrl);
+
 /* Once no device is there any more. */
 void nvio_vectors_free(struct nvio_ctrl *ctrl);
 

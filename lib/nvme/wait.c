@@ -12,12 +12,13 @@
 #include "base/error.h"
 #include "base/mmio.h"
 #include "nvme/command.h"
+#include "nvme/restart.h"
 #include "nvme/tend.h"
 #include "nvme/vectors.h"
 #include "vfio/device.h"
 
 /* How long nothing may come before the controller is looked after. */
-#define LOOK_MS 500u
+#define LOOK_MS 400u
 
 /* Roughly what falling asleep and waking up costs, with a processor that has to come out of an idle
  * state. */
@@ -53,8 +54,9 @@ int64_t nvio_qpair_timeout(const struct nvio_qpair *qpair)
 	if (!nvio_qpair_outstanding(qpair))
 		return -1;
 	if (nvio_cqe_is_there(qpair) || nvio_sq_pending(qpair) ||
-	    qpair->attention & NVIO_ATTENTION_FAILED ||
-	    (qpair->attention & NVIO_ATTENTION_PARTS && qpair->free))
+	    qpair->attention & NVIO_ATTENTION_FAILED || qpair->attention & NVIO_ATTENTION_ENDED ||
+	    (qpair->attention & NVIO_ATTENTION_PARTS && qpair->free) ||
+	    nvio_restart_is_called(qpair))
 		return 0;
 	/* A command's deadline is counted in ticks, of which none may be slept through. */
 	if (qpair->tick_ms)
@@ -62,29 +64,6 @@ int64_t nvio_qpair_timeout(const struct nvio_qpair *qpair)
 	if (qpair->first_waiting)
 		ms = until_retry(qpair, ms);
 	return (int64_t)(ms * NVIO_NS_PER_MS);
-}
-
-/*
- * Looks whether the controller can still complete anything. By call and not through the mapping,
- * which raises SIGBUS once the device was taken away.
- */
-static int check_ctrl(struct nvio_qpair *qpair)
-{
-	uint32_t csts;
-
-	if (!qpair->ctrl->device)
-		return 0;
-	if (nvio_device_region_read(qpair->ctrl->device, NVIO_REGION_BAR0, NVIO_REG_CSTS, &csts,
-				    sizeof(csts)) ||
-	    csts == NVIO_REG_GONE) {
-		/* The next poll says so, and completes what is outstanding. */
-		nvio_qpair_gone(qpair);
-		return 0;
-	}
-	if (FIELD_GET(CSTS_CFS, csts))
-		return nvio_error(EIO, "%s reports a fatal status (CSTS 0x%x)",
-				  qpair->ctrl->info.name, csts);
-	return 0;
 }
 
 struct waiting {
@@ -131,7 +110,7 @@ static int idle(struct nvio_qpair *qpair, struct waiting *w)
 		begin(qpair, w, now);
 	if (now >= w->look_at) {
 		w->look_at = now + LOOK_MS * NVIO_NS_PER_MS;
-		return check_ctrl(qpair);
+		return nvio_qpair_check_ctrl(qpair);
 	}
 	if (qpair->fd >= 0 && now >= w->spin_until)
 		return sleep_on(qpair, w, now);

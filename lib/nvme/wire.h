@@ -60,7 +60,8 @@ enum nvio_status_code {
 
 /* Type and code. */
 #define NVIO_STATUS_FUSED_FAILED 0x009u
-/* "Command aborted by host": we gave it up. */
+#define NVIO_STATUS_ABORTED      0x007u
+/* "Command aborted by host": we gave it up, and it is not known to have run. */
 #define NVIO_STATUS_HOST_ABORTED 0x371u
 
 /* log2 of the entry sizes, for CC */
@@ -77,6 +78,7 @@ enum nvio_admin_opcode {
 	NVIO_ADMIN_DELETE_CQ = 0x04,
 	NVIO_ADMIN_CREATE_CQ = 0x05,
 	NVIO_ADMIN_IDENTIFY = 0x06,
+	NVIO_ADMIN_ABORT = 0x08,
 	NVIO_ADMIN_SET_FEATURES = 0x09,
 	NVIO_ADMIN_GET_FEATURES = 0x0a,
 	NVIO_ADMIN_DOORBELL_BUFFERS = 0x7c,
@@ -124,6 +126,9 @@ enum nvio_cns {
 #define NVIO_RW_STC           (1u << 24)
 #define NVIO_RW_PRINFO_SHIFT  26
 #define NVIO_RW_DTYPE_SHIFT   20
+
+/* Identify Controller: there may be other controllers in the subsystem (CMIC). */
+#define NVIO_CMIC_SHARED 6u
 
 /* Identify Controller: optional admin commands (OACS). */
 #define NVIO_OACS_DOORBELL_BUFFERS (1u << 8)

@@ -49,8 +49,24 @@ int stack_try(const char *options, const struct nvio_ctrl_opts *opts)
 void stack_open(struct stack *s, const char *options, const struct nvio_qpair_opts *qpair_opts)
 {
 	struct nvio_ctrl_opts opts = stack_opts();
+
+	stack_open_with(s, options, &opts, qpair_opts);
+}
+
+void stack_open_plain(struct stack *s, const char *options,
+		      const struct nvio_qpair_opts *qpair_opts)
+{
+	struct nvio_ctrl_opts opts = stack_opts();
+
+	opts.no_recovery = true;
+	stack_open_with(s, options, &opts, qpair_opts);
+}
+
+void stack_open_with(struct stack *s, const char *options, const struct nvio_ctrl_opts *opts,
+		     const struct nvio_qpair_opts *qpair_opts)
+{
 	struct nvio_ns_info info;
-	int err = open_ctrl(options, &opts, &s->ctrl);
+	int err = open_ctrl(options, opts, &s->ctrl);
 
 	if (err)
 		printf("# %s: %s\n", options, nvio_last_error());

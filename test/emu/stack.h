@@ -37,6 +37,12 @@ struct nvio_ctrl_opts stack_opts(void);
 
 /* "emu:lba=4096,size=16M,OPTIONS", or for a name with a colon that name; no failure is expected. */
 void stack_open(struct stack *s, const char *options, const struct nvio_qpair_opts *qpair_opts);
+/* The same without recovery: what goes wrong stays wrong. */
+void stack_open_plain(struct stack *s, const char *options,
+		      const struct nvio_qpair_opts *qpair_opts);
+/* The same with all options of the controller. */
+void stack_open_with(struct stack *s, const char *options, const struct nvio_ctrl_opts *opts,
+		     const struct nvio_qpair_opts *qpair_opts);
 void stack_close(struct stack *s);
 
 /* Tries to open the same. Returns nvio_ctrl_open()'s result; when 0 it was closed again. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Completions that are wrong, late, missing or too many, and what the library makes of them: each
- * fault with the data and the count of what was asked for.
+ * fault with the data and the count of what was asked for. Without recovery; test_recovery.c has
+ * the same faults with it.
  */
 #include "stack.h"
 
@@ -180,7 +181,7 @@ static void dropped_one_fails_the_queue_pair_in_time(void)
 	struct stack s;
 
 	opts.timeout_ms = 400;
-	stack_open(&s, "fault=drop+opcode=2", &opts);
+	stack_open_plain(&s, "fault=drop+opcode=2", &opts);
 	stack_write_all(&s);
 	stack_read(&s, 0, 7);
 	stack_expect(&s, 1, 7, 7);
@@ -194,7 +195,7 @@ static void duplicate_fails_the_queue_pair(void)
 {
 	struct stack s;
 
-	stack_open(&s, "fault=duplicate+opcode=2+skip=2", NULL);
+	stack_open_plain(&s, "fault=duplicate+opcode=2+skip=2", NULL);
 	stack_write_all(&s);
 	stack_read(&s, 0, 3);
 	stack_expect(&s, 0, 2, 3);
@@ -211,7 +212,7 @@ static void unknown_identifier_fails_the_queue_pair(void)
 
 	/* Beyond all identifiers, the first beyond, and one that is not outstanding. */
 	for (unsigned int i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		stack_open(&s, faults[i], NULL);
+		stack_open_plain(&s, faults[i], NULL);
 		stack_write_all(&s);
 		stack_read(&s, 4, 4);
 		expect_failed(&s, 1);
@@ -223,7 +224,7 @@ static void wrong_queue_fails_the_queue_pair(void)
 {
 	struct stack s;
 
-	stack_open(&s, "fault=queue+value=7+opcode=2", NULL);
+	stack_open_plain(&s, "fault=queue+value=7+opcode=2", NULL);
 	stack_write_all(&s);
 	stack_read(&s, 4, 4);
 	expect_failed(&s, 1);

@@ -69,7 +69,7 @@ static void fatal_in_the_middle_ends_the_wait(void)
 	struct stack s;
 
 	log.cdw10 = LOG_SMART | (sizeof(page) / 4 - 1) << 16;
-	stack_open(&s, "fault=cfs+opcode=2+skip=4", NULL);
+	stack_open_plain(&s, "fault=cfs+opcode=2+skip=4", NULL);
 	stack_write_all(&s);
 	start = now_ns();
 	stack_read(&s, 0, 7);
@@ -90,7 +90,7 @@ static void fatal_at_run_time_ends_the_wait(void)
 	struct stack s;
 
 	daemon_start(&d, NULL);
-	stack_open(&s, d.name, NULL);
+	stack_open_plain(&s, d.name, NULL);
 	stack_write_all(&s);
 	daemon_do(&d, "stall");
 	stack_read(&s, 0, 7);
@@ -143,6 +143,7 @@ static void admin_answer_comes_too_late(void)
 
 	log.cdw10 = LOG_SMART | (sizeof(page) / 4 - 1) << 16;
 	opts.admin_timeout_ms = 100;
+	opts.no_recovery = true;
 	CU_ASSERT_EQUAL_FATAL(
 		nvio_ctrl_open("emu:fault=delay+of=0+opcode=2+time=200ms", &opts, &ctrl), 0);
 	memset(page, 0x77, sizeof(page));

@@ -217,7 +217,7 @@ static void notices_what_is_late(void)
 
 	opts.timeout_ms = 200;
 	for (int i = 0; i < 2; i++) {
-		stack_open(&s, "fault=drop+opcode=2+count=1", &opts);
+		stack_open_plain(&s, "fault=drop+opcode=2+count=1", &opts);
 		stack_read(&s, 0, 0);
 		start = now_ns();
 		CU_ASSERT_EQUAL(waits[i](s.qpair, &done), -EIO);

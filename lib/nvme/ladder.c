@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The ways to reset a controller; see ladder.h.
+ *
+ * Each rung leaves the controller disabled, or tries to; what follows is the same for all: it is
+ * brought up with what it was told before. Between two rungs its bus mastering is off.
+ */
+#include <errno.h>
+
+#include "base/bits.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "nvme/ctrl.h"
+#include "nvme/ladder.h"
+#include "nvme/vectors.h"
+#include "vfio/device.h"
+
+#define NSSR_MAGIC 0x4e564d65u /* "NVMe" (3.1.3.9) */
+
+struct rung {
+	const char *name;
+	bool (*exists)(const struct nvio_ctrl *ctrl);
+	int (*step)(struct nvio_ctrl *ctrl); /* NULL: bringing it up begins with this reset */
+	size_t counter; /* in struct nvio_ctrl_stats */
+};
+
+static bool is_always_there(const struct nvio_ctrl *ctrl)
+{
+	(void)ctrl;
+	return true;
+}
+
+/* It resets all controllers of the subsystem: only where there is one. */
+static bool has_subsystem_reset(const struct nvio_ctrl *ctrl)
+{
+	return FIELD_GET(CAP_NSSRS, ctrl->cap) && !ctrl->shares_subsystem;
+}
+
+/* The function may be off the bus for a while (3.7.1). */
+static int reset_subsystem(struct nvio_ctrl *ctrl)
+{
+	struct nvio_backoff backoff;
+
+	nvio_reg_write32(ctrl, NVIO_REG_NSSR, NSSR_MAGIC);
+	nvio_backoff_start(&backoff, ctrl->ready_timeout_ms * NVIO_NS_PER_MS);
+	while (nvio_reg_read32(ctrl, NVIO_REG_CSTS) == NVIO_REG_GONE) {
+		if (!nvio_backoff_wait(&backoff))
+			return nvio_error(ENODEV, "%s does not come back from a subsystem reset",
+					  ctrl->info.name);
+	}
+	nvio_reg_write32(ctrl, NVIO_REG_CSTS, FIELD_SET(CSTS_NSSRO, 1u));
+	return nvio_device_memory(ctrl->device, true);
+}
+
+static bool has_device_reset(const struct nvio_ctrl *ctrl)
+{
+	struct nvio_device_info info;
+
+	nvio_device_get_info(ctrl->device, &info, sizeof(info));
+	return info.can_reset;
+}
+
+static int reset_device(struct nvio_ctrl *ctrl)
+{
+	int err = nvio_device_reset(ctrl->device);
+
+	if (!err)
+		err = nvio_device_memory(ctrl->device, true);
+	if (!err)
+		err = nvio_device_intx(ctrl->device, false);
+	return err ? err : nvio_vectors_again(ctrl);
+}
+
+#define COUNTER(name) offsetof(struct nvio_ctrl_stats, name)
+
+static const struct rung rungs[] = {
+	{ "controller reset", is_always_there, NULL, COUNTER(controller_resets) },
+	{ "subsystem reset", has_subsystem_reset, reset_subsystem, COUNTER(subsystem_resets) },
+	{ "device reset", has_device_reset, reset_device, COUNTER(device_resets) },
+};
+
+static void count(struct nvio_ctrl *ctrl, const struct rung *rung)
+{
+	pthread_mutex_lock(&ctrl->recovery.lock);
+	++*(uint64_t *)(void *)((char *)&ctrl->recovery.stats + rung->counter);
+	pthread_mutex_unlock(&ctrl->recovery.lock);
+}
+
+static int try_rung(struct nvio_ctrl *ctrl, const struct rung *rung)
+{
+	int err;
+
+	count(ctrl, rung);
+	ctrl->dead = false;
+	err = rung->step ? rung->step(ctrl) : 0;
+	if (!err)
+		err = nvio_ctrl_bring_up_again(ctrl);
+	if (err)
+		nvio_log(NVIO_LOG_WARN, "%s: %s does not help: %s", ctrl->info.name, rung->name,
+			 nvio_last_error());
+	else
+		nvio_log(NVIO_LOG_WARN, "%s: %s done", ctrl->info.name, rung->name);
+	return err;
+}
+
+static bool is_closing(struct nvio_ctrl *ctrl)
+{
+	bool closing;
+
+	pthread_mutex_lock(&ctrl->recovery.lock);
+	closing = ctrl->recovery.closing;
+	pthread_mutex_unlock(&ctrl->recovery.lock);
+	return closing;
+}
+
+int nvio_ladder_climb(struct nvio_ctrl *ctrl, unsigned int *rung)
+{
+	int err = nvio_error(EIO, "%s: no kind of reset is left", ctrl->info.name);
+	struct nvio_sentence sentence;
+	int gone;
+
+	for (unsigned int i = *rung; i < ARRAY_LEN(rungs); i++) {
+		if (!rungs[i].exists(ctrl) || is_closing(ctrl))
+			continue;
+		*rung = i;
+		err = try_rung(ctrl, &rungs[i]);
+		if (!err)
+			return 0;
+		/* Whose configuration space cannot be reached is not there to be reset. */
+		nvio_error_save(&sentence);
+		gone = nvio_device_bus_master(ctrl->device, false);
+		nvio_error_restore(&sentence);
+		if (gone)
+			return -ENODEV;
+	}
+	return nvio_device_bus_master(ctrl->device, false) ? -ENODEV : err;
+}
+
+unsigned int nvio_ladder_top(const struct nvio_ctrl *ctrl)
+{
+	unsigned int top = 0;
+
+	for (unsigned int i = 0; i < ARRAY_LEN(rungs); i++) {
+		if (rungs[i].exists(ctrl))
+			top = i;
+	}
+	return top;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Getting a controller to work again; see recovery.h.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "nvme/command.h"
+#include "nvme/ladder.h"
+#include "nvme/recovery.h"
+#include "nvme/restart.h"
+#include "nvme/vectors.h"
+
+void nvio_recovery_init(struct nvio_ctrl *ctrl)
+{
+	pthread_mutex_init(&ctrl->recovery.lock, NULL);
+	pthread_cond_init(&ctrl->recovery.news, NULL);
+}
+
+void nvio_recovery_stop(struct nvio_ctrl *ctrl)
+{
+	struct nvio_recovery *r = &ctrl->recovery;
+
+	pthread_mutex_lock(&r->lock);
+	r->closing = true;
+	while (r->running)
+		pthread_cond_wait(&r->news, &r->lock);
+	pthread_mutex_unlock(&r->lock);
+	if (r->joinable)
+		pthread_join(r->thread, NULL);
+	r->joinable = false;
+}
+
+void nvio_recovery_fini(struct nvio_ctrl *ctrl)
+{
+	pthread_cond_destroy(&ctrl->recovery.news);
+	pthread_mutex_destroy(&ctrl->recovery.lock);
+}
+
+bool nvio_recovery_waits(const struct nvio_ctrl *ctrl)
+{
+	return !ctrl->recovery.climbing &&
+	       __atomic_load_n(&ctrl->recovery.wanted, __ATOMIC_RELAXED);
+}
+
+/* Whoever sleeps looks. Nobody reads the descriptor, so that it wakes all who share it. */
+static void call(struct nvio_qpair *qpair, enum nvio_call what)
+{
+	const uint64_t one = 1;
+
+	__atomic_store_n(&qpair->call, what, __ATOMIC_RELEASE);
+	if (what != NVIO_CALL_NONE)
+		nvio_restart_hold(qpair);
+	if (qpair->vector && write(qpair->vector->fd, &one, sizeof(one)) < 0)
+		nvio_log(NVIO_LOG_WARN, "queue pair %u could not be woken", qpair->qid);
+}
+
+static void call_all(struct nvio_ctrl *ctrl, enum nvio_call what)
+{
+	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
+		call(q, what);
+}
+
+/* Commands that were completed so far, which tells whether a reset was of any use. */
+static uint64_t count_completed(const struct nvio_ctrl *ctrl)
+{
+	uint64_t n = ctrl->admin->stats.completed;
+
+	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
+		n += __atomic_load_n(&q->stats.completed, __ATOMIC_RELAXED);
+	return n;
+}
+
+/*
+ * Where to begin: at the bottom, unless nothing was completed since the last reset, or no queues
+ * could be made after it.
+ */
+static unsigned int choose_rung(const struct nvio_ctrl *ctrl)
+{
+	const struct nvio_recovery *r = &ctrl->recovery;
+
+	if (r->refused)
+		return r->rung + 1;
+	if (r->asked || !r->stats.recoveries || count_completed(ctrl) != r->completed)
+		return 0;
+	return (unsigned int)min_u64(r->rung + 1, nvio_ladder_top(ctrl));
+}
+
+static void end_reset(struct nvio_ctrl *ctrl, int err)
+{
+	struct nvio_recovery *r = &ctrl->recovery;
+
+	pthread_mutex_lock(&r->lock);
+	r->ended = err != 0;
+	r->stats.given_up = r->ended;
+	r->stats.recoveries += !err;
+	/* What asked since it began meant the same. */
+	__atomic_store_n(&r->wanted, false, __ATOMIC_RELAXED);
+	r->nr_aborts = 0;
+	call_all(ctrl, !err ? NVIO_CALL_RESTART : err == -ENODEV ? NVIO_CALL_GONE : NVIO_CALL_DEAD);
+	pthread_cond_broadcast(&r->news);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* With ctrl->lock held. */
+static void reset(struct nvio_ctrl *ctrl)
+{
+	struct nvio_recovery *r = &ctrl->recovery;
+	uint64_t start = nvio_now();
+	int err;
+
+	r->climbing = true;
+	pthread_mutex_lock(&r->lock);
+	r->rung = choose_rung(ctrl);
+	r->refused = false;
+	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
+		__atomic_store_n(&q->reset_was_asked, r->asked, __ATOMIC_RELAXED);
+	r->asked = false;
+	call_all(ctrl, NVIO_CALL_HOLD);
+	pthread_mutex_unlock(&r->lock);
+	err = nvio_ladder_climb(ctrl, &r->rung);
+	ctrl->dead = err != 0;
+	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
+		q->cq_made = q->sq_made = false;
+	r->completed = count_completed(ctrl);
+	r->climbing = false;
+	end_reset(ctrl, err);
+	if (err)
+		nvio_log(NVIO_LOG_ERROR, "%s is given up: %s", ctrl->info.name, nvio_last_error());
+	else
+		nvio_log(NVIO_LOG_WARN, "%s works again, %llu ms after its reset began",
+			 ctrl->info.name,
+			 (unsigned long long)((nvio_now() - start) / NVIO_NS_PER_MS));
+}
+
+/* Makes queues at the controller for every owner that is ready. */
+static void make_queues(struct nvio_ctrl *ctrl)
+{
+	for (struct nvio_qpair *q = ctrl->qpairs; q && !ctrl->dead; q = q->next) {
+		if (__atomic_load_n(&q->call, __ATOMIC_ACQUIRE) != NVIO_CALL_READY)
+			continue;
+		if (!nvio_queues_again(q)) {
+			call(q, NVIO_CALL_NONE);
+			continue;
+		}
+		nvio_log(NVIO_LOG_ERROR, "queue pair %u does not come back: %s", q->qid,
+			 nvio_last_error());
+		ctrl->recovery.refused = true;
+		nvio_recovery_ask(ctrl, NULL, "queues could not be made again");
+		return;
+	}
+}
+
+static void send_abort(struct nvio_ctrl *ctrl, struct nvio_abort abort)
+{
+	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_ABORT,
+				.cdw10 = (uint32_t)abort.cid << 16 | abort.qid };
+	struct nvio_qpair *q = ctrl->qpairs;
+	uint32_t result = 0;
+	bool done;
+
+	while (q && q->qid != abort.qid)
+		q = q->next;
+	if (!q || !q->sq_made)
+		return;
+	/* Bit 0 says that it was not aborted (5.1). */
+	done = !nvio_admin_locked(ctrl, &sqe, NULL, 0, &result) && !(result & 1);
+	if (!done) {
+		__atomic_store_n(&q->not_aborted, true, __ATOMIC_RELAXED);
+		return;
+	}
+	pthread_mutex_lock(&ctrl->recovery.lock);
+	ctrl->recovery.stats.aborts++;
+	pthread_mutex_unlock(&ctrl->recovery.lock);
+	nvio_log(NVIO_LOG_WARN, "%s: command %u of queue pair %u, which was late, was aborted",
+		 ctrl->info.name, abort.cid, abort.qid);
+}
+
+/* Aborts one command after the other, so that never more of them are outstanding than may be. */
+static void send_aborts(struct nvio_ctrl *ctrl)
+{
+	struct nvio_recovery *r = &ctrl->recovery;
+	struct nvio_abort abort;
+	bool any;
+
+	do {
+		pthread_mutex_lock(&r->lock);
+		any = r->nr_aborts && !r->wanted;
+		if (any)
+			abort = r->aborts[--r->nr_aborts];
+		pthread_mutex_unlock(&r->lock);
+		if (any)
+			send_abort(ctrl, abort);
+	} while (any);
+}
+
+/* Whether there is work; if not, the thread counts as ended. */
+static bool take_work(struct nvio_recovery *r, bool *wanted)
+{
+	bool any;
+
+	pthread_mutex_lock(&r->lock);
+	*wanted = r->wanted;
+	any = (r->wanted || r->nr_aborts || r->ready) && !r->closing && !r->ended;
+	r->ready = false;
+	if (!any) {
+		r->running = false;
+		pthread_cond_broadcast(&r->news);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return any;
+}
+
+static void *run(void *arg)
+{
+	struct nvio_ctrl *ctrl = arg;
+	bool wanted;
+
+	while (take_work(&ctrl->recovery, &wanted)) {
+		pthread_mutex_lock(&ctrl->lock);
+		if (wanted)
+			reset(ctrl);
+		else
+			send_aborts(ctrl);
+		make_queues(ctrl);
+		pthread_mutex_unlock(&ctrl->lock);
+	}
+	return NULL;
+}
+
+/* With the recovery's lock held. Signals are the application's: none is delivered to the thread. */
+static bool start_thread(struct nvio_ctrl *ctrl)
+{
+	struct nvio_recovery *r = &ctrl->recovery;
+	sigset_t all, before;
+
+	if (r->running)
+		return true;
+	if (r->joinable)
+		pthread_join(r->thread, NULL);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r->joinable = !pthread_create(&r->thread, NULL, run, ctrl);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	r->running = r->joinable;
+	return r->running;
+}
+
+/* Whether there is a recovery to be asked. */
+static bool is_there(const struct nvio_ctrl *ctrl)
+{
+	return ctrl->up && !ctrl->opts.no_recovery;
+}
+
+static bool ask_locked(struct nvio_ctrl *ctrl, const struct nvio_qpair *qpair, const char *why)
+{
+	struct nvio_recovery *r = &ctrl->recovery;
+
+	if (r->closing || r->ended)
+		return false;
+	/* It was asked for when the owner had not heard of it yet. */
+	if (qpair && __atomic_load_n(&qpair->call, __ATOMIC_RELAXED) != NVIO_CALL_NONE)
+		return true;
+	if (!r->wanted) {
+		nvio_log(NVIO_LOG_WARN, "%s is reset: %s", ctrl->info.name, why);
+		__atomic_store_n(&r->wanted, true, __ATOMIC_RELAXED);
+	}
+	if (start_thread(ctrl))
+		return true;
+	__atomic_store_n(&r->wanted, false, __ATOMIC_RELAXED);
+	return false;
+}
+
+bool nvio_recovery_ask(struct nvio_ctrl *ctrl, const struct nvio_qpair *qpair, const char *why)
+{
+	bool will;
+
+	if (!is_there(ctrl))
+		return false;
+	pthread_mutex_lock(&ctrl->recovery.lock);
+	will = ask_locked(ctrl, qpair, why);
+	pthread_mutex_unlock(&ctrl->recovery.lock);
+	return will;
+}
+
+static void wait_locked(struct nvio_recovery *r)
+{
+	while (r->running && r->wanted)
+		pthread_cond_wait(&r->news, &r->lock);
+}
+
+static int give_up_error(const struct nvio_ctrl *ctrl)
+{
+	return nvio_error(EIO, "%s was given up: no kind of reset helped", ctrl->info.name);
+}
+
+int nvio_recovery_reset(struct nvio_ctrl *ctrl, const char *why)
+{
+	struct nvio_recovery *r = &ctrl->recovery;
+	bool will, ended;
+
+	if (!is_there(ctrl))
+		return nvio_error(ENOTSUP, "%s was opened without recovery", ctrl->info.name);
+	pthread_mutex_lock(&r->lock);
+	will = ask_locked(ctrl, NULL, why);
+	wait_locked(r);
+	ended = r->ended;
+	pthread_mutex_unlock(&r->lock);
+	return will && !ended ? 0 : give_up_error(ctrl);
+}
+
+void nvio_recovery_settle(struct nvio_ctrl *ctrl)
+{
+	pthread_mutex_lock(&ctrl->recovery.lock);
+	wait_locked(&ctrl->recovery);
+	pthread_mutex_unlock(&ctrl->recovery.lock);
+}
+
+int nvio_ctrl_reset(struct nvio_ctrl *ctrl)
+{
+	pthread_mutex_lock(&ctrl->recovery.lock);
+	ctrl->recovery.asked = !ctrl->recovery.wanted;
+	pthread_mutex_unlock(&ctrl->recovery.lock);
+	return nvio_recovery_reset(ctrl, "the application wants it");
+}
+
+int nvio_ctrl_get_stats(struct nvio_ctrl *ctrl, struct nvio_ctrl_stats *out, size_t size)
+{
+	struct nvio_ctrl_stats stats;
+
+	pthread_mutex_lock(&ctrl->recovery.lock);
+	stats = ctrl->recovery.stats;
+	pthread_mutex_unlock(&ctrl->recovery.lock);
+	return nvio_give_info(out, size, &stats, sizeof(stats));
+}
+
+bool nvio_recovery_abort(struct nvio_qpair *qpair, uint16_t cid)
+{
+	struct nvio_ctrl *ctrl = qpair->ctrl;
+	struct nvio_recovery *r = &ctrl->recovery;
+	bool will;
+
+	if (!is_there(ctrl))
+		return false;
+	pthread_mutex_lock(&r->lock);
+	will = !r->closing && !r->ended && r->nr_aborts < NVIO_ABORTS_MAX && start_thread(ctrl);
+	if (will) {
+		r->aborts[r->nr_aborts++] = (struct nvio_abort){ qpair->qid, cid };
+		__atomic_store_n(&qpair->not_aborted, false, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return will;
+}
+
+void nvio_recovery_ready(struct nvio_qpair *qpair)
+{
+	struct nvio_recovery *r = &qpair->ctrl->recovery;
+
+	pthread_mutex_lock(&r->lock);
+	r->ready = true;
+	if (!r->closing && !r->ended)
+		start_thread(qpair->ctrl);
+	pthread_mutex_unlock(&r->lock);
+}

@@ -75,7 +75,7 @@ shared_lib := $(B)/libnvio.so.$(VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
-.PHONY: all lib programs examples tests fuzzers deps demo check fuzz bench-vm bench-emu bench-cost install clean help
+.PHONY: all lib programs examples tests fuzzers deps demo check fuzz soak bench-vm bench-emu bench-cost install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio
@@ -216,6 +216,13 @@ TARGET ?= $(fuzz_src:test/fuzz/fuzz_%.c=%)
 fuzz:
 	$(Q)$(MAKE) -s FUZZ=1 fuzzers
 	$(Q)for t in $(TARGET); do test/fuzz/run $$t $(SECONDS) build/fuzz/corpus/$$t || exit 1; done
+
+# RESETS, REMOVALS, KILLS: how many of each, at random moments under load.
+RESETS ?= 1000
+REMOVALS ?= 200
+KILLS ?= 200
+soak: $(B)/test/emu/test_soak
+	$(B)/test/emu/test_soak $(RESETS) $(REMOVALS) $(KILLS)
 
 demo check bench-vm bench-emu bench-cost:
 	@scripts/$@

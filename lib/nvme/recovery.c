@@ -146,6 +146,9 @@ static void make_queues(struct nvio_ctrl *ctrl)
 			call(q, NVIO_CALL_NONE);
 			continue;
 		}
+		/* They made way for another reset. */
+		if (nvio_recovery_waits(ctrl))
+			return;
 		nvio_log(NVIO_LOG_ERROR, "queue pair %u does not come back: %s", q->qid,
 			 nvio_last_error());
 		ctrl->recovery.refused = true;

@@ -106,7 +106,7 @@ static bool queue_one(struct load_thread *t, struct load_slot *slot, uint32_t id
 	if (!slot->nr)
 		return false;
 	slot->pieces = random_below(t, 4) == 0;
-	slot->seq = unsettled || random_below(t, 2) ? 0 : ++t->seq;
+	slot->seq = unsettled || random_below(t, 2) ? 0 : ++*t->seq;
 	for (uint32_t i = 0; i < slot->nr; i++) {
 		if (slot->seq)
 			fill(block_of(slot, i), t->first + slot->first + i, slot->seq);
@@ -119,8 +119,12 @@ static bool queue_one(struct load_thread *t, struct load_slot *slot, uint32_t id
 		return false;
 	}
 	slot->use++;
-	for (uint32_t i = 0; i < slot->nr; i++)
+	/* Before a doorbell is rung: whoever finds the model later knows what may have run. */
+	for (uint32_t i = 0; i < slot->nr; i++) {
 		t->blocks[slot->first + i].busy = true;
+		if (slot->seq)
+			t->blocks[slot->first + i].maybe = slot->seq;
+	}
 	t->nr_out++;
 	t->counts.submitted++;
 	return true;
@@ -132,12 +136,9 @@ static void end_block(struct load_thread *t, const struct load_slot *slot, uint3
 	uint64_t number = t->first + slot->first + i;
 
 	block->busy = false;
-	if (slot->seq) {
-		block->maybe = slot->seq;
-		block->now = failed ? block->now : slot->seq;
-		return;
-	}
-	if (failed)
+	if (slot->seq && !failed)
+		block->now = slot->seq;
+	if (slot->seq || failed)
 		return;
 	if (holds(block_of(slot, i), number, block->now)) {
 		block->maybe = block->now;
@@ -226,9 +227,11 @@ static void thread_start(struct load_thread *t, uint32_t timeout_ms)
 }
 
 void load_start(struct load *l, struct nvio_ctrl *ctrl, struct nvio_ns *ns, unsigned int nr_threads,
-		uint32_t timeout_ms, uint64_t seed)
+		uint32_t timeout_ms, uint64_t seed, struct load_model *model)
 {
 	memset(l, 0, sizeof(*l));
+	if (!model)
+		model = &l->own;
 	l->ctrl = ctrl;
 	l->ns = ns;
 	l->nr_threads = nr_threads;
@@ -238,6 +241,10 @@ void load_start(struct load *l, struct nvio_ctrl *ctrl, struct nvio_ns *ns, unsi
 		t->load = l;
 		t->interrupts = i % 2;
 		t->first = (uint64_t)i * LOAD_BLOCKS;
+		t->seq = &model->seq[i];
+		t->blocks = model->blocks[i];
+		for (uint32_t k = 0; k < LOAD_BLOCKS; k++)
+			t->blocks[k].busy = false;
 		t->random = seed * 0x9e3779b97f4a7c15ull + i + 1;
 		thread_start(t, timeout_ms);
 	}

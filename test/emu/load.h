@@ -37,6 +37,12 @@ struct load_block {
 	bool busy;
 };
 
+/* What outlives a load, and in shared memory a process: see load_start(). */
+struct load_model {
+	struct load_block blocks[LOAD_THREADS][LOAD_BLOCKS];
+	uint32_t seq[LOAD_THREADS]; /* the last number that was given to a write */
+};
+
 struct load_slot {
 	uint8_t *buf;
 	uint8_t *expected; /* a block */
@@ -55,10 +61,10 @@ struct load_thread {
 	bool interrupts;
 	uint64_t first; /* block */
 	uint64_t random;
-	uint32_t seq;
+	uint32_t *seq;
 	uint32_t nr_out;
 	int end; /* what ended it: 0, or the error of a call */
-	struct load_block blocks[LOAD_BLOCKS];
+	struct load_block *blocks;
 	struct load_slot slots[LOAD_SLOTS];
 	struct load_counts counts; /* read by others: completed */
 };
@@ -68,13 +74,16 @@ struct load {
 	struct nvio_ns *ns;
 	unsigned int nr_threads;
 	bool stop;
+	struct load_model own;
 	struct load_thread threads[LOAD_THREADS];
 };
 
-/* Makes the queue pairs, with deadlines of @timeout_ms, and starts. The namespace reads as zeros.
+/*
+ * Makes the queue pairs, with deadlines of @timeout_ms, and starts. @model: what the namespace
+ * holds, as another load left it, however that ended; NULL when it reads as zeros.
  */
 void load_start(struct load *l, struct nvio_ctrl *ctrl, struct nvio_ns *ns, unsigned int nr_threads,
-		uint32_t timeout_ms, uint64_t seed);
+		uint32_t timeout_ms, uint64_t seed, struct load_model *model);
 
 /* Waits until every thread has completed @nr more requests, for @ns at most. Returns whether they
  * have. */

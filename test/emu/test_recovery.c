@@ -45,7 +45,7 @@ static void start(struct rig *r, const char *name, const struct nvio_ctrl_opts *
 	CU_ASSERT_EQUAL_FATAL(nvio_ctrl_open(name, opts, &r->ctrl), 0);
 	ns = nvio_ctrl_ns(r->ctrl, 1);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(ns);
-	load_start(&r->load, r->ctrl, ns, NR_THREADS, TIMEOUT_MS, 1);
+	load_start(&r->load, r->ctrl, ns, NR_THREADS, TIMEOUT_MS, 1, NULL);
 	CU_ASSERT_TRUE(load_goes_on(&r->load, ROUND_TRIPS, 20 * SECOND));
 }
 

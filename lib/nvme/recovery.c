@@ -146,9 +146,6 @@ static void make_queues(struct nvio_ctrl *ctrl)
 			call(q, NVIO_CALL_NONE);
 			continue;
 		}
-		/* They made way for another reset. */
-		if (nvio_recovery_waits(ctrl))
-			return;
 		nvio_log(NVIO_LOG_ERROR, "queue pair %u does not come back: %s", q->qid,
 			 nvio_last_error());
 		ctrl->recovery.refused = true;
@@ -228,7 +225,9 @@ static void *run(void *arg)
 			reset(ctrl);
 		else
 			send_aborts(ctrl);
+		ctrl->recovery.climbing = true;
 		make_queues(ctrl);
+		ctrl->recovery.climbing = false;
 		pthread_mutex_unlock(&ctrl->lock);
 	}
 	return NULL;

@@ -132,10 +132,10 @@ static void takes_one_reset(const char *const *faults, uint32_t ms)
 /* What cannot be true: at once. */
 static void impossible_completions(void)
 {
-	static const char *const faults[] = { "duplicate", "cid value=0xffff", "cid value=31",
+	static const char *const faults[] = { "duplicate", "cid value=0xffff", "cid value=32",
 					      "queue value=77", NULL };
 
-	takes_one_reset(faults, 500);
+	takes_one_reset(faults, SECOND / MS);
 }
 
 /* Its deadline, an Abort that has no effect, a reset. */

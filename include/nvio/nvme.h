@@ -217,7 +217,7 @@ NVIO_API int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *inf
  * Queue pairs come back by themselves, in their owners' next polls, with the commands that were
  * outstanding: those that may run twice are sent again, the others complete with status 0x371,
  * "command aborted by host": they are not known to have run. What was set stays set: shadow
- * doorbells, lent memory, arbitration, interrupts.
+ * doorbells, lent memory, arbitration, interrupts, features set with nvio_admin().
  *
  * Return: 0; -EIO when no kind of reset helped, and the controller is given up; -ENOTSUP with
  * no_recovery.

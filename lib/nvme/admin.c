@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "nvme/command.h"
+#include "nvme/features.h"
 
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl)
 {
@@ -215,6 +216,8 @@ int nvio_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, s
 	nvio_recovery_settle(ctrl);
 	pthread_mutex_lock(&ctrl->lock);
 	ret = nvio_admin_locked(ctrl, cmd, data, len, result);
+	if (!ret)
+		nvio_features_note(ctrl, cmd, data, len);
 	pthread_mutex_unlock(&ctrl->lock);
 	return ret;
 }

@@ -14,6 +14,7 @@
 #include "nvme/arbitration.h"
 #include "nvme/cmb.h"
 #include "nvme/ctrl.h"
+#include "nvme/features.h"
 #include "nvme/hmb.h"
 #include "nvme/pmr.h"
 #include "nvme/restart.h"
@@ -243,6 +244,7 @@ int nvio_ctrl_bring_up_again(struct nvio_ctrl *ctrl)
 		{ "setting up shadow doorbells", nvio_shadow_again, NULL, NULL },
 		{ "setting up arbitration", nvio_arbitration_set_up, NULL, NULL },
 		{ "asking for queues", nvio_request_queues, NULL, NULL },
+		{ "setting features", nvio_features_again, NULL, NULL },
 	};
 
 	return run(ctrl, states, ARRAY_LEN(states));

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "nvme/cmb.h"
 #include "nvme/ctrl.h"
+#include "nvme/features.h"
 #include "nvme/vectors.h"
 #include "nvme/hmb.h"
 #include "nvme/pmr.h"
@@ -82,6 +83,7 @@ static void release(struct nvio_ctrl *ctrl)
 		free(ctrl->admin);
 	}
 	nvio_admin_forget(ctrl);
+	nvio_features_free(ctrl);
 	nvio_vectors_free(ctrl);
 	nvio_ns_free_all(ctrl);
 	nvio_cmb_free_all(ctrl);

@@ -109,8 +109,11 @@ enum nvio_cns {
 };
 
 #define NVIO_FEATURE_ARBITRATION   0x01u
+#define NVIO_FEATURE_TEMPERATURE   0x04u
 #define NVIO_FEATURE_NR_QUEUES     0x07u
+#define NVIO_FEATURE_VECTOR        0x09u
 #define NVIO_FEATURE_HOST_MEMORY   0x0du
+#define NVIO_FEATURE_TIMESTAMP     0x0eu
 #define NVIO_FEATURE_HOST_BEHAVIOR 0x16u
 
 /* dword 11 of Create I/O Completion Queue and Create I/O Submission Queue */

@@ -124,6 +124,7 @@ static void start_over(struct nvio_qpair *qpair)
 static void resume(struct nvio_qpair *qpair)
 {
 	struct nvio_sqe *told = qpair->sq_rung ? qpair->sq_rung : qpair->sq_told;
+	uint32_t *doorbell;
 
 	nvio_doorbells_use(qpair);
 	__atomic_store_n(&qpair->look_mask, qpair->look_usually, __ATOMIC_RELAXED);
@@ -138,8 +139,9 @@ static void resume(struct nvio_qpair *qpair)
 		return;
 	/* The entries before the doorbell that tells of them. */
 	nvio_dma_wmb();
-	if (qpair->sq_doorbell)
-		nvio_mmio_write32(qpair->sq_doorbell, (uint32_t)(told - qpair->sq));
+	doorbell = NVIO_LOOK(qpair->sq_doorbell);
+	if (doorbell)
+		nvio_mmio_write32(doorbell, (uint32_t)(told - qpair->sq));
 	else
 		nvio_doorbell_ring(qpair, false, (uint16_t)(told - qpair->sq));
 }

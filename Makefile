@@ -4,6 +4,7 @@
 #   FUZZ=1                                  the fuzz targets, with clang, in build/fuzz
 #   WERROR=1 V=1                             warnings are errors; show the commands
 #   CFLAGS LDFLAGS                           added last
+#   FIO_SRC=DIR                              `make fio`: fio's source, configured and built, in the place of Debian's
 #   PREFIX LIBDIR DESTDIR                    for install
 silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
 MAKEFLAGS += --no-builtin-rules
@@ -53,6 +54,7 @@ nvio_src := app/nvio.c $(wildcard app/nvio/*.c app/common/*.c)
 suite_src := $(wildcard test/unit/test_*.c test/emu/test_*.c)
 vm_src := $(wildcard test/vm/*.c)
 fuzz_src := $(wildcard test/fuzz/fuzz_*.c)
+fio_engine_src := $(wildcard fio_engine/*.c)
 man_src := $(wildcard man/*.pod)
 # Each call on this page can be looked up by its name.
 man_links := $(shell sed -n '/^=head1 NAME/,/ - /{s/ - .*//;p}' man/nvio_io.3.pod | grep -o 'nvio_[a-z_]*')
@@ -75,7 +77,7 @@ shared_lib := $(B)/libnvio.so.$(VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
-.PHONY: all lib programs examples tests fuzzers deps demo check fuzz soak bench-vm bench-emu bench-cost install clean help
+.PHONY: all lib programs examples tests fuzzers fio deps demo check fuzz soak bench-vm bench-emu bench-cost install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio
@@ -84,7 +86,7 @@ tests: $(suite_bin) $(vm_bin) $(B)/bench/cost examples
 fuzzers: $(fuzz_bin)
 
 help:
-	@sed -n '2,8s/^# \{0,1\}//p' Makefile
+	@sed -n '2,9s/^# \{0,1\}//p' Makefile
 
 # Everything depends on the flags: another CFLAGS or compiler rebuilds the tree.
 flags := $(CC) $(base_cflags) $(if $(WERROR),-Werror) $(CFLAGS) / $(all_ldflags) / $(lib_src)
@@ -180,6 +182,23 @@ $(B)/test/fuzz/%: $(B)/obj/test/fuzz/%.o $(fuzz_common) $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) -fsanitize=fuzzer $(wrap) -o $@ $^ $(all_ldflags) $(libs)
+
+# fio's engine, for one version of fio. Its headers are looked for when they are first needed.
+fio: $(B)/nvio-fio.so
+fio_src = $(eval fio_src := $(or $(FIO_SRC),$(shell scripts/fio-headers)))$(or $(fio_src),$(error no headers of fio))
+fio_version = $(eval fio_version := $(shell cat $(fio_src)/version 2> /dev/null || \
+	sed -n 's/^FIO_VERSION = //p' $(fio_src)/FIO-VERSION-FILE))$(or $(fio_version),$(error $(fio_src): build fio there first))
+fio_obj := $(call obj,$(fio_engine_src))
+$(fio_obj): private_inc = -include $(fio_src)/config-host.h -isystem $(fio_src) -DNVIO_FIO_VERSION='"$(fio_version)"'
+$(fio_obj): $(B)/fio-version
+$(B)/fio-version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(fio_version) $(fio_src)' | cmp -s - $@ || echo '$(fio_version) $(fio_src)' > $@
+
+# It stays loaded: threads end with what the library keeps of them when fio has closed it already.
+$(B)/nvio-fio.so: $(fio_obj) fio_engine/nvio-fio.map $(static_lib)
+	$(call say,LD)
+	$(Q)$(CC) -shared -Wl,-z,nodelete -Wl,--version-script=fio_engine/nvio-fio.map -o $@ $(filter %.o %.a,$^) $(all_ldflags) $(libs)
 
 $(B)/man/%: man/%.pod
 	@mkdir -p $(@D)

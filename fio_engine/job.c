@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A job from its setup() to its cleanup(): its files, queue pairs, memory and what it needs for
+ * each I/O. All that can be wrong with a job is found in setup(), before any job runs.
+ */
+#include <poll.h>
+
+#include "engine.h"
+
+static void free_job(struct nvio_fio_job *job)
+{
+	for (unsigned int i = 0; i < job->nr_files; i++)
+		nvio_fio_device_put(job->files[i].device);
+	free(job->files);
+	free(job->qpairs);
+	free(job->fds);
+	free(job->done);
+	free(job->queued);
+	free(job->ios);
+	free(job);
+}
+
+static int setup_file(struct thread_data *td, struct nvio_fio_job *job, struct fio_file *f)
+{
+	struct nvio_fio_file *file = &job->files[job->nr_files];
+	int err;
+
+	err = nvio_fio_device_get(f->file_name, td->eo, &file->device, &file->ns);
+	if (err)
+		return err;
+	job->nr_files++;
+	file->name = f->file_name;
+	err = nvio_fio_format(td, job, file);
+	if (err)
+		return err;
+	f->filetype = FIO_TYPE_BLOCK;
+	f->real_file_size = file->info.nr_blocks * file->unit;
+	fio_file_set_size_known(f);
+	FILE_SET_ENG_DATA(f, file);
+	if (file->info.read_only && td_write(td))
+		log_err("nvio: %s is write protected\n", f->file_name);
+	return 0;
+}
+
+static struct nvio_fio_job *new_job(struct thread_data *td)
+{
+	const struct nvio_fio_options *options = td->eo;
+	struct nvio_fio_job *job = calloc(1, sizeof(*job));
+	unsigned int depth = td->o.iodepth;
+
+	if (!job)
+		return NULL;
+	job->files = calloc(td->o.nr_files, sizeof(*job->files));
+	job->qpairs = calloc(td->o.nr_files, sizeof(struct nvio_qpair *));
+	job->fds = calloc(td->o.nr_files, sizeof(*job->fds));
+	job->done = calloc(depth, sizeof(*job->done));
+	job->queued = calloc(depth, sizeof(struct io_u *));
+	job->ios = calloc(depth, sizeof(*job->ios));
+	job->interrupts = options->interrupts;
+	job->compare = options->verify_mode == NVIO_FIO_VERIFY_COMPARE;
+	job->apptag = (uint16_t)options->apptag;
+	job->apptag_mask = (uint16_t)options->apptag_mask;
+	if (job->files && job->qpairs && job->fds && job->done && job->queued && job->ios)
+		return job;
+	free_job(job);
+	return NULL;
+}
+
+static int setup_job(struct thread_data *td, struct nvio_fio_job *job)
+{
+	const struct nvio_fio_options *options = td->eo;
+	struct fio_file *f;
+	unsigned int i;
+	int err;
+
+	err = nvio_fio_parse_checks(options->pi_chk, &job->checks);
+	for_each_file(td, f, i)
+	{
+		if (err)
+			return err;
+		err = setup_file(td, job, f);
+	}
+	return err;
+}
+
+int nvio_fio_setup(struct thread_data *td)
+{
+	struct nvio_fio_job *job;
+	int err;
+
+	if (!td->o.create_serialize && !td->o.use_thread) {
+		log_err("nvio: %s: create_serialize=0 needs thread=1 with this engine\n",
+			td->o.name);
+		td_verror(td, EINVAL, "setup");
+		return 1;
+	}
+	/* The devices' descriptors and memory do not survive a fork(). */
+	td->o.use_thread = 1;
+	/* A doorbell for as many as are queued before somebody waits, unless the job says else. */
+	if (!fio_option_is_set(&td->o, iodepth_batch))
+		td->o.iodepth_batch = td->o.iodepth;
+	job = new_job(td);
+	err = job ? setup_job(td, job) : -ENOMEM;
+	if (err) {
+		if (job)
+			free_job(job);
+		td_verror(td, -err, "setup");
+		return 1;
+	}
+	td->io_ops_data = job;
+	return 0;
+}
+
+static struct nvio_qpair *find_qpair(const struct nvio_fio_job *job,
+				     const struct nvio_fio_file *file)
+{
+	for (const struct nvio_fio_file *other = job->files; other < file; other++) {
+		if (other->device == file->device)
+			return other->qpair;
+	}
+	return NULL;
+}
+
+/*
+ * Room for all parts of requests that take several commands, as far as the controller has it: some
+ * versions of fio cannot verify a mix of reads and writes any more once a queue was full.
+ */
+static uint16_t qpair_depth(struct thread_data *td, const struct nvio_fio_file *file)
+{
+	unsigned int depth = min(td->o.iodepth, (unsigned int)UINT16_MAX);
+	unsigned long long parts = 1;
+	struct nvio_ctrl_info info;
+
+	nvio_ctrl_get_info(nvio_fio_device_ctrl(file->device), &info, sizeof(info));
+	for (enum fio_ddir ddir = DDIR_READ; ddir <= DDIR_WRITE; ddir++) {
+		if (td->o.max_bs[ddir] > info.max_transfer)
+			parts = max(parts, td->o.max_bs[ddir] / info.max_transfer + 2);
+	}
+	if (depth < info.max_depth)
+		depth = (unsigned int)min(parts * depth, (unsigned long long)info.max_depth);
+	return (uint16_t)depth;
+}
+
+static int open_qpair(struct thread_data *td, struct nvio_fio_job *job, struct nvio_fio_file *file)
+{
+	const struct nvio_fio_options *options = td->eo;
+	struct nvio_qpair_opts opts = NVIO_QPAIR_OPTS;
+	int err;
+
+	file->qpair = find_qpair(job, file);
+	if (file->qpair)
+		return 0;
+	opts.depth = qpair_depth(td, file);
+	opts.interrupts = job->interrupts;
+	opts.no_sgl = !options->sgl;
+	opts.max_retries = options->max_retries ? (uint8_t)options->max_retries : NVIO_NO_RETRIES;
+	opts.timeout_ms = options->timeout_ms ? options->timeout_ms : NVIO_NO_TIMEOUT;
+	opts.priority = (uint8_t)options->priority;
+	opts.in_cmb = (uint8_t)options->cmb;
+	err = nvio_qpair_create(nvio_fio_device_ctrl(file->device), &opts, &file->qpair);
+	if (err) {
+		log_err("nvio: %s: no queue pair for job %s: %s\n", file->name, td->o.name,
+			nvio_last_error());
+		return err;
+	}
+	job->fds[job->nr_qpairs].fd = nvio_qpair_fd(file->qpair);
+	job->fds[job->nr_qpairs].events = POLLIN;
+	job->qpairs[job->nr_qpairs++] = file->qpair;
+	return 0;
+}
+
+static int alloc_metadata(struct thread_data *td, struct nvio_fio_job *job)
+{
+	size_t len = (size_t)job->metadata_len * td->o.iodepth;
+
+	if (!len)
+		return 0;
+	job->metadata = nvio_alloc(nvio_fio_iommu(), len, 4096);
+	if (!job->metadata) {
+		log_err("nvio: %s: %s\n", td->o.name, nvio_last_error());
+		return -ENOMEM;
+	}
+	memset(job->metadata, 0, len);
+	return 0;
+}
+
+int nvio_fio_init(struct thread_data *td)
+{
+	struct nvio_fio_job *job = td->io_ops_data;
+	int err = 0;
+
+	nvio_fio_running(1);
+	job->running = true;
+	for (unsigned int i = 0; i < job->nr_files && !err; i++)
+		err = open_qpair(td, job, &job->files[i]);
+	if (!err)
+		err = alloc_metadata(td, job);
+	if (job->nr_qpairs == 1 && !job->interrupts)
+		job->qpair = job->qpairs[0];
+	return -err;
+}
+
+/* After this no memory of the job is written by a device any more. */
+static void free_qpairs(struct nvio_fio_job *job)
+{
+	for (unsigned int i = 0; i < job->nr_qpairs; i++)
+		nvio_qpair_free(job->qpairs[i]);
+	job->nr_qpairs = 0;
+	job->qpair = NULL;
+}
+
+void nvio_fio_cleanup(struct thread_data *td)
+{
+	struct nvio_fio_job *job = td->io_ops_data;
+
+	if (!job)
+		return;
+	free_qpairs(job);
+	nvio_free(nvio_fio_iommu(), job->metadata);
+	if (job->running)
+		nvio_fio_running(-1);
+	free_job(job);
+}
+
+int nvio_fio_iomem_alloc(struct thread_data *td, size_t len)
+{
+	td->orig_buffer = nvio_alloc(nvio_fio_iommu(), len, 4096);
+	if (td->orig_buffer)
+		return 0;
+	log_err("nvio: %s: %s\n", td->o.name, nvio_last_error());
+	return 1;
+}
+
+void nvio_fio_iomem_free(struct thread_data *td)
+{
+	struct nvio_fio_job *job = td->io_ops_data;
+
+	if (job)
+		free_qpairs(job);
+	nvio_free(nvio_fio_iommu(), td->orig_buffer);
+	td->orig_buffer = NULL;
+}
+
+int nvio_fio_io_u_init(struct thread_data *td, struct io_u *io_u)
+{
+	struct nvio_fio_job *job = td->io_ops_data;
+	struct nvio_fio_io *io = &job->ios[io_u->index];
+
+	if (job->metadata)
+		io->metadata = (char *)job->metadata + (size_t)io_u->index * job->metadata_len;
+	io_u->engine_data = io; /* takes the index' place in some versions */
+	return 0;
+}
+
+void nvio_fio_io_u_free(struct thread_data *td, struct io_u *io_u)
+{
+	(void)td;
+	io_u->engine_data = NULL;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Waiting for completions, of one queue pair or several, by polling or asleep. It ends with what
+ * was asked for, at the deadline, or when a queue pair fails: each command has a deadline of its
+ * own in the library, so that nothing waits for ever.
+ */
+#include <poll.h>
+#include <time.h>
+
+#include "engine.h"
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+/* Takes what there is. Returns how many are at job->done now, or a negative errno. */
+static int poll_all(struct nvio_fio_job *job, int have, int max)
+{
+	for (unsigned int i = 0; i < job->nr_qpairs && have < max; i++) {
+		int ret;
+
+		if (job->interrupts)
+			nvio_qpair_arm(job->qpairs[i]);
+		ret = nvio_poll(job->qpairs[i], job->done + have, max - have);
+		if (ret < 0)
+			return ret;
+		have += ret;
+	}
+	return have;
+}
+
+static unsigned int outstanding(const struct nvio_fio_job *job)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < job->nr_qpairs; i++)
+		nr += nvio_qpair_outstanding(job->qpairs[i]);
+	return nr;
+}
+
+static int64_t shorter(int64_t a, int64_t b)
+{
+	return b < 0 || (a >= 0 && a < b) ? a : b;
+}
+
+/* Until an interrupt, or work that none tells of, or @left nanoseconds; -1: as long as it takes. */
+static void sleep_for_any(const struct nvio_fio_job *job, int64_t left)
+{
+	struct timespec ts;
+
+	for (unsigned int i = 0; i < job->nr_qpairs; i++)
+		left = shorter(nvio_qpair_timeout(job->qpairs[i]), left);
+	ts.tv_sec = left / 1000000000;
+	ts.tv_nsec = left % 1000000000;
+	ppoll(job->fds, job->nr_qpairs, left < 0 ? NULL : &ts, NULL);
+}
+
+static int wait_one(struct nvio_fio_job *job, int min, int max, int64_t timeout)
+{
+	int ret;
+
+	if (!min)
+		return nvio_poll(job->qpairs[0], job->done, max);
+	ret = nvio_wait(job->qpairs[0], job->done, min, max, timeout);
+	return ret == -ETIMEDOUT ? 0 : ret;
+}
+
+static int wait_any(struct nvio_fio_job *job, int have, int min, int max, int64_t timeout)
+{
+	int64_t left = timeout, end = timeout < 0 ? 0 : now_ns() + timeout;
+
+	for (;;) {
+		int ret = poll_all(job, have, max);
+
+		if (ret < 0)
+			return have ? have : ret; /* the next call will tell of it */
+		have = ret;
+		if (have >= min || !outstanding(job))
+			return have;
+		if (timeout >= 0) {
+			left = end - now_ns();
+			if (left <= 0)
+				return have;
+		}
+		if (job->interrupts)
+			sleep_for_any(job, left);
+	}
+}
+
+int nvio_fio_wait(struct nvio_fio_job *job, int have, int min, int max,
+		  const struct timespec *timeout)
+{
+	int64_t ns = timeout ? timeout->tv_sec * 1000000000LL + timeout->tv_nsec : -1;
+	int ret;
+
+	if (job->interrupts && job->nr_qpairs == 1)
+		ret = wait_one(job, min, max, ns);
+	else
+		ret = wait_any(job, have, min, max, ns);
+	if (ret < 0)
+		log_err("nvio: %s\n", nvio_last_error());
+	return ret;
+}

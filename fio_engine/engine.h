@@ -169,7 +169,7 @@ void nvio_fio_finish(struct thread_data *td, struct io_u *io_u, const struct nvi
 char *nvio_fio_error_text(const struct io_u *io_u);
 
 /* wait.c: waiting for completions where one poll does not do. */
-int nvio_fio_wait(struct nvio_fio_job *job, int have, int min, int max,
+int nvio_fio_wait(struct thread_data *td, int have, int min, int max,
 		  const struct timespec *timeout);
 
 /* zone.c */

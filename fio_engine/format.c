@@ -5,6 +5,8 @@
  */
 #include "engine.h"
 
+#include <verify.h>
+
 int nvio_fio_parse_checks(const char *text, unsigned int *checks)
 {
 	static const struct {
@@ -130,6 +132,17 @@ static void choose_flags(const struct nvio_fio_options *options, const struct nv
 		file->flags[DDIR_WRITE] &= ~(uint32_t)NVIO_IO_PRACT;
 }
 
+/* fio looks at all bytes of a block, and some of these are not as it wrote them. */
+static int check_verify(const struct thread_data *td, const struct nvio_fio_file *file)
+{
+	if (td->o.verify == VERIFY_NONE || !file->info.protection ||
+	    file->unit == file->info.block_len)
+		return 0;
+	log_err("nvio: %s: verify= cannot be used with protection information at the end of blocks%s\n",
+		file->name, file->info.pi_alone ? ", but with pi_act=1" : "");
+	return -EINVAL;
+}
+
 int nvio_fio_format(struct thread_data *td, struct nvio_fio_job *job, struct nvio_fio_file *file)
 {
 	const struct nvio_fio_options *options = td->eo;
@@ -151,6 +164,8 @@ int nvio_fio_format(struct thread_data *td, struct nvio_fio_job *job, struct nvi
 	file->plain[DDIR_READ] = simple && !file->flags[DDIR_READ] && !job->compare;
 	file->plain[DDIR_WRITE] =
 		simple && !file->flags[DDIR_WRITE] && file->write_opcode == NVIO_OP_WRITE;
-	err = check_sizes(td, file);
+	err = check_verify(td, file);
+	if (!err)
+		err = check_sizes(td, file);
 	return err ? err : check_metadata(td, job, file);
 }

@@ -106,9 +106,9 @@ int nvio_fio_getevents(struct thread_data *td, unsigned int min, unsigned int ma
 		if (!fio_unlikely(ret < (int)min))
 			return ret;
 		if (ret >= 0)
-			return nvio_fio_wait(job, ret, (int)min, (int)max, timeout);
+			return nvio_fio_wait(td, ret, (int)min, (int)max, timeout);
 	}
-	return nvio_fio_wait(job, 0, (int)min, (int)max, timeout);
+	return nvio_fio_wait(td, 0, (int)min, (int)max, timeout);
 }
 
 struct io_u *nvio_fio_event(struct thread_data *td, int event)

@@ -88,12 +88,6 @@ int nvio_fio_setup(struct thread_data *td)
 	struct nvio_fio_job *job;
 	int err;
 
-	if (!td->o.create_serialize && !td->o.use_thread) {
-		log_err("nvio: %s: create_serialize=0 needs thread=1 with this engine\n",
-			td->o.name);
-		td_verror(td, EINVAL, "setup");
-		return 1;
-	}
 	/* The devices' descriptors and memory do not survive a fork(). */
 	td->o.use_thread = 1;
 	/* A doorbell for as many as are queued before somebody waits, unless the job says else. */
@@ -189,6 +183,11 @@ int nvio_fio_init(struct thread_data *td)
 	struct nvio_fio_job *job = td->io_ops_data;
 	int err = 0;
 
+	if (!job) {
+		log_err("nvio: %s: this engine needs create_serialize=1, as it is by default\n",
+			td->o.name);
+		return EINVAL;
+	}
 	nvio_fio_running(1);
 	job->running = true;
 	for (unsigned int i = 0; i < job->nr_files && !err; i++)

@@ -91,9 +91,10 @@ static int wait_any(struct nvio_fio_job *job, int have, int min, int max, int64_
 	}
 }
 
-int nvio_fio_wait(struct nvio_fio_job *job, int have, int min, int max,
+int nvio_fio_wait(struct thread_data *td, int have, int min, int max,
 		  const struct timespec *timeout)
 {
+	struct nvio_fio_job *job = td->io_ops_data;
 	int64_t ns = timeout ? timeout->tv_sec * 1000000000LL + timeout->tv_nsec : -1;
 	int ret;
 
@@ -101,7 +102,10 @@ int nvio_fio_wait(struct nvio_fio_job *job, int have, int min, int max,
 		ret = wait_one(job, min, max, ns);
 	else
 		ret = wait_any(job, have, min, max, ns);
-	if (ret < 0)
+	if (ret < 0 && !td->error)
 		log_err("nvio: %s\n", nvio_last_error());
+	/* fio's own word for it would be that the error is unknown. */
+	if (ret < 0)
+		td_verror(td, -ret, "getevents");
 	return ret;
 }

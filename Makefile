@@ -1,4 +1,4 @@
-# nvio. `make` builds, `make demo` shows it, `make check` tests it, `make install` installs it.
+# nvio. `make` builds, `make fio` fio's engine, `make demo` shows it, `make check` tests it, `make install` installs it.
 #
 #   ASAN=1 UBSAN=1 TSAN=1 DEBUG=1 CC=clang   each combination builds in a tree of its own under build/
 #   FUZZ=1                                  the fuzz targets, with clang, in build/fuzz
@@ -221,6 +221,9 @@ install: all
 	install -m 644 $(example_src) $(DESTDIR)$(DOCDIR)/examples/
 	install -m 755 $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio $(DESTDIR)$(BINDIR)/
 	install -D -m 644 scripts/nvio.bash-completion $(DESTDIR)$(COMPLETIONDIR)/nvio
+	install -D -m 644 -t $(DESTDIR)$(DOCDIR)/examples/fio fio_engine/examples/*.fio
+	if [ -e $(B)/nvio-fio.so ]; then read -r version _ < $(B)/fio-version; \
+		install -D -m 755 -t $(DESTDIR)$(LIBDIR)/nvio/$$version $(B)/nvio-fio.so; fi
 	for page in $(man_out); do section=$${page##*.}; \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$$section/$${page##*/} || exit 1; done
 	for name in $(man_links); do \

@@ -39,7 +39,7 @@ struct fio_option nvio_fio_option_table[] = {
 	{
 		OPTION(deac, "Deallocate with zeroes"),
 		.type = FIO_OPT_BOOL,
-		.help = "write_mode=zeroes: the controller may deallocate the blocks",
+		.help = "Write Zeroes: the controller may deallocate the blocks",
 		.def = "0",
 	},
 #if FIO_IOOPS_VERSION >= 39

@@ -128,7 +128,7 @@ static int transfer(struct thread_data *td, const struct nvio_fio_file *file, st
 		io.nr_iov = 1;
 		if (file->separate_md) {
 			io.metadata = extra->metadata;
-			io.metadata_len = job->metadata_len;
+			io.metadata_len = (size_t)io.nr_blocks * file->info.metadata_len;
 		}
 		err = file->host_pi && io.opcode != NVIO_OP_READ ? generate(job, file, io_u) : 0;
 		if (err)

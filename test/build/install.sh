@@ -9,11 +9,13 @@ fail() { echo "FAIL: $*"; exit 1; }
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
+make -s fio B="$out/build"
 make -s install DESTDIR="$out/root" PREFIX=/opt/nvio B="$out/build" > /dev/null
 root=$out/root/opt/nvio
 for file in lib/libnvio.a lib/libnvio.so lib/libnvio.so.0 lib/libnvio.so.0.1.0 lib/pkgconfig/nvio.pc \
 	include/nvio/nvio.h bin/nvme_perf bin/nvio share/man/man1/nvme_perf.1 share/man/man1/nvio.1 share/man/man3/nvio_io.3 share/man/man7/nvio.7 \
-	share/doc/nvio/examples/epoll.c share/bash-completion/completions/nvio; do
+	share/doc/nvio/examples/epoll.c share/bash-completion/completions/nvio share/doc/nvio/examples/fio/randread.fio \
+	"lib/nvio/$(fio --version)/nvio-fio.so"; do
 	[ -e "$root/$file" ] || fail "$file was not installed"
 done
 [ ! -d "$out/root/usr" ] || fail "something went outside of PREFIX"

@@ -1,0 +1,39 @@
+#!/bin/bash
+# The engine compiles without a warning, also for the newest fio that Debian has; one that was built for another fio is
+# refused with a sentence. Its options have their help. It exports one symbol.
+# timeout: 300
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. test/fio/lib.bash
+
+# compile HEADERS ARGS...: all of the engine
+compile()
+{
+	gcc -std=gnu11 -D_GNU_SOURCE -fPIC -pthread -fvisibility=hidden -Wall -Wextra -Wshadow -Wstrict-prototypes \
+		-Wmissing-prototypes -Wpointer-arith -Wvla -Werror -I"$src/include" -include "$1/config-host.h" -isystem "$1" \
+		"${@:2}" "$src"/fio_engine/*.c
+}
+
+headers=$("$src/scripts/fio-headers" 2> "$tmp/err") || fail "$(cat "$tmp/err")"
+[ "$(cat "$headers/version")" = "$(fio --version)" ] || fail "headers of $(cat "$headers/version") for $(fio --version)"
+compile "$headers" -shared -DNVIO_FIO_VERSION='"fio-9.99"' -o "$tmp/other.so" "$build/libnvio.a" -lhugetlbfs -lisal
+status=0
+fio --ioengine="external:$tmp/other.so" --filename='emu\:' --name=test --rw=read > "$tmp/out" 2>&1 || status=$?
+[ "$status" = 1 ] || fail "exit status $status with the engine of another version: $(cat "$tmp/out")"
+grep -qx "nvio: this engine is for fio-9.99 and does not run in $(fio --version): build it again (make fio)" "$tmp/out" ||
+	fail "$(cat "$tmp/out")"
+
+[ "$(nm -D --defined-only "$engine" | cut -d' ' -f3)" = ioengine ] || fail "other exports than ioengine"
+readelf -d "$engine" | grep -q NODELETE || fail "it can be unloaded"
+"${preload[@]}" fio --enghelp="$engine" > "$tmp/out"
+for option in readfua writefua write_mode deac md_per_io_size pi_act pi_chk apptag apptag_mask interrupts priority sgl \
+	max_retries timeout_ms cmb admin_timeout_ms shadow_doorbells host_memory hugepage; do
+	grep -qE "^$option +: [A-Z0-9]" "$tmp/out" || fail "$option has no help"
+	grep -qF "B<$option>" "$src/man/nvio-fio.1.pod" || fail "$option is not in the manual"
+done
+
+newest=$("$src/scripts/fio-headers" sid 2> "$tmp/err") || {
+	echo "no headers of the newest fio: $(tail -n 1 "$tmp/err")"
+	exit 77
+}
+compile "$newest" -fsyntax-only -DNVIO_FIO_VERSION="\"$(cat "$newest/version")\""

@@ -40,9 +40,9 @@ refused "can't be used with offloaded submit" emu: --rw=read --io_submit_mode=of
 
 # Queue pairs run out: one job more than there are. The others run to their end.
 refused 'no queue pair for job test: .*all 2 I/O queue pairs that it granted are in use' emu:queues=2,size=1M \
-	--rw=read --bs=4k --numjobs=3
+	--rw=read --bs=4k --numjobs=3 --time_based --runtime=1
 figures 'sorted(job["error"] for job in jobs) == [0, 0, 28]'
-figures 'all(job["read"]["io_bytes"] == (1 << 20) for job in jobs if not job["error"])'
+figures 'all(job["read"]["io_bytes"] > 1 << 20 for job in jobs if not job["error"])'
 
 # The device: an error of one command, commands that never complete, a drive that is gone; asleep and awake.
 bad=fault=fail+status=0x4281+skip=20

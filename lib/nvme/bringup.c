@@ -177,6 +177,8 @@ static int enable(struct nvio_ctrl *ctrl)
 {
 	uint32_t entries = ctrl->admin->sq_entries - 1u;
 	uint32_t mps = (uint32_t)__builtin_ctz(ctrl->info.page_len) - 12;
+	/* Else passthrough to a zoned namespace, say, reaches only what it has of the NVM set. */
+	uint32_t css = FIELD_GET(CAP_CSS, ctrl->cap) & CAP_CSS_ALL ? CC_CSS_ALL : CC_CSS_NVM;
 	int err = nvio_device_bus_master(ctrl->device, true);
 
 	if (err)
@@ -186,7 +188,7 @@ static int enable(struct nvio_ctrl *ctrl)
 	nvio_reg_write64(ctrl, NVIO_REG_ASQ, ctrl->admin->sq_iova);
 	nvio_reg_write64(ctrl, NVIO_REG_ACQ, nvio_qpair_cq_iova(ctrl->admin));
 	nvio_reg_write32(ctrl, NVIO_REG_CC,
-			 FIELD_SET(CC_EN, 1u) | FIELD_SET(CC_MPS, mps) |
+			 FIELD_SET(CC_EN, 1u) | FIELD_SET(CC_CSS, css) | FIELD_SET(CC_MPS, mps) |
 				 FIELD_SET(CC_AMS, nvio_arbitration_ams(ctrl)) |
 				 FIELD_SET(CC_IOSQES, NVIO_SQE_SHIFT) |
 				 FIELD_SET(CC_IOCQES, NVIO_CQE_SHIFT));

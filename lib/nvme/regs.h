@@ -56,6 +56,7 @@ enum nvio_reg {
 
 #define CAP_AMS_WEIGHTED 1u /* weighted round robin with urgent priority class */
 #define CAP_CSS_NVM      0x01u /* the NVM command set */
+#define CAP_CSS_ALL      0x40u /* others too, each namespace with its own */
 
 /* Controller Configuration */
 #define CC_EN_SHIFT     0
@@ -75,6 +76,8 @@ enum nvio_reg {
 
 #define CC_AMS_ROUND_ROBIN 0u
 #define CC_AMS_WEIGHTED    1u
+#define CC_CSS_NVM         0u
+#define CC_CSS_ALL         6u
 #define CC_SHN_NORMAL      1u
 
 /* Controller Status */

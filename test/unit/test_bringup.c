@@ -208,6 +208,12 @@ static void what_it_is_told(void)
 	/* After a deadline passed, no command goes out any more. */
 	CU_ASSERT_EQUAL(nvio_admin(&m.ctrl, &(struct nvio_sqe){ 0 }, NULL, 0, NULL), -EIO);
 	teardown(&m);
+	/* All command sets of a controller that has others than NVM's. */
+	setup(&m, FOLLOWS);
+	m.regs.cap |= 0x40ull << 37;
+	CU_ASSERT_EQUAL(bring_up(&m), -ETIMEDOUT);
+	CU_ASSERT_EQUAL(m.regs.words[NVIO_REG_CC / 4], 4u << 20 | 6u << 16 | 6u << 4 | 1u);
+	teardown(&m);
 	/* The controller's own figure, in units of 500 ms. */
 	setup(&m, FATAL);
 	m.ctrl.opts.ready_timeout_ms = 0;

@@ -93,6 +93,9 @@ int nvio_fio_setup(struct thread_data *td)
 	/* A doorbell for as many as are queued before somebody waits, unless the job says else. */
 	if (!fio_option_is_set(&td->o, iodepth_batch))
 		td->o.iodepth_batch = td->o.iodepth;
+	/* fio takes nothing else for zones, and nothing else is what there is. */
+	if (td->o.zone_mode == ZONE_MODE_ZBD)
+		td->o.odirect = 1;
 	job = new_job(td);
 	err = job ? setup_job(td, job) : -ENOMEM;
 	if (err) {

@@ -77,7 +77,7 @@ shared_lib := $(B)/libnvio.so.$(VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
-.PHONY: all lib programs examples tests fuzzers fio deps demo check fuzz soak bench-vm bench-emu bench-cost install clean help
+.PHONY: all lib programs examples tests fuzzers fio deps demo check fuzz soak bench-vm bench-emu bench-cost bench-fio install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio
@@ -189,8 +189,10 @@ fio_src = $(eval fio_src := $(or $(FIO_SRC),$(shell scripts/fio-headers)))$(or $
 fio_version = $(eval fio_version := $(shell cat $(fio_src)/version 2> /dev/null || \
 	sed -n 's/^FIO_VERSION = //p' $(fio_src)/FIO-VERSION-FILE))$(or $(fio_version),$(error $(fio_src): build fio there first))
 fio_obj := $(call obj,$(fio_engine_src))
-$(fio_obj): private_inc = -include $(fio_src)/config-host.h -isystem $(fio_src) -DNVIO_FIO_VERSION='"$(fio_version)"'
-$(fio_obj): $(B)/fio-version
+fio_cost_obj := $(call obj,bench/fio_cost.c bench/fio_null.c)
+$(fio_obj) $(fio_cost_obj): private_inc = -include $(fio_src)/config-host.h -isystem $(fio_src) -DNVIO_FIO_VERSION='"$(fio_version)"'
+$(fio_cost_obj): private_inc += -Ifio_engine
+$(fio_obj) $(fio_cost_obj): $(B)/fio-version
 $(B)/fio-version: FORCE
 	@mkdir -p $(@D)
 	@echo '$(fio_version) $(fio_src)' | cmp -s - $@ || echo '$(fio_version) $(fio_src)' > $@
@@ -199,6 +201,12 @@ $(B)/fio-version: FORCE
 $(B)/nvio-fio.so: $(fio_obj) fio_engine/nvio-fio.map $(static_lib)
 	$(call say,LD)
 	$(Q)$(CC) -shared -Wl,-z,nodelete -Wl,--version-script=fio_engine/nvio-fio.map -o $@ $(filter %.o %.a,$^) $(all_ldflags) $(libs)
+
+# What the engine costs, on a queue pair in plain memory.
+$(B)/bench/fio_cost: $(fio_cost_obj) $(call obj,$(addprefix fio_engine/,io.c request.c wait.c) bench/plain.c test/unit/fake_iommu.c) $(static_lib)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
 $(B)/man/%: man/%.pod
 	@mkdir -p $(@D)
@@ -246,7 +254,7 @@ KILLS ?= 200
 soak: $(B)/test/emu/test_soak
 	$(B)/test/emu/test_soak $(RESETS) $(REMOVALS) $(KILLS)
 
-demo check bench-vm bench-emu bench-cost:
+demo check bench-vm bench-emu bench-cost bench-fio:
 	@scripts/$@
 
 clean:

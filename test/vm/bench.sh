@@ -1,15 +1,20 @@
 #!/bin/bash
-# bench.sh RUNS SECONDS: measures both ways in the guest, taking turns, on its second CPU. Prints lines
-# "iops WAY DISK WORKLOAD DEPTH FIGURE", and "dma BYTES".
+# bench.sh RUNS SECONDS WAY...: measures the kernel's driver and these ways (nvio, fio) in the guest, taking turns, on its
+# second CPU. Prints lines "iops WAY DISK WORKLOAD DEPTH FIGURE", and "dma BYTES".
 . "${0%/*}/lib.sh"
 runs=$1 seconds=$2
+shift 2
 
-kernel_iops() # WORKLOAD DEPTH
+run_fio() # WORKLOAD DEPTH ARGS...
 {
-	fio --name=bench --filename="$block" --ioengine=io_uring --direct=1 --bs=4k --rw="$1" --iodepth="$2" \
-		--time_based --runtime="$seconds" --cpus_allowed=1 --norandommap --randrepeat=0 \
-		--output-format=terse --terse-version=3 | awk -F';' -v w="$1" '{ print w == "randread" ? $8 : $49 }'
+	fio --name=bench --bs=4k --rw="$1" --iodepth="$2" --time_based --runtime="$seconds" --cpus_allowed=1 \
+		--norandommap --randrepeat=0 --output-format=terse --terse-version=3 "${@:3}" |
+		awk -F';' -v w="$1" '{ print w == "randread" ? $8 : $49 }'
 }
+
+kernel_iops() { run_fio "$1" "$2" --ioengine=io_uring --direct=1 --filename="$block"; } # WORKLOAD DEPTH
+
+fio_iops() { run_fio "$1" "$2" --ioengine="external:$BUILD/nvio-fio.so" --filename="${BDF//:/.}/1"; } # WORKLOAD DEPTH
 
 nvio_iops() # WORKLOAD DEPTH
 {
@@ -35,7 +40,9 @@ for _ in $(seq "$runs"); do
 		block=$(wait_for 10 block_of "$BDF")
 		measure "$disk" kernel
 		bind "$BDF" vfio-pci
-		measure "$disk" nvio
+		for way in "$@"; do
+			measure "$disk" "$way"
+		done
 	done
 done
 echo "dma $(tr -d ' \n' < /run/perf.json | grep -o '"dma":{.*' | grep -o '"bytes":[0-9]*' | cut -d: -f2)"

@@ -6,10 +6,10 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "base/error.h"
 #include "vfio/caps.h"
+#include "vfio/sys.h"
 
 /* More than any kernel answers; a bound against a peer that asks for ever more. */
 #define ARGSZ_MAX 65536u
@@ -58,8 +58,9 @@ void *nvio_caps_ioctl(int fd, unsigned long request, const void *info, size_t le
 		memset(answer, 0, room);
 		memcpy(answer, info, len);
 		memcpy(answer, &argsz, sizeof(argsz));
-		if (ioctl(fd, request, answer)) {
-			*err = -errno;
+		*err = nvio_sys_ioctl(fd, request, answer);
+		if (*err) {
+			*err = *err < 0 ? *err : -EPROTO;
 			break;
 		}
 		memcpy(&argsz, answer, sizeof(argsz));

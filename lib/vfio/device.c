@@ -7,13 +7,13 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/error.h"
 #include "vfio/device.h"
 #include "vfio/explain.h"
 #include "vfio/iommu.h"
+#include "vfio/sys.h"
 #include "vfio/sysfs.h"
 #include "vfio/type1.h"
 #include "vfio/user.h"
@@ -82,7 +82,7 @@ static int open_kernel(struct nvio_iommu *iommu, const char *name,
 	if (!err)
 		err = nvio_device_read_regions(device);
 	if (err)
-		close(device->fd);
+		nvio_sys_close(device->fd);
 	return err;
 }
 

@@ -3,17 +3,16 @@
  * VFIO groups; see group.h. Each failure is explained here: this is where most set-ups go wrong.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "vfio/explain.h"
 #include "vfio/group.h"
+#include "vfio/sys.h"
 #include "vfio/sysfs.h"
 
 struct nvio_group {
@@ -74,10 +73,11 @@ static int check_viable(int fd, const struct nvio_pci *pci)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	char siblings[NVIO_PATH_LEN];
+	int err = nvio_sys_ioctl(fd, VFIO_GROUP_GET_STATUS, &status);
 
-	if (ioctl(fd, VFIO_GROUP_GET_STATUS, &status))
-		return nvio_error(errno, "%s: group %d does not tell its status: %s", pci->name,
-				  pci->group, strerror(errno));
+	if (err)
+		return nvio_error(-err, "%s: group %d does not tell its status: %s", pci->name,
+				  pci->group, strerror(-err));
 	if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
 		return 0;
 	nvio_explain_group(pci->group, siblings, sizeof(siblings));
@@ -102,16 +102,17 @@ int nvio_group_join(struct nvio_group **groups, int container, const struct nvio
 		return nvio_error(ENOMEM, "no memory for a VFIO group");
 	group->id = pci->group;
 	snprintf(path, sizeof(path), "%s/vfio/%d", nvio_roots.dev, pci->group);
-	group->fd = open(path, O_RDWR | O_CLOEXEC);
+	group->fd = nvio_sys_open(path);
 	if (group->fd < 0) {
-		err = open_error(errno, path, pci);
+		err = open_error(-group->fd, path, pci);
 		goto free_group;
 	}
 	err = check_viable(group->fd, pci);
 	if (err)
 		goto close_fd;
-	if (ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &container)) {
-		err = nvio_group_attach_error(errno, pci);
+	err = nvio_sys_ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &container);
+	if (err) {
+		err = nvio_group_attach_error(-err, pci);
 		goto close_fd;
 	}
 	group->next = *groups;
@@ -119,7 +120,7 @@ int nvio_group_join(struct nvio_group **groups, int container, const struct nvio
 	return 0;
 
 close_fd:
-	close(group->fd);
+	nvio_sys_close(group->fd);
 free_group:
 	free(group);
 	return err;
@@ -131,10 +132,10 @@ int nvio_group_open_device(struct nvio_group *groups, const struct nvio_pci *pci
 
 	while (groups->id != pci->group)
 		groups = groups->next;
-	fd = ioctl(groups->fd, VFIO_GROUP_GET_DEVICE_FD, pci->name);
+	fd = nvio_sys_ioctl(groups->fd, VFIO_GROUP_GET_DEVICE_FD, (void *)pci->name);
 	if (fd < 0)
-		return nvio_error(errno, "%s: the kernel does not hand the device out: %s",
-				  pci->name, strerror(errno));
+		return nvio_error(-fd, "%s: the kernel does not hand the device out: %s", pci->name,
+				  strerror(-fd));
 	/* The ioctl sets close-on-exec since Linux 3.16; older kernels are not supported. */
 	return fd;
 }
@@ -144,7 +145,7 @@ void nvio_groups_close(struct nvio_group *groups)
 	while (groups) {
 		struct nvio_group *next = groups->next;
 
-		close(groups->fd);
+		nvio_sys_close(groups->fd);
 		free(groups);
 		groups = next;
 	}

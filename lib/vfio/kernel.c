@@ -7,21 +7,21 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "vfio/caps.h"
 #include "vfio/device.h"
+#include "vfio/sys.h"
 
 int nvio_kernel_device_info(struct nvio_device *device)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 
-	if (ioctl(device->fd, VFIO_DEVICE_GET_INFO, &info))
-		return nvio_error(errno, "%s does not tell what it is: %s", device->name,
-				  strerror(errno));
+	int err = nvio_sys_ioctl(device->fd, VFIO_DEVICE_GET_INFO, &info);
+
+	if (err)
+		return nvio_error(-err, "%s does not tell what it is: %s", device->name,
+				  strerror(-err));
 	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI))
 		return nvio_error(ENOTSUP, "%s is no PCI device to VFIO", device->name);
 	device->flags = info.flags;
@@ -52,14 +52,14 @@ static int kernel_region(struct nvio_device *device, uint32_t idx, struct nvio_r
 
 static void *kernel_map(struct nvio_device *device, uint32_t idx, uint64_t offset, size_t len)
 {
-	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, device->fd,
-		    (off_t)(device->regions[idx].fd_offset + offset));
+	return nvio_sys->mmap(len, device->fd, (off_t)(device->regions[idx].fd_offset + offset));
 }
 
 static ssize_t kernel_read(struct nvio_device *device, uint32_t idx, uint64_t offset, void *buf,
 			   size_t len)
 {
-	ssize_t n = pread(device->fd, buf, len, (off_t)(device->regions[idx].fd_offset + offset));
+	ssize_t n = nvio_sys->pread(device->fd, buf, len,
+				    (off_t)(device->regions[idx].fd_offset + offset));
 
 	return n < 0 ? -errno : n;
 }
@@ -67,7 +67,8 @@ static ssize_t kernel_read(struct nvio_device *device, uint32_t idx, uint64_t of
 static ssize_t kernel_write(struct nvio_device *device, uint32_t idx, uint64_t offset,
 			    const void *buf, size_t len)
 {
-	ssize_t n = pwrite(device->fd, buf, len, (off_t)(device->regions[idx].fd_offset + offset));
+	ssize_t n = nvio_sys->pwrite(device->fd, buf, len,
+				     (off_t)(device->regions[idx].fd_offset + offset));
 
 	return n < 0 ? -errno : n;
 }
@@ -76,13 +77,14 @@ static int kernel_irq(struct nvio_device *device, uint32_t irq, struct nvio_irq_
 {
 	struct vfio_irq_info request = { .argsz = sizeof(request), .index = irq };
 
-	if (ioctl(device->fd, VFIO_DEVICE_GET_IRQ_INFO, &request)) {
-		/* ERR and REQ are missing on some functions. */
-		if (errno == EINVAL)
-			return 0;
-		return nvio_error(errno, "%s does not tell its interrupts: %s", device->name,
-				  strerror(errno));
-	}
+	int err = nvio_sys_ioctl(device->fd, VFIO_DEVICE_GET_IRQ_INFO, &request);
+
+	/* ERR and REQ are missing on some functions. */
+	if (err == -EINVAL)
+		return 0;
+	if (err)
+		return nvio_error(-err, "%s does not tell its interrupts: %s", device->name,
+				  strerror(-err));
 	info->flags = request.flags;
 	info->nr_vectors = request.count;
 	return 0;
@@ -104,28 +106,28 @@ static int kernel_irq_set(struct nvio_device *device, uint32_t irq, uint32_t fla
 	request->count = count;
 	if (fds)
 		memcpy(request->data, fds, fds_len);
-	err = ioctl(device->fd, VFIO_DEVICE_SET_IRQS, request);
+	err = nvio_sys_ioctl(device->fd, VFIO_DEVICE_SET_IRQS, request);
 	if (err > 0)
 		err = nvio_error(ENOSPC,
 				 "%s: the host has %d interrupt vectors left for index %u, not %u",
 				 device->name, err, irq, count);
 	else if (err)
-		err = nvio_error(errno, "%s: interrupt index %u, vectors %u + %u: %s", device->name,
-				 irq, start, count, strerror(errno));
+		err = nvio_error(-err, "%s: interrupt index %u, vectors %u + %u: %s", device->name,
+				 irq, start, count, strerror(-err));
 	free(request);
 	return err;
 }
 
 static int kernel_reset(struct nvio_device *device)
 {
-	if (ioctl(device->fd, VFIO_DEVICE_RESET))
-		return nvio_error(errno, "%s: reset failed: %s", device->name, strerror(errno));
-	return 0;
+	int err = nvio_sys_ioctl(device->fd, VFIO_DEVICE_RESET, NULL);
+
+	return err ? nvio_error(-err, "%s: reset failed: %s", device->name, strerror(-err)) : 0;
 }
 
 static void kernel_close(struct nvio_device *device)
 {
-	close(device->fd);
+	nvio_sys_close(device->fd);
 }
 
 const struct nvio_device_ops nvio_kernel_ops = {

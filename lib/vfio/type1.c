@@ -4,13 +4,11 @@
  * Groups are in group.c.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -20,6 +18,7 @@
 #include "vfio/explain.h"
 #include "vfio/group.h"
 #include "vfio/ranges.h"
+#include "vfio/sys.h"
 #include "vfio/sysfs.h"
 #include "vfio/type1.h"
 
@@ -71,9 +70,11 @@ static int type1_map(struct nvio_domain *domain, const struct nvio_map *map)
 		.size = map->len,
 	};
 
-	if (!ioctl(t->fd, VFIO_IOMMU_MAP_DMA, &request))
+	int err = nvio_sys_ioctl(t->fd, VFIO_IOMMU_MAP_DMA, &request);
+
+	switch (-err) {
+	case 0:
 		return 0;
-	switch (errno) {
 	case ENOMEM:
 		return explain_nomem(map);
 	case EEXIST:
@@ -88,8 +89,8 @@ static int type1_map(struct nvio_domain *domain, const struct nvio_map *map)
 		return nvio_error(ENOSPC, "the kernel allows no more DMA mappings: raise "
 					  "dma_entry_limit of vfio_iommu_type1");
 	default:
-		return nvio_error(errno, "mapping %p + %zu at IOVA 0x%" PRIx64 " failed: %s",
-				  map->addr, map->len, map->iova, strerror(errno));
+		return nvio_error(-err, "mapping %p + %zu at IOVA 0x%" PRIx64 " failed: %s",
+				  map->addr, map->len, map->iova, strerror(-err));
 	}
 }
 
@@ -99,10 +100,11 @@ static int type1_unmap(struct nvio_domain *domain, uint64_t iova, size_t len)
 	struct vfio_iommu_type1_dma_unmap request = { .argsz = sizeof(request),
 						      .iova = iova,
 						      .size = len };
+	int err = nvio_sys_ioctl(t->fd, VFIO_IOMMU_UNMAP_DMA, &request);
 
-	if (ioctl(t->fd, VFIO_IOMMU_UNMAP_DMA, &request))
-		return nvio_error(errno, "unmapping IOVA 0x%" PRIx64 " + %zu failed: %s", iova, len,
-				  strerror(errno));
+	if (err)
+		return nvio_error(-err, "unmapping IOVA 0x%" PRIx64 " + %zu failed: %s", iova, len,
+				  strerror(-err));
 	/* The kernel answers how much it unmapped: 0 when nothing was there. */
 	if (request.size != len)
 		return nvio_error(EINVAL, "IOVA 0x%" PRIx64 " + %zu is no whole mapping", iova,
@@ -115,7 +117,7 @@ static void type1_close(struct nvio_domain *domain)
 	struct type1 *t = (struct type1 *)domain;
 
 	nvio_groups_close(t->groups);
-	close(t->fd);
+	nvio_sys_close(t->fd);
 	free(t);
 }
 
@@ -208,18 +210,18 @@ static int open_container(void)
 	int fd, version;
 
 	snprintf(path, sizeof(path), "%s/vfio/vfio", nvio_roots.dev);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES) {
+	fd = nvio_sys_open(path);
+	if (fd == -EACCES) {
 		nvio_explain_mode(path, mode, sizeof(mode));
 		return nvio_error(EACCES, "no permission on %s (%s): it should be mode 0666", path,
 				  mode);
 	}
 	if (fd < 0)
-		return nvio_error(errno, "%s: %s: load the driver with `modprobe vfio-pci`", path,
-				  strerror(errno));
-	version = ioctl(fd, VFIO_GET_API_VERSION);
+		return nvio_error(-fd, "%s: %s: load the driver with `modprobe vfio-pci`", path,
+				  strerror(-fd));
+	version = nvio_sys_ioctl(fd, VFIO_GET_API_VERSION, NULL);
 	if (version != VFIO_API_VERSION) {
-		close(fd);
+		nvio_sys_close(fd);
 		return nvio_error(EPROTO, "%s speaks VFIO API version %d, nvio speaks %d", path,
 				  version, VFIO_API_VERSION);
 	}
@@ -229,17 +231,17 @@ static int open_container(void)
 /* Gives the container its type; its first group is in it. */
 static int set_type(struct type1 *t, const struct nvio_pci *pci)
 {
-	static const int types[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU };
+	static const unsigned int types[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU };
 	int err = EOPNOTSUPP;
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		if (ioctl(t->fd, VFIO_CHECK_EXTENSION, types[i]) <= 0)
+		if (nvio_sys_ioctl_value(t->fd, VFIO_CHECK_EXTENSION, types[i]) <= 0)
 			continue;
-		if (!ioctl(t->fd, VFIO_SET_IOMMU, types[i])) {
-			t->type = types[i];
+		err = -nvio_sys_ioctl_value(t->fd, VFIO_SET_IOMMU, types[i]);
+		if (!err) {
+			t->type = (int)types[i];
 			return 0;
 		}
-		err = errno;
 	}
 	if (err == EOPNOTSUPP)
 		return nvio_error(ENOTSUP, "the kernel has no TYPE1 IOMMU driver: load it with "
@@ -285,7 +287,7 @@ static int make_domain(struct nvio_iommu *iommu, const struct nvio_pci *pci, str
 close_groups:
 	nvio_groups_close(t->groups);
 close_fd:
-	close(t->fd);
+	nvio_sys_close(t->fd);
 free_t:
 	free(t);
 	return err;

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A kernel with VFIO and iommufd for unit tests, behind the system calls of lib/vfio and a /sys of
+ * its own: it keeps to the rules of the real one, and to the order that it wants, counts what is
+ * open and mapped, and fails where a test says.
+ *
+ * fake_kernel.c owns files and failures, fake_container.c containers with their groups,
+ * fake_iommufd.c address spaces of iommufd, fake_device.c devices.
+ */
+#ifndef NVIO_TEST_UNIT_FAKE_KERNEL_H
+#define NVIO_TEST_UNIT_FAKE_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAKE_DEVICES  3
+#define FAKE_FILES    256
+#define FAKE_MAPPINGS 64
+#define FAKE_TROUBLES 8
+#define FAKE_BAR_LEN  16384u
+#define FAKE_VECTORS  8
+#define FAKE_DATA_LEN 64
+
+enum fake_kind {
+	FAKE_CLOSED,
+	FAKE_CONTAINER,
+	FAKE_GROUP,
+	FAKE_CDEV, /* of iommufd: nothing before it is bound */
+	FAKE_DEVICE, /* from a group */
+	FAKE_IOMMUFD,
+	FAKE_OTHER, /* a file that answers no request of VFIO */
+};
+
+struct fake_mapping {
+	uint64_t iova;
+	uint64_t len;
+	uint64_t vaddr; /* or the offset in the file */
+	uint32_t flags;
+	int fd; /* of a map of a file, else -1 */
+	uint32_t space; /* container or IOAS */
+};
+
+struct fake_device {
+	const char *name;
+	int group;
+	int fd; /* -1 while it is closed */
+	uint32_t bound; /* to an iommufd */
+	uint32_t attached; /* IOAS, 0: none */
+	uint32_t attach_busy; /* so many times, while a reset runs */
+	char token[64]; /* wanted to open it; "" for none */
+	uint8_t config[256];
+	uint32_t nr_vectors[5]; /* of each kind of interrupt */
+	uint32_t irq_flags[5];
+	int eventfd[5][FAKE_VECTORS];
+	bool masked[5][FAKE_VECTORS];
+	uint32_t enabled[5];
+	uint32_t resets;
+	uint32_t hot_resets;
+	bool low_power;
+	int wakeup_fd;
+	uint32_t features; /* bits of what it offers */
+	uint8_t vf_token[16];
+	bool bus_master;
+	uint32_t mig_state;
+	bool dma_log;
+};
+
+struct fake_trouble {
+	unsigned long request; /* of an ioctl; 0: open() */
+	int err;
+	unsigned int skip; /* so many work first */
+	unsigned int times;
+};
+
+struct fake_kernel {
+	/* What it offers; a test changes it before it opens anything. */
+	uint32_t extensions; /* a bit for each of VFIO_CHECK_EXTENSION */
+	int api_version;
+	bool viable;
+	uint64_t page_sizes;
+	uint32_t dma_avail;
+	bool iova_caps; /* ranges and the number of maps are told */
+	bool map_file; /* iommufd maps files */
+	struct fake_trouble trouble[FAKE_TROUBLES];
+	struct fake_device devices[FAKE_DEVICES];
+
+	/* What it holds. */
+	struct {
+		enum fake_kind kind;
+		int idx; /* group, or device */
+		uint32_t space; /* container: its type; iommufd: its last IOAS */
+	} files[FAKE_FILES];
+	int group_container[FAKE_DEVICES]; /* fd, -1 for none */
+	uint32_t container_type;
+	uint32_t next_ioas;
+	uint32_t nr_ioas;
+	struct fake_mapping maps[FAKE_MAPPINGS];
+	uint32_t nr_maps;
+	uint32_t opens; /* files opened since the start */
+	uint32_t calls; /* ioctls since the start */
+	uint64_t huge_pages; /* option of an IOAS, as set last */
+	uint64_t rlimit_mode;
+	bool dirty; /* pages are tracked */
+	bool vaddr_gone; /* mappings that wait for their new addresses */
+};
+
+extern struct fake_kernel fake_kernel;
+
+/*
+ * A machine of @nr_devices NVMe controllers, 0000:01:00.0 and so on, each in a group of its own (7
+ * and so on), bound to vfio-pci; @cdev: its kernel has iommufd and character devices too.
+ */
+void fake_kernel_start(unsigned int nr_devices, bool cdev);
+
+/* The real kernel again. Returns how many files were left open. */
+unsigned int fake_kernel_end(void);
+
+/* A request fails from now on: @skip of them work, then @times do not. */
+void fake_kernel_fail(unsigned long request, int err, unsigned int skip, unsigned int times);
+
+/* A file that the fake knows, as a test hands one in. */
+int fake_kernel_file(enum fake_kind kind, int idx);
+
+/* Sets the sentence of a directory in the made-up /sys: "bus/pci/..." */
+void fake_kernel_sys(const char *path, const char *text);
+void fake_kernel_sys_link(const char *path, const char *target);
+/* Takes a file of it away. */
+void fake_kernel_sys_remove(const char *path);
+
+/* The parts: 0 or more, or -errno. */
+int fake_container_ioctl(int fd, unsigned long request, void *arg);
+int fake_group_ioctl(int fd, unsigned long request, void *arg);
+int fake_iommufd_ioctl(int fd, unsigned long request, void *arg);
+int fake_device_ioctl(int fd, unsigned long request, void *arg);
+void fake_device_closed(struct fake_device *device);
+
+int fake_map(const struct fake_mapping *map);
+/* Returns how many bytes, or -errno; @split: whether parts of maps can be unmapped. */
+int64_t fake_unmap(uint32_t space, uint64_t iova, uint64_t len);
+
+#endif

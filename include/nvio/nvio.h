@@ -12,6 +12,7 @@
 
 #include <nvio/base.h>
 #include <nvio/vfio.h>
+#include <nvio/feature.h>
 #include <nvio/mem.h>
 #include <nvio/nvme.h>
 #include <nvio/io.h>

@@ -185,6 +185,33 @@ NVIO_API int nvio_device_get_info(struct nvio_device *device, struct nvio_device
  */
 NVIO_API int nvio_device_reset(struct nvio_device *device);
 
+/* A device that a hot reset takes along. */
+struct nvio_reset_device {
+	char name[16]; /* "0000:01:00.0" */
+	int group; /* its IOMMU group; -1 where the kernel tells owners instead */
+	bool owned; /* by this address space: the reset needs all of them to be */
+};
+
+/**
+ * nvio_device_hot_reset_info - which devices a reset of the function's slot or bus concerns, itself
+ * among them.
+ * @devices: receives them, @room at most
+ *
+ * Return: how many there are; -ENOTSUP when neither slot nor bus can be reset; -errno.
+ */
+NVIO_API int nvio_device_hot_reset_info(struct nvio_device *device,
+					struct nvio_reset_device *devices, uint32_t room);
+
+/**
+ * nvio_device_hot_reset - resets the function's slot or bus, and so all that is behind it.
+ *
+ * More thorough than nvio_device_reset(). What is said there of interrupts and bus mastering goes
+ * for each device concerned.
+ *
+ * Return: 0; -ENOTSUP; -EPERM when a device concerned is not of this address space; -errno.
+ */
+NVIO_API int nvio_device_hot_reset(struct nvio_device *device);
+
 /* Region indices are VFIO's: 0 to 5 are the BARs, 7 is configuration space. */
 #define NVIO_REGION_BAR0   0
 #define NVIO_REGION_CONFIG 7
@@ -295,6 +322,32 @@ NVIO_API int nvio_device_irq_enable(struct nvio_device *device, enum nvio_irq ir
  */
 NVIO_API int nvio_device_irq_set(struct nvio_device *device, enum nvio_irq irq, uint32_t vector,
 				 int fd);
+
+/**
+ * nvio_device_irq_mask - keeps a vector from signalling; nvio_device_irq_unmask() lets it again.
+ *
+ * INTx masks itself when it has signalled: unmask it once the function was served.
+ *
+ * Return: 0; -EINVAL; -ENOTSUP when this kind cannot be masked; -errno of the kernel.
+ */
+NVIO_API int nvio_device_irq_mask(struct nvio_device *device, enum nvio_irq irq, uint32_t vector);
+NVIO_API int nvio_device_irq_unmask(struct nvio_device *device, enum nvio_irq irq, uint32_t vector);
+
+/**
+ * nvio_device_irq_unmask_fd - an eventfd that unmasks INTx when it is signalled, so that another
+ * process or the kernel can. @fd: stays the caller's; -1 for none. Return: as
+ * nvio_device_irq_unmask().
+ */
+NVIO_API int nvio_device_irq_unmask_fd(struct nvio_device *device, enum nvio_irq irq, int fd);
+
+/**
+ * nvio_device_irq_trigger - signals the eventfd of a vector as the function would: shows that the
+ * way from the kernel to the program is whole.
+ *
+ * Return: 0; -EINVAL; -errno of the kernel.
+ */
+NVIO_API int nvio_device_irq_trigger(struct nvio_device *device, enum nvio_irq irq,
+				     uint32_t vector);
 
 /** nvio_device_irq_disable - frees all vectors of one kind. Return: 0 or -errno. */
 NVIO_API int nvio_device_irq_disable(struct nvio_device *device, enum nvio_irq irq);

@@ -182,6 +182,11 @@ int nvio_device_reset(struct nvio_device *device)
 	return device->ops->reset(device);
 }
 
+int nvio_device_ask(struct nvio_device *device, unsigned long request, void *arg)
+{
+	return device->ops->ask ? device->ops->ask(device, request, arg) : -ENOTTY;
+}
+
 bool nvio_device_alive(struct nvio_device *device)
 {
 	return !device->ops->alive || device->ops->alive(device);

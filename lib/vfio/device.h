@@ -39,6 +39,8 @@ struct nvio_device_ops {
 	int (*irq_set)(struct nvio_device *device, uint32_t irq, uint32_t flags, uint32_t start,
 		       uint32_t count, const int *fds);
 	int (*reset)(struct nvio_device *device);
+	/* Any other request of VFIO: what the kernel returns, or -errno. NULL: there are none. */
+	int (*ask)(struct nvio_device *device, unsigned long request, void *arg);
 	/* Whether it is still there, asked now and then while nothing comes. NULL: nobody knows. */
 	bool (*alive)(struct nvio_device *device);
 	/* An fd that polls POLLRDHUP when the device goes; -1 or NULL for none. */
@@ -63,6 +65,10 @@ struct nvio_device {
 	uint32_t vectors[NVIO_IRQS_MAX]; /* enabled, per kind */
 	struct nvio_mapping *mappings;
 };
+
+/* A request of VFIO that no operation stands for. Returns what the kernel does; -ENOTTY where the
+ * way to the device has no such thing. */
+int nvio_device_ask(struct nvio_device *device, unsigned long request, void *arg);
 
 /* Whether the device is still there, as far as that can be known; a system call or none. */
 bool nvio_device_alive(struct nvio_device *device);

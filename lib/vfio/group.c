@@ -140,6 +140,13 @@ int nvio_group_open_device(struct nvio_group *groups, const struct nvio_pci *pci
 	return fd;
 }
 
+int nvio_group_fd(const struct nvio_group *groups, int id)
+{
+	while (groups && groups->id != id)
+		groups = groups->next;
+	return groups ? groups->fd : -1;
+}
+
 void nvio_groups_close(struct nvio_group *groups)
 {
 	while (groups) {

@@ -16,6 +16,9 @@ int nvio_group_join(struct nvio_group **groups, int container, const struct nvio
 /* Opens a device of a group that is in @groups. Returns its fd or -errno. */
 int nvio_group_open_device(struct nvio_group *groups, const struct nvio_pci *pci);
 
+/* The fd of a group that is in @groups; -1 when it is not. */
+int nvio_group_fd(const struct nvio_group *groups, int id);
+
 /* Closes all groups. */
 void nvio_groups_close(struct nvio_group *groups);
 

@@ -64,14 +64,59 @@ int nvio_device_irq_enable(struct nvio_device *device, enum nvio_irq irq, uint32
 	return err;
 }
 
-int nvio_device_irq_set(struct nvio_device *device, enum nvio_irq irq, uint32_t vector, int fd)
+static int check_vector(struct nvio_device *device, enum nvio_irq irq, uint32_t vector)
 {
 	if ((uint32_t)irq >= NVIO_IRQS_MAX || vector >= device->vectors[irq])
 		return nvio_error(EINVAL, "%s: vector %u of interrupt index %d is not enabled",
 				  device->name, vector, irq);
-	return device->ops->irq_set(device, irq,
-				    VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, vector,
-				    1, &fd);
+	return 0;
+}
+
+int nvio_device_irq_set(struct nvio_device *device, enum nvio_irq irq, uint32_t vector, int fd)
+{
+	int err = check_vector(device, irq, vector);
+
+	return err ? err
+		   : device->ops->irq_set(device, irq,
+					  VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+					  vector, 1, &fd);
+}
+
+/* Masking or the like, where this kind of interrupt has it. */
+static int act(struct nvio_device *device, enum nvio_irq irq, uint32_t flags, uint32_t vector,
+	       const int *fd)
+{
+	struct nvio_irq_info info;
+	int err = check_vector(device, irq, vector);
+
+	if (!err)
+		err = nvio_device_irq(device, irq, &info, sizeof(info));
+	if (err)
+		return err;
+	if (!(flags & VFIO_IRQ_SET_ACTION_TRIGGER) && !(info.flags & VFIO_IRQ_INFO_MASKABLE))
+		return nvio_error(ENOTSUP, "%s: interrupts of index %d cannot be masked",
+				  device->name, irq);
+	return device->ops->irq_set(device, irq, flags, vector, 1, fd);
+}
+
+int nvio_device_irq_mask(struct nvio_device *device, enum nvio_irq irq, uint32_t vector)
+{
+	return act(device, irq, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_MASK, vector, NULL);
+}
+
+int nvio_device_irq_unmask(struct nvio_device *device, enum nvio_irq irq, uint32_t vector)
+{
+	return act(device, irq, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK, vector, NULL);
+}
+
+int nvio_device_irq_unmask_fd(struct nvio_device *device, enum nvio_irq irq, int fd)
+{
+	return act(device, irq, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK, 0, &fd);
+}
+
+int nvio_device_irq_trigger(struct nvio_device *device, enum nvio_irq irq, uint32_t vector)
+{
+	return act(device, irq, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, vector, NULL);
 }
 
 int nvio_device_irq_disable(struct nvio_device *device, enum nvio_irq irq)

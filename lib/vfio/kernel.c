@@ -125,6 +125,11 @@ static int kernel_reset(struct nvio_device *device)
 	return err ? nvio_error(-err, "%s: reset failed: %s", device->name, strerror(-err)) : 0;
 }
 
+static int kernel_ask(struct nvio_device *device, unsigned long request, void *arg)
+{
+	return nvio_sys_ioctl(device->fd, request, arg);
+}
+
 static void kernel_close(struct nvio_device *device)
 {
 	nvio_sys_close(device->fd);
@@ -138,5 +143,6 @@ const struct nvio_device_ops nvio_kernel_ops = {
 	.irq = kernel_irq,
 	.irq_set = kernel_irq_set,
 	.reset = kernel_reset,
+	.ask = kernel_ask,
 	.close = kernel_close,
 };

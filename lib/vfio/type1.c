@@ -310,6 +310,18 @@ static int add_group(struct nvio_iommu *iommu, struct type1 *t, const struct nvi
 	return 0;
 }
 
+int nvio_type1_group_fd(struct nvio_iommu *iommu, int group)
+{
+	struct type1 *t;
+	int fd;
+
+	pthread_mutex_lock(&iommu->lock);
+	t = (struct type1 *)nvio_iommu_domain(iommu, &type1_ops);
+	fd = t ? nvio_group_fd(t->groups, group) : -1;
+	pthread_mutex_unlock(&iommu->lock);
+	return fd;
+}
+
 int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci)
 {
 	struct type1 *t;

@@ -18,6 +18,9 @@
  */
 int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci);
 
+/* The fd of a group in the container of @iommu; -1 when it is not there. Locks. */
+int nvio_type1_group_fd(struct nvio_iommu *iommu, int group);
+
 /* Reads ranges, page sizes and the number of maps from the answer of VFIO_IOMMU_GET_INFO. Returns 0
  * or -EPROTO. */
 int nvio_type1_parse_info(struct nvio_domain *domain, const void *info, size_t len);

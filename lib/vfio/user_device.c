@@ -202,6 +202,9 @@ static int user_irq_set(struct nvio_device *device, uint32_t irq, uint32_t flags
 	struct nvio_user *u = device->way;
 	uint8_t *signalled = u->signalled[irq];
 
+	/* Masking and signalling by call leave eventfds as they are. */
+	if (!fds && count)
+		return set_irqs(u, irq, flags, start, count, -1);
 	if (!fds) {
 		memset(signalled, 0, sizeof(u->signalled[irq]));
 		if (irq == NVIO_IRQ_MSIX)

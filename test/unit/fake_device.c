@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "fake_kernel.h"
 #include "vfio/uapi.h"
@@ -113,7 +114,7 @@ static int set_vector(struct fake_device *device, const struct vfio_irq_set *set
 		}
 		if (data == VFIO_IRQ_SET_DATA_BOOL && !set->data[i])
 			return 0;
-		if (*fd >= 0 && dprintf(*fd, "%.8s", "\1\0\0\0\0\0\0\0") < 0)
+		if (*fd >= 0 && eventfd_write(*fd, 1))
 			return -EIO;
 		return 0;
 	}
@@ -186,6 +187,12 @@ int fake_device_ioctl(int fd, unsigned long request, void *arg)
 		return irq_info(device, arg);
 	case VFIO_DEVICE_SET_IRQS:
 		return set_irqs(device, arg);
+	case VFIO_DEVICE_FEATURE:
+		return fake_feature(device, arg);
+	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+		return fake_hot_reset_info(device, arg);
+	case VFIO_DEVICE_PCI_HOT_RESET:
+		return fake_hot_reset(device, arg);
 	case VFIO_DEVICE_RESET:
 		device->resets++;
 		return 0;

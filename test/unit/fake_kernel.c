@@ -16,6 +16,7 @@
 #include "fake_kernel.h"
 #include "vfio/sys.h"
 #include "vfio/sysfs.h"
+#include "vfio/uapi.h"
 
 struct fake_kernel fake_kernel;
 
@@ -131,6 +132,14 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 	case FAKE_CDEV:
 	case FAKE_DEVICE:
 		ret = fake_device_ioctl(fd, request, arg);
+		break;
+	case FAKE_MIGRATION:
+		if (request != NVIO_VFIO_MIG_PRECOPY_INFO) {
+			ret = -ENOTTY;
+			break;
+		}
+		((struct nvio_uapi_precopy_info *)arg)->initial_bytes = 4096;
+		((struct nvio_uapi_precopy_info *)arg)->dirty_bytes = 12;
 		break;
 	case FAKE_OTHER:
 		ret = -ENOTTY;

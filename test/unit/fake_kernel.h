@@ -5,7 +5,7 @@
  * open and mapped, and fails where a test says.
  *
  * fake_kernel.c owns files and failures, fake_container.c containers with their groups,
- * fake_iommufd.c address spaces of iommufd, fake_device.c devices.
+ * fake_iommufd.c address spaces of iommufd, fake_device.c devices, fake_feature.c their features.
  */
 #ifndef NVIO_TEST_UNIT_FAKE_KERNEL_H
 #define NVIO_TEST_UNIT_FAKE_KERNEL_H
@@ -29,6 +29,7 @@ enum fake_kind {
 	FAKE_CDEV, /* of iommufd: nothing before it is bound */
 	FAKE_DEVICE, /* from a group */
 	FAKE_IOMMUFD,
+	FAKE_MIGRATION, /* the state of a device goes through it */
 	FAKE_OTHER, /* a file that answers no request of VFIO */
 };
 
@@ -64,6 +65,7 @@ struct fake_device {
 	bool bus_master;
 	uint32_t mig_state;
 	bool dma_log;
+	uint64_t log_start, log_len; /* the last range */
 };
 
 struct fake_trouble {
@@ -122,10 +124,10 @@ void fake_kernel_fail(unsigned long request, int err, unsigned int skip, unsigne
 /* A file that the fake knows, as a test hands one in. */
 int fake_kernel_file(enum fake_kind kind, int idx);
 
-/* Sets the sentence of a directory in the made-up /sys: "bus/pci/..." */
+/* A file, or a link, of the made-up /sys: "bus/pci/..." */
 void fake_kernel_sys(const char *path, const char *text);
 void fake_kernel_sys_link(const char *path, const char *target);
-/* Takes a file of it away. */
+/* Takes a file of the made-up machine away: "dev/iommu". */
 void fake_kernel_sys_remove(const char *path);
 
 /* The parts: 0 or more, or -errno. */
@@ -133,10 +135,16 @@ int fake_container_ioctl(int fd, unsigned long request, void *arg);
 int fake_group_ioctl(int fd, unsigned long request, void *arg);
 int fake_iommufd_ioctl(int fd, unsigned long request, void *arg);
 int fake_device_ioctl(int fd, unsigned long request, void *arg);
+struct vfio_device_feature;
+struct vfio_pci_hot_reset_info;
+struct vfio_pci_hot_reset;
+int fake_feature(struct fake_device *device, struct vfio_device_feature *request);
+int fake_hot_reset_info(const struct fake_device *device, struct vfio_pci_hot_reset_info *info);
+int fake_hot_reset(struct fake_device *device, const struct vfio_pci_hot_reset *request);
 void fake_device_closed(struct fake_device *device);
 
 int fake_map(const struct fake_mapping *map);
-/* Returns how many bytes, or -errno; @split: whether parts of maps can be unmapped. */
+/* Returns how many bytes, or -EINVAL where a map would be cut. */
 int64_t fake_unmap(uint32_t space, uint64_t iova, uint64_t len);
 
 #endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Features, resets and what else a device is asked, on the unit tests' kernel: what the kernel gets
+ * to see, what comes back, and what a device without them says.
+ */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <nvio/feature.h>
+
+#include "fake_kernel.h"
+#include "tap.h"
+
+#define UUID "01234567-89ab-cdef-0123-456789ABCDEF"
+
+static struct nvio_iommu *iommu;
+static struct nvio_device *device;
+static struct fake_device *const fake = &fake_kernel.devices[0];
+
+static void start(unsigned int nr)
+{
+	fake_kernel_start(nr, false);
+	fake->features = 0xfff;
+	if (nvio_iommu_open(NULL, &iommu) || nvio_device_open(iommu, "0000:01:00.0", NULL, &device))
+		CU_FAIL_FATAL(nvio_last_error());
+}
+
+static void end(void)
+{
+	nvio_device_close(device);
+	nvio_iommu_close(iommu);
+	CU_ASSERT_EQUAL(fake_kernel_end(), 0);
+}
+
+static void probing(void)
+{
+	uint64_t value;
+
+	start(1);
+	fake->features = 1u << NVIO_FEATURE_LOW_POWER;
+	for (int i = 0; i < NVIO_NR_FEATURES; i++) {
+		CU_ASSERT_PTR_NOT_NULL(nvio_feature_name((enum nvio_feature)i));
+		CU_ASSERT_EQUAL(nvio_device_feature_probe(device, (enum nvio_feature)i),
+				i == NVIO_FEATURE_LOW_POWER ? 0 : -ENOTSUP);
+	}
+	CU_ASSERT_PTR_NULL(nvio_feature_name((enum nvio_feature)NVIO_NR_FEATURES));
+	CU_ASSERT_EQUAL(nvio_device_feature_probe(device, (enum nvio_feature)99), -ENOTSUP);
+	CU_ASSERT(strstr(nvio_last_error(), "has no feature 99 (unknown)") != NULL);
+	CU_ASSERT_EQUAL(nvio_device_migration(device, &value), -ENOTSUP);
+	CU_ASSERT_EQUAL(nvio_device_dmabuf(device, 0, 4096, 4096), -ENOTSUP);
+	fake_kernel_fail(VFIO_DEVICE_FEATURE, EIO, 0, 1);
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, -1), -EIO);
+	CU_ASSERT(strstr(nvio_last_error(), "feature 3 (low power)") != NULL);
+	CU_ASSERT_EQUAL(nvio_device_feature_get(device, NVIO_FEATURE_MIGRATION, &value, 1 << 20),
+			-EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_feature_set(device, NVIO_FEATURE_MIGRATION, &value, 257),
+			-EINVAL);
+	end();
+}
+
+static void tokens(void)
+{
+	static const uint8_t bytes[] = "\x01\x23\x45\x67\x89\xab\xcd\xef"
+				       "\x01\x23\x45\x67\x89\xab\xcd\xef";
+	static const char *const malformed[] = { "",
+						 "01234567",
+						 "0123456789abcdef0123456789abcdef",
+						 UUID "0",
+						 "01234567-89ab-cdef-0123-456789abcdeg",
+						 "01234567-89ab-cdef-0123-456789abcde" };
+
+	start(1);
+	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
+		CU_ASSERT_EQUAL(nvio_device_vf_token(device, malformed[i]), -EINVAL);
+		CU_ASSERT(strstr(nvio_last_error(), "is no UUID") != NULL);
+	}
+	CU_ASSERT_EQUAL(fake->vf_token[1], 0);
+	CU_ASSERT_EQUAL(nvio_device_vf_token(device, UUID), 0);
+	CU_ASSERT_EQUAL(memcmp(fake->vf_token, bytes, 16), 0);
+	end();
+}
+
+static void power(void)
+{
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, -1), 0);
+	CU_ASSERT(fake->low_power);
+	CU_ASSERT_EQUAL(fake->wakeup_fd, -1);
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, 55), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_wake(device), 0);
+	CU_ASSERT_FALSE(fake->low_power);
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, 55), 0);
+	CU_ASSERT_EQUAL(fake->wakeup_fd, 55);
+	end();
+}
+
+static void dma_log(void)
+{
+	const struct nvio_iova_range ranges[] = { { 0x1000, 0x1fff }, { 0x10000, 0x1ffff } };
+	uint64_t bitmap[2] = { 2, 0 };
+
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_dma_log_start(device, 4096, ranges, 0), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_dma_log_start(device, 4097, ranges, 2), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_dma_log_start(device, 4096, ranges, 2), 0);
+	CU_ASSERT_EQUAL(fake->log_start, 0x10000);
+	CU_ASSERT_EQUAL(fake->log_len, 0x10000);
+	CU_ASSERT_EQUAL(nvio_device_dma_log_read(device, 0x10000, 65 * 4096, 4096, bitmap, 8),
+			-EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_dma_log_read(device, 0x10000, 4096, 4096, bitmap, 4), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_dma_log_read(device, 0x10000, 0, 4096, bitmap, 8), -EINVAL);
+	CU_ASSERT_EQUAL(bitmap[0], 2);
+	CU_ASSERT_EQUAL(nvio_device_dma_log_read(device, 0x10000, 65 * 4096, 4096, bitmap, 16), 0);
+	CU_ASSERT_EQUAL(bitmap[0], 7);
+	CU_ASSERT_EQUAL(nvio_device_dma_log_stop(device), 0);
+	CU_ASSERT_FALSE(fake->dma_log);
+	end();
+}
+
+static void migration(void)
+{
+	enum nvio_migration_state state;
+	uint64_t flags, len, initial, dirty;
+	int fd;
+
+	start(1);
+	fake->mig_state = NVIO_MIGRATION_RUNNING;
+	CU_ASSERT_EQUAL(nvio_device_migration(device, &flags), 0);
+	CU_ASSERT_EQUAL(flags, NVIO_MIGRATION_STOP_COPY | NVIO_MIGRATION_PRE_COPY);
+	CU_ASSERT_EQUAL(nvio_device_migration_state(device, &state), 0);
+	CU_ASSERT_EQUAL(state, NVIO_MIGRATION_RUNNING);
+	CU_ASSERT_EQUAL(nvio_device_migration_len(device, &len), 0);
+	CU_ASSERT_EQUAL(len, 0x123456789);
+	CU_ASSERT_EQUAL(nvio_device_migration_set(device, NVIO_MIGRATION_STOPPED, &fd), 0);
+	CU_ASSERT_EQUAL(fd, -1);
+	CU_ASSERT_EQUAL(nvio_device_migration_set(device, NVIO_MIGRATION_PRE_COPYING, &fd), 0);
+	CU_ASSERT(fd >= 0);
+	CU_ASSERT_EQUAL(nvio_migration_left(fd, &initial, &dirty), 0);
+	CU_ASSERT_EQUAL(initial, 4096);
+	CU_ASSERT_EQUAL(dirty, 12);
+	fake_kernel.files[fd].kind = FAKE_OTHER;
+	CU_ASSERT_EQUAL(nvio_migration_left(fd, &initial, &dirty), -ENOTTY);
+	fake_kernel.files[fd].kind = FAKE_CLOSED;
+	close(fd);
+	CU_ASSERT_EQUAL(nvio_device_migration_set(device, (enum nvio_migration_state)8, &fd),
+			-EINVAL);
+	CU_ASSERT_EQUAL(fd, -1);
+	fake->mig_state = 77;
+	CU_ASSERT_EQUAL(nvio_device_migration_state(device, &state), -EPROTO);
+	end();
+}
+
+static void dmabufs(void)
+{
+	int fd;
+
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_dmabuf(device, 0, FAKE_BAR_LEN - 4096, 8192), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_dmabuf(device, 0, 4096, 0), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_dmabuf(device, 99, 4096, 4096), -EINVAL);
+	fd = nvio_device_dmabuf(device, 0, 4096, 4096);
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(fake_kernel.files[fd].kind, FAKE_OTHER);
+	fake_kernel.files[fd].kind = FAKE_CLOSED;
+	close(fd);
+	end();
+}
+
+static void hot_resets(void)
+{
+	struct nvio_reset_device devices[2];
+	struct nvio_device *second;
+
+	start(2);
+	CU_ASSERT_EQUAL(nvio_device_hot_reset_info(device, devices, 1), 2);
+	CU_ASSERT_EQUAL(nvio_device_hot_reset_info(device, devices, 2), 2);
+	CU_ASSERT_STRING_EQUAL(devices[1].name, "0000:02:00.0");
+	CU_ASSERT_EQUAL(devices[1].group, 8);
+	CU_ASSERT(devices[0].owned);
+	CU_ASSERT_FALSE(devices[1].owned);
+	CU_ASSERT_EQUAL(nvio_device_hot_reset(device), -EPERM);
+	CU_ASSERT(strstr(nvio_last_error(), "0000:02:00.0 along, of group 8") != NULL);
+	CU_ASSERT_EQUAL(fake->hot_resets, 0);
+	CU_ASSERT_EQUAL_FATAL(nvio_device_open(iommu, "0000:02:00.0", NULL, &second), 0);
+	CU_ASSERT_EQUAL(nvio_device_hot_reset_info(device, devices, 2), 2);
+	CU_ASSERT(devices[1].owned);
+	CU_ASSERT_EQUAL(nvio_device_hot_reset(device), 0);
+	CU_ASSERT_EQUAL(fake->hot_resets, 1);
+	nvio_device_close(second);
+	fake_kernel_fail(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, ENODEV, 0, 1);
+	CU_ASSERT_EQUAL(nvio_device_hot_reset(device), -ENOTSUP);
+	fake_kernel_fail(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, ENOSPC, 0, 10);
+	CU_ASSERT_EQUAL(nvio_device_hot_reset(device), -EPROTO);
+	end();
+}
+
+/* INTx: it masks itself, and is unmasked by call or by an eventfd; signalled by call. */
+static void masks(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	eventfd_t value;
+
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_irq_unmask(device, NVIO_IRQ_INTX, 0), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_enable(device, NVIO_IRQ_INTX, 1), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_set(device, NVIO_IRQ_INTX, 0, fd), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_mask(device, NVIO_IRQ_INTX, 0), 0);
+	CU_ASSERT(fake->masked[NVIO_IRQ_INTX][0]);
+	CU_ASSERT_EQUAL(nvio_device_irq_unmask(device, NVIO_IRQ_INTX, 0), 0);
+	CU_ASSERT_FALSE(fake->masked[NVIO_IRQ_INTX][0]);
+	CU_ASSERT_EQUAL(nvio_device_irq_unmask_fd(device, NVIO_IRQ_INTX, fd), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_trigger(device, NVIO_IRQ_INTX, 0), 0);
+	CU_ASSERT_EQUAL(eventfd_read(fd, &value), 0);
+	CU_ASSERT_EQUAL(value, 1);
+	CU_ASSERT_EQUAL(nvio_device_irq_trigger(device, NVIO_IRQ_INTX, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_disable(device, NVIO_IRQ_INTX), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 2), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_mask(device, NVIO_IRQ_MSIX, 0), -ENOTSUP);
+	CU_ASSERT_EQUAL(nvio_device_irq_set(device, NVIO_IRQ_MSIX, 1, fd), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_trigger(device, NVIO_IRQ_MSIX, 1), 0);
+	CU_ASSERT_EQUAL(eventfd_read(fd, &value), 0);
+	end();
+	close(fd);
+}
+
+static const struct tap_test tests[] = {
+	{ "probing, and what is missing", probing },
+	{ "tokens of virtual functions", tokens },
+	{ "low power", power },
+	{ "logs of DMA", dma_log },
+	{ "migration", migration },
+	{ "dma-bufs", dmabufs },
+	{ "hot resets", hot_resets },
+	{ "masks and triggers of interrupts", masks },
+};
+
+int main(void)
+{
+	return tap_run("feature", tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -79,7 +79,7 @@ struct nvio_ctrl {
 	struct nvio_qpair *admin;
 	bool dead; /* an admin command timed out or the device is gone: no more commands, unless
 		      a reset helps */
-	struct nvio_feature *features; /* that the application has set */
+	struct kept_feature *features; /* that the application has set */
 	struct nvio_leftover *leftovers; /* of admin commands without an answer */
 	struct nvio_qpair *qpairs;
 	struct nvio_vector *vectors; /* the MSI-X vectors that are enabled; NULL while none are */

@@ -18,8 +18,8 @@
 #define FID_MASK 0xffu
 #define SAVE     (1u << 31)
 
-struct nvio_feature {
-	struct nvio_feature *next;
+struct kept_feature {
+	struct kept_feature *next;
 	struct nvio_sqe cmd;
 	size_t len;
 	uint8_t data[];
@@ -56,11 +56,11 @@ static bool is_same(const struct nvio_sqe *a, const struct nvio_sqe *b)
 /* Takes the record of the same out of the list; *nr: how many are left. */
 static void forget(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, unsigned int *nr)
 {
-	struct nvio_feature **at = &ctrl->features;
+	struct kept_feature **at = &ctrl->features;
 
 	*nr = 0;
 	while (*at) {
-		struct nvio_feature *feature = *at;
+		struct kept_feature *feature = *at;
 
 		if (is_same(&feature->cmd, cmd)) {
 			*at = feature->next;
@@ -75,7 +75,7 @@ static void forget(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, unsigned 
 void nvio_features_note(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, const void *data,
 			size_t len)
 {
-	struct nvio_feature *feature;
+	struct kept_feature *feature;
 	unsigned int nr;
 
 	if (cmd->opcode != NVIO_ADMIN_SET_FEATURES || !is_recorded(cmd->cdw10 & FID_MASK) ||
@@ -100,7 +100,7 @@ void nvio_features_note(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, cons
 
 int nvio_features_again(struct nvio_ctrl *ctrl)
 {
-	for (struct nvio_feature *f = ctrl->features; f; f = f->next) {
+	for (struct kept_feature *f = ctrl->features; f; f = f->next) {
 		int status =
 			nvio_admin_locked(ctrl, &f->cmd, f->len ? f->data : NULL, f->len, NULL);
 
@@ -117,7 +117,7 @@ int nvio_features_again(struct nvio_ctrl *ctrl)
 void nvio_features_free(struct nvio_ctrl *ctrl)
 {
 	while (ctrl->features) {
-		struct nvio_feature *feature = ctrl->features;
+		struct kept_feature *feature = ctrl->features;
 
 		ctrl->features = feature->next;
 		free(feature);

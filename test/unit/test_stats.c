@@ -43,32 +43,32 @@ static void count_everything(void)
 	nvio_read(&b.qpair, &b.ns, b.buf, 0, 1, 0, 1);
 	check(&b, (struct nvio_qpair_stats){ .polls = 1, .idle_polls = 1 });
 	nvio_submit(&b.qpair);
-	check(&b, (struct nvio_qpair_stats){ 1, 1, 2, 0, 1, 0, 0, 0, 0, 0 });
+	check(&b, (struct nvio_qpair_stats){ 1, 1, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0 });
 	cids[0] = next_command(&b)->cid;
 	cids[1] = next_command(&b)->cid;
 	complete(&b, cids[0], 0, 0);
 	complete(&b, cids[1], 0, 0);
 	nvio_poll(&b.qpair, done, 8);
-	check(&b, (struct nvio_qpair_stats){ 2, 1, 2, 2, 1, 1, 0, 0, 0, 0 });
+	check(&b, (struct nvio_qpair_stats){ 2, 1, 2, 2, 1, 1, 0, 0, 0, 0, 0, 0 });
 	/* Six parts in four places; a poll submits, too. */
 	nvio_read(&b.qpair, &b.ns, b.buf, 0, 96, 0, 1);
 	nvio_poll(&b.qpair, done, 8);
-	check(&b, (struct nvio_qpair_stats){ 3, 2, 6, 2, 2, 1, 1, 0, 0, 0 });
+	check(&b, (struct nvio_qpair_stats){ 3, 2, 6, 2, 2, 1, 1, 0, 0, 0, 0, 0 });
 	for (int i = 0; i < 4; i++)
 		complete(&b, next_command(&b)->cid, 0, 0);
 	nvio_poll(&b.qpair, done, 8);
-	check(&b, (struct nvio_qpair_stats){ 4, 2, 8, 6, 3, 2, 1, 0, 0, 0 });
+	check(&b, (struct nvio_qpair_stats){ 4, 2, 8, 6, 3, 2, 1, 0, 0, 0, 0, 0 });
 	/* A part is sent again, and fails for good: one request with an error. */
 	complete(&b, next_command(&b)->cid, READ_ERROR, 0);
 	complete(&b, next_command(&b)->cid, 0, 0);
 	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 0);
-	check(&b, (struct nvio_qpair_stats){ 5, 2, 9, 8, 4, 3, 1, 1, 0, 0 });
+	check(&b, (struct nvio_qpair_stats){ 5, 2, 9, 8, 4, 3, 1, 1, 0, 0, 0, 0 });
 	complete(&b, next_command(&b)->cid, READ_ERROR, 0);
 	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 1);
-	check(&b, (struct nvio_qpair_stats){ 6, 2, 9, 9, 4, 4, 1, 1, 1, 0 });
+	check(&b, (struct nvio_qpair_stats){ 6, 2, 9, 9, 4, 4, 1, 1, 1, 0, 0, 0 });
 	/* What is refused counts nowhere. */
 	nvio_read(&b.qpair, &b.ns, b.buf, PATH_BLOCKS, 1, 0, 1);
-	check(&b, (struct nvio_qpair_stats){ 6, 2, 9, 9, 4, 4, 1, 1, 1, 0 });
+	check(&b, (struct nvio_qpair_stats){ 6, 2, 9, 9, 4, 4, 1, 1, 1, 0, 0, 0 });
 	/* A caller of an older version, who knew no more than polls. */
 	memset(&old, 0x55, sizeof(old));
 	nvio_qpair_get_stats(&b.qpair, &old, sizeof(old.polls));

@@ -235,6 +235,18 @@ static void intx_taken_back_by_a_doorbell(void)
 	post(0x1004, head);
 	CU_ASSERT_EQUAL(events_of(irq_fd), 0);
 	CU_ASSERT_FALSE(client_read32(&c, CONFIG, 4) & 1u << 19);
+	/* Taken back, it leaves no mask behind; looked at, it does. */
+	submit_identify();
+	CU_ASSERT_EQUAL(events_of(irq_fd), 1);
+	CU_ASSERT(reap());
+	post(0x1004, head);
+	submit_identify();
+	CU_ASSERT_EQUAL(events_of(irq_fd), 0);
+	unmask();
+	/* A mask of the client's own stays. */
+	CU_ASSERT_EQUAL(client_set_irqs(&c, 0x09, INTX, 0, 1, NULL, 0), 0);
+	CU_ASSERT(reap());
+	post(0x1004, head);
 	submit_identify();
 	CU_ASSERT_EQUAL(events_of(irq_fd), 1);
 	teardown();

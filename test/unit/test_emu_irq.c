@@ -221,29 +221,6 @@ static void intx_is_a_level(void)
 	teardown();
 }
 
-/* What the client has not looked at is taken back with the level, and leaves no mask behind. */
-static void intx_taken_back(void)
-{
-	setup();
-	CU_ASSERT_EQUAL(client_set_irqs(&c, EVENTFD | TRIGGER, INTX, 0, 1, fds, 1), 0);
-	raise_vector(0);
-	lower();
-	CU_ASSERT_EQUAL(events_of(fds[0]), 0);
-	raise_vector(0);
-	CU_ASSERT_EQUAL(events_of(fds[0]), 1);
-	/* Once it was looked at, the client's unmasking is waited for. */
-	lower();
-	raise_vector(0);
-	CU_ASSERT_EQUAL(events_of(fds[0]), 0);
-	CU_ASSERT_EQUAL(client_set_irqs(&c, NONE | UNMASK, INTX, 0, 1, NULL, 0), 0);
-	/* A mask of the client's own stays. */
-	CU_ASSERT_EQUAL(set_bools(MASK, INTX, 1, "\1\0\0\0"), 0);
-	lower();
-	raise_vector(0);
-	CU_ASSERT_EQUAL(events_of(fds[0]), 1);
-	teardown();
-}
-
 static void intx_disable(void)
 {
 	setup();
@@ -407,7 +384,6 @@ int main(void)
 		{ "MSI-X vector mask and pending", msix_vector_mask },
 		{ "MSI-X function mask and pending", msix_function_mask },
 		{ "INTx is a level", intx_is_a_level },
-		{ "INTx is taken back", intx_taken_back },
 		{ "INTx disable and mask", intx_disable },
 		{ "INTx unmasked by eventfd", intx_unmasked_by_eventfd },
 		{ "loopback triggers", loopback },

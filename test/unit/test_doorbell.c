@@ -121,7 +121,7 @@ static void *be_controller(void *arg)
 	uint32_t head = 0;
 
 	while (p->seen < p->nr) {
-		uint32_t tail = __atomic_load_n(&p->value, __ATOMIC_ACQUIRE);
+		uint32_t tail = __atomic_load_n(&p->value, __ATOMIC_SEQ_CST);
 		struct timespec limit;
 
 		if (tail != head) {
@@ -129,8 +129,7 @@ static void *be_controller(void *arg)
 
 			__atomic_store_n(&p->seen, p->seen + n, __ATOMIC_RELEASE);
 			head = tail;
-			__atomic_store_n(&p->event, head, __ATOMIC_RELAXED);
-			__atomic_thread_fence(__ATOMIC_SEQ_CST);
+			__atomic_store_n(&p->event, head, __ATOMIC_SEQ_CST);
 			continue;
 		}
 		clock_gettime(CLOCK_REALTIME, &limit);

@@ -64,6 +64,7 @@ static struct nvio_ctrl_opts ctrl_opts(const struct nvio_fio_options *options)
 
 	opts.iommu = shared.iommu;
 	opts.nr_qpairs = thread_number > 127 ? (uint16_t)min(thread_number + 1, 65535u) : 0;
+	opts.no_recovery = !options->recovery;
 	opts.admin_timeout_ms = options->admin_timeout_ms;
 	opts.shadow_doorbells = (uint8_t)options->shadow_doorbells;
 	opts.arbitration = options->priority ? NVIO_WEIGHTED : NVIO_ROUND_ROBIN;
@@ -73,7 +74,7 @@ static struct nvio_ctrl_opts ctrl_opts(const struct nvio_fio_options *options)
 
 static bool same_opts(const struct nvio_ctrl_opts *a, const struct nvio_ctrl_opts *b)
 {
-	return a->admin_timeout_ms == b->admin_timeout_ms &&
+	return a->no_recovery == b->no_recovery && a->admin_timeout_ms == b->admin_timeout_ms &&
 	       a->shadow_doorbells == b->shadow_doorbells && a->arbitration == b->arbitration &&
 	       a->host_memory_max == b->host_memory_max;
 }
@@ -159,8 +160,8 @@ static int get_locked(const char *filename, const char *name,
 	opts = ctrl_opts(options);
 	*device = find(name);
 	if (*device && !same_opts(&(*device)->opts, &opts)) {
-		log_err("nvio: %s: jobs that share a controller need the same admin_timeout_ms, "
-			"shadow_doorbells and host_memory, and all of them a priority or none\n",
+		log_err("nvio: %s: jobs that share a controller need the same recovery, "
+			"admin_timeout_ms, shadow_doorbells and host_memory, and all of them a priority or none\n",
 			filename);
 		return -EINVAL;
 	}

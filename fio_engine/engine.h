@@ -51,6 +51,7 @@ struct nvio_fio_options {
 	unsigned int cmb;
 
 	/* Of a controller: the same in all jobs that use it. */
+	unsigned int recovery;
 	unsigned int admin_timeout_ms;
 	unsigned int shadow_doorbells;
 	unsigned long long host_memory;

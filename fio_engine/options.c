@@ -122,7 +122,8 @@ struct fio_option nvio_fio_option_table[] = {
 	{
 		OPTION(timeout_ms, "Deadline of a command"),
 		.type = FIO_OPT_INT,
-		.help = "Milliseconds after which a command that has not completed is an error; 0: never",
+		.help = "Milliseconds after which a command is aborted, and then the controller reset; "
+			"0: never",
 		.def = "30000",
 	},
 	{
@@ -136,6 +137,13 @@ struct fio_option nvio_fio_option_table[] = {
 			{ .ival = "lists", .oval = NVIO_CMB_QUEUE | NVIO_CMB_LISTS,
 			  .help = "Submission queues, PRP lists and SGLs" },
 		},
+	},
+	{
+		OPTION(recovery, "Recovery"),
+		.type = FIO_OPT_BOOL,
+		.help = "1: a controller that fails is reset, and its commands are sent again; 0: they "
+			"are errors",
+		.def = "1",
 	},
 	{
 		OPTION(admin_timeout_ms, "Deadline of an admin command"),

@@ -56,7 +56,11 @@ refused 'NVMe status 0x281' emu:size=1M,fault=fail+status=0x0281+count=3 --rw=re
 for interrupts in 0 1; do
 	for depth in 1 16; do
 		how=(--rw=randread --bs=4k --timeout_ms=400 --iodepth=$depth --interrupts=$interrupts)
-		refused 'queue pair 1 failed: command [0-9]+ was not completed within' emu:size=1M,fault=drop+skip=50 "${how[@]}"
+		# What recovers is no error.
+		good emu:size=1M,fault=drop+skip=50 "${how[@]}"
+		figures 'jobs[0]["read"]["io_bytes"] == 1 << 20'
+		how+=(--recovery=0)
+		refused 'queue pair 1 failed: command [0-9]+ .*was not completed within' emu:size=1M,fault=drop+skip=50 "${how[@]}"
 		figures 'jobs[0]["error"] == 5'
 		! with_engine emu:size=1M,fault=gone+skip=50 "${how[@]}" || fail "a drive that is gone"
 		figures 'jobs[0]["error"] == 5'

@@ -74,8 +74,7 @@ static unsigned int take(const struct run *run, unsigned int max, unsigned long 
 }
 
 /* What is counted. Returns how many I/Os were completed. */
-static __attribute__((noinline, noclone)) unsigned long measured(struct run *run,
-								 unsigned long rounds)
+static __attribute__((noinline)) unsigned long measured(struct run *run, unsigned long rounds)
 {
 	struct thread_data *td = run->td;
 	unsigned long n = 0;
@@ -134,27 +133,27 @@ static bool use_nvio(struct run *run)
 
 int main(int argc, char **argv)
 {
-	static struct run run;
+	struct run *run = calloc(1, sizeof(*run)); /* a constant would make a copy of measured() */
 	unsigned long done, rounds;
 
-	if (argc != 3)
+	if (argc != 3 || !run)
 		return EXIT_FAILURE;
 	rounds = strtoul(argv[2], NULL, 10);
-	run.td = calloc(1, sizeof(*run.td));
-	run.io_us = calloc(DEPTH, sizeof(*run.io_us));
-	if (!run.td || !run.io_us)
+	run->td = calloc(1, sizeof(*run->td));
+	run->io_us = calloc(DEPTH, sizeof(*run->io_us));
+	if (!run->td || !run->io_us)
 		return EXIT_FAILURE;
-	run.td->io_ops = &run.ops;
-	run.td->o.iodepth = DEPTH;
+	run->td->io_ops = &run->ops;
+	run->td->o.iodepth = DEPTH;
 	for (unsigned int i = 0; i < DEPTH; i++) {
-		run.io_us[i].ddir = DDIR_READ;
-		run.io_us[i].file = &run.f;
-		run.io_us[i].offset = i * 4096;
-		run.io_us[i].xfer_buflen = 4096;
+		run->io_us[i].ddir = DDIR_READ;
+		run->io_us[i].file = &run->f;
+		run->io_us[i].offset = i * 4096;
+		run->io_us[i].xfer_buflen = 4096;
 	}
-	if (!(strcmp(argv[1], "null") ? use_nvio(&run) : use_null(&run)))
+	if (!(strcmp(argv[1], "null") ? use_nvio(run) : use_null(run)))
 		return EXIT_FAILURE;
-	done = measured(&run, rounds);
+	done = measured(run, rounds);
 	printf("%lu\n", done);
 	return done == rounds * DEPTH ? EXIT_SUCCESS : EXIT_FAILURE;
 }

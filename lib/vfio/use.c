@@ -28,6 +28,23 @@ __attribute__((format(printf, 2, 3))) static void add_fix(struct clause *c, cons
 	nvio_append(c->fix->buf, c->fix->len, "%s%s", c->fix->buf[0] ? "; " : "", command);
 }
 
+/* mountinfo writes blanks, tabs and the like as \\040. */
+static void decode_path(char *path)
+{
+	char *to = path;
+	unsigned int code;
+
+	for (; *path; to++) {
+		if (sscanf(path, "\\%3o", &code) == 1 && strspn(path + 1, "01234567") >= 3) {
+			*to = (char)code;
+			path += 4;
+		} else {
+			*to = *path++;
+		}
+	}
+	*to = '\0';
+}
+
 /* Nothing ends that: no command is told, nor one for anything else. */
 static void forbid_fix(struct clause *c)
 {
@@ -44,10 +61,11 @@ static bool match_mount(struct clause *c, char *line)
 
 	if (sscanf(line, "%*s %*s %31s %*s %511s", number, where) != 2 || strcmp(number, c->what))
 		return false;
+	decode_path(where);
 	nvio_append(c->buf, c->len, " is mounted on %s", where);
 	if (!strcmp(where, "/"))
 		forbid_fix(c);
-	add_fix(c, "umount %s", where);
+	add_fix(c, strpbrk(where, " \t\n\\\"$&;*?()<>|`#~") ? "umount '%s'" : "umount %s", where);
 	return true;
 }
 

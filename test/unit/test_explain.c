@@ -120,6 +120,10 @@ static void tells_all_uses(void)
 	SAYS(fix, "umount /mnt/data");
 	SAYS(fix, "swapoff /dev/nvme0n1p2");
 	SAYS(fix, "dmsetup remove vault");
+	fake_sys_put("proc/self/mountinfo", "36 25 259:1 / /a\\040b\\134 rw - ext4 /dev/x rw\n");
+	nvio_explain_block_fix("0000:01:00.0", use, sizeof(use), fix, sizeof(fix));
+	SAYS(use, "nvme0n1p1 is mounted on /a b\\");
+	SAYS(fix, "umount '/a b\\'");
 	/* The drive that the machine runs from. */
 	fake_sys_put("proc/self/mountinfo", "36 25 259:1 / / rw - ext4 /dev/nvme0n1p1 rw\n");
 	nvio_explain_block_fix("0000:01:00.0", use, sizeof(use), fix, sizeof(fix));

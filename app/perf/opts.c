@@ -18,7 +18,16 @@
 
 #define IO_LEN_MAX (UINT64_C(1) << 30)
 
-enum { OPT_JSON = 256, OPT_HUGEPAGE, OPT_SEED, OPT_SHADOW, OPT_PRIORITY, OPT_HOST_MEMORY };
+enum {
+	OPT_JSON = 256,
+	OPT_HUGEPAGE,
+	OPT_SEED,
+	OPT_SHADOW,
+	OPT_PRIORITY,
+	OPT_HOST_MEMORY,
+	OPT_VFIO,
+	OPT_FDS
+};
 
 #define HOST_MEMORY_MAX (UINT64_C(16) << 30)
 
@@ -35,6 +44,11 @@ static const struct argp_option options[] = {
 	  "Namespace to run on, such as 0000:01:00.0/1; without NSID all that are active. Repeat it for "
 	  "more",
 	  1 },
+	{ "vfio", OPT_VFIO, "group|cdev", 0,
+	  "How PCI devices are reached (default: cdev and iommufd where the kernel has them, else group)",
+	  1 },
+	{ "fds", OPT_FDS, "DEVICE,IOMMUFD[/NSID]", 0,
+	  "A device whose files the caller has opened: the numbers of both", 1 },
 	{ "depth", 'q', "N", 0,
 	  "I/Os outstanding per core and namespace, shared by its queue pairs (default 32)", 2 },
 	{ "io-size", 'o', "BYTES", 0,
@@ -114,6 +128,7 @@ static const struct choice {
 } choices[] = {
 	{ OPT_SHADOW, "--shadow-doorbells", offsetof(struct perf_opts, shadow_doorbells), NVIO_AUTO,
 	  "auto on off" },
+	{ OPT_VFIO, "--vfio", offsetof(struct perf_opts, way), NVIO_WAY_GROUP, "group cdev" },
 	{ OPT_PRIORITY, "--priority", offsetof(struct perf_opts, priority), NVIO_PRIORITY_URGENT,
 	  "urgent high medium low" },
 };
@@ -160,6 +175,18 @@ static int add_name(const struct parsing *p, const char *arg)
 	opts->names = names;
 	opts->names[opts->nr_names++] = arg;
 	return 0;
+}
+
+static int add_fds(const struct parsing *p, const char *arg)
+{
+	struct perf_opts *opts = p->opts;
+
+	if (opts->fds[0])
+		return perf_fail(p->msg, "--fds '%s': one device at a time", arg);
+	if (strspn(arg, "0123456789,/") != strlen(arg) || strlen(arg) > sizeof(opts->fds) - 4)
+		return perf_fail(p->msg, "--fds '%s': not two numbers of files, such as 5,6", arg);
+	snprintf(opts->fds, sizeof(opts->fds), "fd:%s", arg);
+	return add_name(p, opts->fds);
 }
 
 static int set_io_len(const struct parsing *p, const char *arg)
@@ -258,6 +285,8 @@ static int set_other(int key, char *arg, const struct parsing *p)
 	switch (key) {
 	case 'r':
 		return add_name(p, arg);
+	case OPT_FDS:
+		return add_fds(p, arg);
 	case 'o':
 		return set_io_len(p, arg);
 	case 'w':

@@ -39,6 +39,8 @@ struct perf_opts {
 	struct perf_choice priority; /* enum nvio_priority */
 	uint64_t host_memory_max; /* as in struct nvio_ctrl_opts */
 	const char *host_memory; /* as given; NULL: the default */
+	struct perf_choice way; /* enum nvio_way; nothing given: what nvio chooses */
+	char fds[48]; /* a name made of --fds; "" when it was not given */
 	uint64_t seed;
 	bool verbose;
 };

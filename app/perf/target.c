@@ -43,8 +43,11 @@ static int open_iommu(const struct perf_opts *opts, struct perf_target *target,
 		      struct perf_msg *msg)
 {
 	struct nvio_heap_opts heap_opts = NVIO_HEAP_OPTS;
-	int err = nvio_iommu_open(NULL, &target->iommu);
+	struct nvio_iommu_opts iommu_opts = NVIO_IOMMU_OPTS;
+	int err;
 
+	iommu_opts.way = (enum nvio_way)opts->way.value;
+	err = nvio_iommu_open(&iommu_opts, &target->iommu);
 	if (err)
 		return library_failed(msg, err);
 	if (!opts->page_len)

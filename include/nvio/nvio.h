@@ -12,6 +12,7 @@
 
 #include <nvio/base.h>
 #include <nvio/vfio.h>
+#include <nvio/iommu.h>
 #include <nvio/feature.h>
 #include <nvio/mem.h>
 #include <nvio/nvme.h>

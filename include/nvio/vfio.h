@@ -28,14 +28,25 @@ enum nvio_dma_rights {
 	NVIO_DMA_RW = 3,
 };
 
+/* How devices of the kernel's VFIO are reached. */
+enum nvio_way {
+	NVIO_WAY_AUTO = 0, /* iommufd and the device's own file where the kernel has both, else its
+			      group in a container of TYPE1v2, else of TYPE1 */
+	NVIO_WAY_GROUP = 1,
+	NVIO_WAY_CDEV = 2,
+};
+
 /* All zero means the default. */
 struct nvio_iommu_opts {
 	size_t size; /* sizeof(struct nvio_iommu_opts) */
+	enum nvio_way way;
+	struct nvio_iommu *beside; /* of iommufd: the two share its file, see nvio_iommu_copy() of
+				      <nvio/iommu.h>; has to have a device, and lives as long */
 };
 
-#define NVIO_IOMMU_OPTS                        \
-	{                                      \
-		sizeof(struct nvio_iommu_opts) \
+#define NVIO_IOMMU_OPTS                                             \
+	{                                                           \
+		sizeof(struct nvio_iommu_opts), NVIO_WAY_AUTO, NULL \
 	}
 
 /* IOVAs from @start to @last, both included. */
@@ -45,7 +56,8 @@ struct nvio_iova_range {
 };
 
 struct nvio_iommu_info {
-	const char *type; /* "type1v2", "type1" or "vfio-user"; "none" before the first device */
+	const char *type; /* "iommufd", "type1v2", "type1" or "vfio-user"; "none" before the first
+			     device */
 	uint64_t page_sizes; /* a bit per page size that the IOMMU maps: bit 12 for 4 KiB */
 	uint32_t nr_ranges; /* usable ranges, see nvio_iommu_range() */
 	uint32_t nr_maps; /* mappings in place */
@@ -127,11 +139,12 @@ struct nvio_device_opts {
 	size_t size; /* sizeof(struct nvio_device_opts) */
 	uint32_t class_code; /* refuse a device of another PCI class (24 bits, 0x010802 for NVMe); 0
 				takes any */
+	const char *vf_token; /* of a virtual function whose physical one has a token: the UUID */
 };
 
-#define NVIO_DEVICE_OPTS                           \
-	{                                          \
-		sizeof(struct nvio_device_opts), 0 \
+#define NVIO_DEVICE_OPTS                                 \
+	{                                                \
+		sizeof(struct nvio_device_opts), 0, NULL \
 	}
 
 struct nvio_device_info {
@@ -144,6 +157,9 @@ struct nvio_device_info {
 	uint16_t device;
 	int numa_node; /* -1 when the machine has none */
 	bool can_reset;
+	const char *way; /* "iommufd", "type1v2", "type1", "vfio-user" */
+	const char *why; /* that way, in words */
+	int group; /* IOMMU group, -1 when it has none or that is not known */
 };
 
 /**
@@ -151,7 +167,9 @@ struct nvio_device_info {
  * @iommu:  the address space that it joins
  * @name:   its address: "0000:01:00.0", "01:00.0", or with dots for the colons; "vfio-user:/path"
  * for one behind a socket; "emu:" and options for a controller in software, whose thread ends with
- * the device
+ * the device; "fd:5,6" for a character device of VFIO and an iommufd that somebody else has opened:
+ * both are duplicated, no path is touched, and the IOVAs within 4 GiB of its BARs and below 4 GiB
+ * are not used, as the windows of other devices may be there
  * @opts:   options, or NULL
  * @device: receives the handle; nvio_device_close()
  *

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "nvme/wire.h"
+#include "vfio/device.h"
 #include "vfio/pci.h"
 #include "vfio/user.h"
 
@@ -33,7 +34,7 @@ static int canonical(char *device, size_t len)
 	char name[NVIO_PCI_NAME_LEN];
 	int err;
 
-	if (nvio_user_name(device))
+	if (nvio_user_name(device) || !strncmp(device, NVIO_FD_PREFIX, strlen(NVIO_FD_PREFIX)))
 		return 0;
 	err = nvio_pci_name(device, name);
 	if (err)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Opening and closing a device: finds it by name, checks what has to be true of it, and picks the
- * way to it.
+ * Opening and closing a device, whichever way it is reached, and what goes for all of them.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -11,79 +10,18 @@
 #include "base/bits.h"
 #include "base/error.h"
 #include "vfio/device.h"
-#include "vfio/explain.h"
 #include "vfio/iommu.h"
-#include "vfio/sys.h"
-#include "vfio/sysfs.h"
-#include "vfio/type1.h"
 #include "vfio/user.h"
 #include "vfio/user_conn.h"
 #include "emu/embed.h"
 
-static int check_driver(const struct nvio_pci *pci)
-{
-	char use[NVIO_PATH_LEN];
-
-	if (!strcmp(pci->driver, "vfio-pci"))
-		return 0;
-	nvio_explain_block_use(pci->name, use, sizeof(use));
-	if (use[0])
-		return nvio_error(EBUSY,
-				  "%s is bound to %s and %s: stop using it first, then bind it to "
-				  "vfio-pci",
-				  pci->name, pci->driver, use);
-	if (pci->driver[0])
-		return nvio_error(
-			EBUSY,
-			"%s is bound to %s, not to vfio-pci: `modprobe vfio-pci; echo vfio-pci > "
-			"/sys/bus/pci/devices/%s/driver_override; echo %s > "
-			"/sys/bus/pci/devices/%s/driver/unbind; echo %s > "
-			"/sys/bus/pci/drivers_probe`",
-			pci->name, pci->driver, pci->name, pci->name, pci->name, pci->name);
-	return nvio_error(EBUSY,
-			  "%s is bound to no driver: `modprobe vfio-pci; echo vfio-pci > "
-			  "/sys/bus/pci/devices/%s/driver_override; echo %s > "
-			  "/sys/bus/pci/drivers_probe`",
-			  pci->name, pci->name, pci->name);
-}
-
-static int check_class(const struct nvio_device *device, const struct nvio_device_opts *opts)
+int nvio_device_check_class(const struct nvio_device *device, const struct nvio_device_opts *opts)
 {
 	if (!opts || !opts->class_code || device->pci.class_code == opts->class_code)
 		return 0;
 	return nvio_error(EINVAL, "%s is of PCI class 0x%06x, not 0x%06x%s", device->name,
 			  device->pci.class_code, opts->class_code,
 			  opts->class_code == NVIO_PCI_CLASS_NVME ? " (NVMe)" : "");
-}
-
-static int open_kernel(struct nvio_iommu *iommu, const char *name,
-		       const struct nvio_device_opts *opts, struct nvio_device *device)
-{
-	int err = nvio_pci_read(name, &device->pci);
-
-	if (err)
-		return err;
-	strcpy(device->name, device->pci.name);
-	err = check_class(device, opts);
-	if (!err && device->pci.group < 0)
-		err = nvio_error(ENOTSUP,
-				 "%s has no IOMMU: enable VT-d or AMD-Vi in the firmware and boot "
-				 "with intel_iommu=on (Intel) or without amd_iommu=off (AMD)",
-				 device->name);
-	if (!err)
-		err = check_driver(&device->pci);
-	if (err)
-		return err;
-	device->fd = nvio_type1_open_device(iommu, &device->pci);
-	if (device->fd < 0)
-		return device->fd;
-	device->ops = &nvio_kernel_ops;
-	err = nvio_kernel_device_info(device);
-	if (!err)
-		err = nvio_device_read_regions(device);
-	if (err)
-		nvio_sys_close(device->fd);
-	return err;
 }
 
 /* Connects to a server, starting one of our own for "emu:". Returns the socket or -errno. */
@@ -111,7 +49,7 @@ static int open_user(struct nvio_iommu *iommu, const char *name,
 		return fd;
 	err = nvio_user_open_device(iommu, fd, device);
 	if (!err) {
-		err = check_class(device, opts);
+		err = nvio_device_check_class(device, opts);
 		if (err)
 			device->ops->close(device);
 	}
@@ -136,7 +74,7 @@ int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 	if (nvio_user_name(name))
 		err = open_user(iommu, name, &opts, device);
 	else
-		err = open_kernel(iommu, name, &opts, device);
+		err = nvio_device_open_kernel(iommu, name, &opts, device);
 	if (err) {
 		free(device);
 		return err;
@@ -169,6 +107,9 @@ int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *ou
 		.device = device->pci.device,
 		.numa_node = device->pci.numa_node,
 		.can_reset = device->flags & VFIO_DEVICE_FLAGS_RESET,
+		.way = device->type,
+		.why = device->why,
+		.group = device->pci.group,
 	};
 
 	return nvio_give_info(out, size, &info, sizeof(info));

@@ -19,6 +19,8 @@
 /* A prefix and the longest socket path, or the options of a software controller. */
 #define NVIO_DEVICE_NAME_LEN 256
 #define NVIO_IRQS_MAX        16
+/* Files that are handed in: "fd:5,6". */
+#define NVIO_FD_PREFIX "fd:"
 
 struct nvio_region {
 	struct nvio_region_info info;
@@ -54,6 +56,10 @@ struct nvio_device {
 	const struct nvio_device_ops *ops;
 	struct nvio_iommu *iommu; /* referenced */
 	int fd; /* the kernel's way */
+	uint32_t devid; /* at its iommufd; 0: it is bound to none */
+	bool attached; /* to an address space of iommufd */
+	const char *type; /* of its domain */
+	const char *why; /* it was reached that way */
 	void *way; /* what another way keeps */
 	struct emu *emu; /* the software controller that was started for it */
 	char name[NVIO_DEVICE_NAME_LEN];
@@ -97,6 +103,14 @@ void nvio_device_unmap_regions(struct nvio_device *device);
  * @answer. Returns 0; -EPROTO when it makes no sense.
  */
 int nvio_region_parse(const void *answer, size_t len, struct nvio_region *region);
+
+/* Refuses a device of another class than @opts name. Returns 0 or -EINVAL. */
+int nvio_device_check_class(const struct nvio_device *device, const struct nvio_device_opts *opts);
+
+/* choose.c: opens a device of the kernel's VFIO, by its address or by "fd:DEVICE,IOMMUFD". Fills in
+ * all of @device. Returns 0 or -errno. */
+int nvio_device_open_kernel(struct nvio_iommu *iommu, const char *name,
+			    const struct nvio_device_opts *opts, struct nvio_device *device);
 
 /* The kernel's way: a device fd of VFIO, on which nvio_kernel_ops work. Fills in flags and counts.
  * Returns 0 or -errno. */

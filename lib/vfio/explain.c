@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "vfio/clause.h"
 #include "vfio/explain.h"
 #include "vfio/pci.h"
@@ -140,20 +142,36 @@ void nvio_explain_mode(const char *path, char *buf, size_t len)
 		    st.st_mode & 07777u);
 }
 
-/* VFIO charges locked_vm, which /proc shows as VmLck. */
 static bool match_locked(struct clause *c, char *line)
 {
-	if (strncmp(line, "VmLck:", 6))
+	if (strncmp(line, c->what, strlen(c->what)))
 		return false;
-	nvio_append(c->buf, c->len, "%s", line + 6);
+	nvio_append(c->buf, c->len, "%s", line + strlen(c->what));
 	return true;
 }
 
-unsigned long long nvio_locked_len(void)
+unsigned long long nvio_locked_len(const char *field)
 {
 	char text[64] = "";
-	struct clause c = { text, sizeof(text), NULL, NULL };
+	struct clause c = { text, sizeof(text), field, NULL };
 
 	nvio_each_proc_line("self/status", match_locked, &c);
 	return strtoull(text, NULL, 10) * 1024;
+}
+
+int nvio_explain_nomem(size_t len, const char *field)
+{
+	unsigned long long locked = nvio_locked_len(field);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY ||
+	    locked + len <= limit.rlim_cur)
+		return nvio_error(ENOMEM, "the kernel is out of memory mapping %zu bytes for DMA",
+				  len);
+	return nvio_error(ENOMEM,
+			  "mapping %zu bytes for DMA needs RLIMIT_MEMLOCK of %llu bytes (%llu are "
+			  "locked already), it is %llu: raise it with `ulimit -l %llu`, "
+			  "LimitMEMLOCK= or limits.conf",
+			  len, locked + len, locked, (unsigned long long)limit.rlim_cur,
+			  (locked + len + 1023) / 1024);
 }

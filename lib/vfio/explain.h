@@ -31,7 +31,11 @@ void nvio_explain_holder(const char *path, char *buf, size_t len);
 /* Who may open a file: "user 0, group 0, mode 0600". */
 void nvio_explain_mode(const char *path, char *buf, size_t len);
 
-/* Bytes of this process that count against RLIMIT_MEMLOCK now. */
-unsigned long long nvio_locked_len(void);
+/* Bytes of this process that are locked now: "VmLck:" (by VFIO's containers) or "VmPin:" of
+ * /proc/self/status. */
+unsigned long long nvio_locked_len(const char *field);
+
+/* Says why @len bytes more could not be pinned: the limit, where it is that. Returns -ENOMEM. */
+int nvio_explain_nomem(size_t len, const char *field);
 
 #endif

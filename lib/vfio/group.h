@@ -13,8 +13,10 @@ struct nvio_group;
  * 0 or -errno. */
 int nvio_group_join(struct nvio_group **groups, int container, const struct nvio_pci *pci);
 
-/* Opens a device of a group that is in @groups. Returns its fd or -errno. */
-int nvio_group_open_device(struct nvio_group *groups, const struct nvio_pci *pci);
+/* Opens a device of a group that is in @groups; @vf_token: NULL or a UUID. Returns its fd or
+ * -errno. */
+int nvio_group_open_device(struct nvio_group *groups, const struct nvio_pci *pci,
+			   const char *vf_token);
 
 /* The fd of a group that is in @groups; -1 when it is not. */
 int nvio_group_fd(const struct nvio_group *groups, int id);

@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nvio/iommu.h>
+
 #include "base/bits.h"
 #include "base/error.h"
 #include "vfio/iommu.h"
 #include "vfio/ranges.h"
+
+/* Offsets in files are in pages of the process: no machine has smaller ones. */
+#define NVIO_PAGE_MIN 4096
 
 int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **out)
 {
@@ -20,11 +25,17 @@ int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **out)
 
 	if (err)
 		return err;
+	if ((unsigned int)own.way > NVIO_WAY_CDEV)
+		return nvio_error(EINVAL, "there is no way %d to devices", own.way);
 	iommu = calloc(1, sizeof(*iommu));
 	if (!iommu)
 		return nvio_error(ENOMEM, "no memory for an I/O address space");
 	pthread_mutex_init(&iommu->lock, NULL);
 	iommu->refs = 1;
+	iommu->way = own.way;
+	iommu->beside = own.beside;
+	if (iommu->beside)
+		nvio_iommu_get(iommu->beside);
 	iommu->max_maps = UINT32_MAX;
 	iommu->numa_node = -1;
 	*out = iommu;
@@ -55,6 +66,8 @@ void nvio_iommu_put(struct nvio_iommu *iommu)
 		iommu->domains = domain->next;
 		domain->ops->close(domain);
 	}
+	if (iommu->beside)
+		nvio_iommu_put(iommu->beside);
 	free(iommu->maps);
 	pthread_mutex_destroy(&iommu->lock);
 	free(iommu);
@@ -272,7 +285,9 @@ static int map_locked(struct nvio_iommu *iommu, const struct nvio_map *map)
 			return err;
 		}
 	}
-	iommu->maps[iommu->nr_maps++] = *map;
+	iommu->maps[iommu->nr_maps] = *map;
+	/* A domain that joins later pins it by itself. */
+	iommu->maps[iommu->nr_maps++].from_ioas = 0;
 	iommu->mapped_len += map->len;
 	return 0;
 }
@@ -297,15 +312,41 @@ int nvio_iommu_map(struct nvio_iommu *iommu, void *addr, size_t len, uint64_t io
 	return nvio_iommu_map_fd(iommu, &map);
 }
 
+int nvio_iommu_map_file(struct nvio_iommu *iommu, int fd, uint64_t offset, size_t len,
+			uint64_t iova, unsigned int rights)
+{
+	struct nvio_map map = {
+		.len = len, .iova = iova, .rights = rights, .fd = fd, .fd_offset = offset
+	};
+
+	if (fd < 0 || !is_aligned(offset, NVIO_PAGE_MIN))
+		return nvio_error(EINVAL, "byte %" PRIu64 " of file %d cannot be mapped for DMA",
+				  offset, fd);
+	return nvio_iommu_map_fd(iommu, &map);
+}
+
+static struct nvio_map *find_map(const struct nvio_iommu *iommu, uint64_t iova, size_t len)
+{
+	for (uint32_t i = 0; i < iommu->nr_maps; i++) {
+		if (iommu->maps[i].iova == iova && iommu->maps[i].len == len)
+			return &iommu->maps[i];
+	}
+	return NULL;
+}
+
+const struct nvio_map *nvio_iommu_find_map(const struct nvio_iommu *iommu, uint64_t iova,
+					   size_t len)
+{
+	return find_map(iommu, iova, len);
+}
+
 /* The lock is held. A domain that does not unmap keeps its part; the map stays then. */
 static int unmap_locked(struct nvio_iommu *iommu, uint64_t iova, size_t len)
 {
-	uint32_t i = 0;
+	struct nvio_map *map = find_map(iommu, iova, len);
 	int err = 0;
 
-	while (i < iommu->nr_maps && (iommu->maps[i].iova != iova || iommu->maps[i].len != len))
-		i++;
-	if (i == iommu->nr_maps)
+	if (!map)
 		return nvio_error(EINVAL, "IOVA 0x%" PRIx64 " + %zu is no whole mapping", iova,
 				  len);
 	for (struct nvio_domain *d = iommu->domains; d; d = d->next) {
@@ -315,7 +356,7 @@ static int unmap_locked(struct nvio_iommu *iommu, uint64_t iova, size_t len)
 	}
 	if (err)
 		return err;
-	iommu->maps[i] = iommu->maps[--iommu->nr_maps];
+	*map = iommu->maps[--iommu->nr_maps];
 	iommu->mapped_len -= len;
 	return 0;
 }

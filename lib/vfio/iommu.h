@@ -25,6 +25,8 @@ struct nvio_map {
 	unsigned int rights;
 	int fd; /* -1 when the memory has none; stays the caller's, open as long as the map */
 	uint64_t fd_offset;
+	uint32_t from_ioas; /* another address space of iommufd that has it pinned; 0: none */
+	uint64_t from_iova; /* where it has it */
 };
 
 struct nvio_domain;
@@ -56,6 +58,8 @@ struct nvio_domain {
 struct nvio_iommu {
 	pthread_mutex_t lock; /* over all below */
 	unsigned int refs; /* the user's handle, and one per device */
+	enum nvio_way way;
+	struct nvio_iommu *beside; /* referenced, or NULL */
 	struct nvio_domain *domains; /* NULL before the first device */
 
 	/* What all domains allow; kept when the last one leaves. */
@@ -79,6 +83,10 @@ void nvio_iommu_put(struct nvio_iommu *iommu);
 
 /* As nvio_iommu_map(), with the fd behind the memory. */
 int nvio_iommu_map_fd(struct nvio_iommu *iommu, const struct nvio_map *map);
+
+/* The map at @iova that is @len bytes long; the caller locks. NULL when there is none. */
+const struct nvio_map *nvio_iommu_find_map(const struct nvio_iommu *iommu, uint64_t iova,
+					   size_t len);
 
 /* The smallest page that can be mapped, in bytes; 0 before the first device. */
 uint64_t nvio_iommu_page_len(const struct nvio_iommu *iommu);

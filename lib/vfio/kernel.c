@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "vfio/caps.h"
 #include "vfio/device.h"
+#include "vfio/iommufd.h"
 #include "vfio/sys.h"
 
 int nvio_kernel_device_info(struct nvio_device *device)
@@ -132,6 +133,7 @@ static int kernel_ask(struct nvio_device *device, unsigned long request, void *a
 
 static void kernel_close(struct nvio_device *device)
 {
+	nvio_cdev_detach(device);
 	nvio_sys_close(device->fd);
 }
 

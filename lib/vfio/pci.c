@@ -41,9 +41,22 @@ malformed:
 			  name);
 }
 
+/* Each device of VFIO has a directory; one that can be opened by itself has a number in it. */
+static bool take_cdev(void *arg, const char *name)
+{
+	struct nvio_pci *pci = arg;
+
+	if (strlen(name) >= sizeof(pci->cdev) ||
+	    !nvio_sysfs_exists("%s/bus/pci/devices/%s/vfio-dev/%s/dev", nvio_roots.sys, pci->name,
+			       name))
+		return false;
+	strcpy(pci->cdev, name);
+	return true;
+}
+
 int nvio_pci_read(const char *name, struct nvio_pci *pci)
 {
-	char group[16], known[256];
+	char group[16], known[256], dir[NVIO_PATH_LEN];
 	int err;
 
 	memset(pci, 0, sizeof(*pci));
@@ -67,5 +80,7 @@ int nvio_pci_read(const char *name, struct nvio_pci *pci)
 	if (!nvio_sysfs_link(group, sizeof(group), "%s/bus/pci/devices/%s/iommu_group",
 			     nvio_roots.sys, pci->name))
 		pci->group = atoi(group);
+	snprintf(dir, sizeof(dir), "%s/bus/pci/devices/%s/vfio-dev", nvio_roots.sys, pci->name);
+	nvio_sysfs_each(dir, take_cdev, pci);
 	return 0;
 }

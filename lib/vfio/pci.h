@@ -19,6 +19,7 @@ struct nvio_pci {
 	uint16_t device;
 	int numa_node; /* -1 for none */
 	int group; /* IOMMU group, -1 for none */
+	char cdev[32]; /* its character device: "vfio0"; "" when the kernel has none */
 };
 
 /* Brings "01:00.0", "0000.01.00.0" and the like into the form of /sys. Returns 0 or -EINVAL. */

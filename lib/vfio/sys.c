@@ -20,6 +20,11 @@ static int real_open(const char *path, int flags)
 	return open(path, flags);
 }
 
+static int real_dup(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static int real_ioctl(int fd, unsigned long request, void *arg)
 {
 	return ioctl(fd, request, arg);
@@ -33,6 +38,7 @@ static void *real_mmap(size_t len, int fd, off_t offset)
 static const struct nvio_sys real = {
 	.open = real_open,
 	.close = close,
+	.dup = real_dup,
 	.ioctl = real_ioctl,
 	.mmap = real_mmap,
 	.pread = pread,

@@ -16,6 +16,7 @@
 struct nvio_sys {
 	int (*open)(const char *path, int flags);
 	int (*close)(int fd);
+	int (*dup)(int fd); /* close-on-exec */
 	int (*ioctl)(int fd, unsigned long request, void *arg);
 	void *(*mmap)(size_t len, int fd, off_t offset); /* shared, to read and write */
 	ssize_t (*pread)(int fd, void *buf, size_t len, off_t offset);

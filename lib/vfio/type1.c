@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -41,23 +40,6 @@ static const char *type1_name(const struct nvio_domain *domain)
 	return t->type == VFIO_TYPE1v2_IOMMU ? "type1v2" : "type1";
 }
 
-static int explain_nomem(const struct nvio_map *map)
-{
-	unsigned long long locked = nvio_locked_len();
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY ||
-	    locked + map->len <= limit.rlim_cur)
-		return nvio_error(ENOMEM, "the kernel is out of memory mapping %zu bytes for DMA",
-				  map->len);
-	return nvio_error(ENOMEM,
-			  "mapping %zu bytes for DMA needs RLIMIT_MEMLOCK of %llu bytes (%llu are "
-			  "locked already), it is %llu: raise it with `ulimit -l %llu`, "
-			  "LimitMEMLOCK= or limits.conf",
-			  map->len, locked + map->len, locked, (unsigned long long)limit.rlim_cur,
-			  (locked + map->len + 1023) / 1024);
-}
-
 static int type1_map(struct nvio_domain *domain, const struct nvio_map *map)
 {
 	struct type1 *t = (struct type1 *)domain;
@@ -70,13 +52,16 @@ static int type1_map(struct nvio_domain *domain, const struct nvio_map *map)
 		.size = map->len,
 	};
 
-	int err = nvio_sys_ioctl(t->fd, VFIO_IOMMU_MAP_DMA, &request);
+	int err;
 
+	if (!map->addr)
+		return nvio_error(ENOTSUP, "a container maps memory of this process, no files");
+	err = nvio_sys_ioctl(t->fd, VFIO_IOMMU_MAP_DMA, &request);
 	switch (-err) {
 	case 0:
 		return 0;
 	case ENOMEM:
-		return explain_nomem(map);
+		return nvio_explain_nomem(map->len, "VmLck:");
 	case EEXIST:
 		return nvio_error(EEXIST, "part of IOVA 0x%" PRIx64 " + %zu is mapped already",
 				  map->iova, map->len);
@@ -310,6 +295,16 @@ static int add_group(struct nvio_iommu *iommu, struct type1 *t, const struct nvi
 	return 0;
 }
 
+const char *nvio_type1_type(struct nvio_iommu *iommu)
+{
+	const struct nvio_domain *domain;
+
+	pthread_mutex_lock(&iommu->lock);
+	domain = nvio_iommu_domain(iommu, &type1_ops);
+	pthread_mutex_unlock(&iommu->lock);
+	return domain ? type1_name(domain) : "none";
+}
+
 int nvio_type1_group_fd(struct nvio_iommu *iommu, int group)
 {
 	struct type1 *t;
@@ -322,7 +317,8 @@ int nvio_type1_group_fd(struct nvio_iommu *iommu, int group)
 	return fd;
 }
 
-int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci)
+int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci,
+			   const char *vf_token)
 {
 	struct type1 *t;
 	int ret;
@@ -331,7 +327,7 @@ int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci)
 	t = (struct type1 *)nvio_iommu_domain(iommu, &type1_ops);
 	ret = t ? add_group(iommu, t, pci) : make_domain(iommu, pci, &t);
 	if (!ret)
-		ret = nvio_group_open_device(t->groups, pci);
+		ret = nvio_group_open_device(t->groups, pci, vf_token);
 	pthread_mutex_unlock(&iommu->lock);
 	return ret;
 }

@@ -16,7 +16,11 @@
  * space its backend when this is the first, and opens the device. Returns the device's fd, the
  * caller's to close; -errno as nvio_device_open() says.
  */
-int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci);
+int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci,
+			   const char *vf_token);
+
+/* "type1v2" or "type1"; "none" when @iommu has no container. Locks. */
+const char *nvio_type1_type(struct nvio_iommu *iommu);
 
 /* The fd of a group in the container of @iommu; -1 when it is not there. Locks. */
 int nvio_type1_group_fd(struct nvio_iommu *iommu, int group);

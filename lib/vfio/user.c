@@ -153,6 +153,8 @@ int nvio_user_open_device(struct nvio_iommu *iommu, int fd, struct nvio_device *
 	device->way = u;
 	device->pci.numa_node = -1;
 	device->pci.group = -1;
+	device->type = user_type(NULL);
+	device->why = "its name says so";
 	err = nvio_user_negotiate(&u->conn);
 	u->domain.max_maps = u->conn.max_maps;
 	u->domain.page_sizes = u->conn.page_sizes;

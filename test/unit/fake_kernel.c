@@ -94,18 +94,44 @@ static int fake_open(const char *path, int flags)
 	return fail(ENOENT);
 }
 
+/* The same file by another number. */
+static int fake_dup(int fd)
+{
+	int own;
+
+	if (fd < 0 || fd >= FAKE_FILES || fake_kernel.files[fd].kind == FAKE_CLOSED)
+		return fail(EBADF);
+	own = fake_kernel_file(fake_kernel.files[fd].kind, fake_kernel.files[fd].idx);
+	fake_kernel.files[own].space = fake_kernel.files[fd].space;
+	return own;
+}
+
+static bool last_of(int fd)
+{
+	for (int i = 0; i < FAKE_FILES; i++) {
+		if (i != fd && fake_kernel.files[i].kind == fake_kernel.files[fd].kind &&
+		    fake_kernel.files[i].idx == fake_kernel.files[fd].idx)
+			return false;
+	}
+	return true;
+}
+
 static int fake_close(int fd)
 {
 	if (fd < 0 || fd >= FAKE_FILES || fake_kernel.files[fd].kind == FAKE_CLOSED)
 		abort();
-	if (fake_kernel.files[fd].kind == FAKE_CDEV || fake_kernel.files[fd].kind == FAKE_DEVICE)
+	if ((fake_kernel.files[fd].kind == FAKE_CDEV ||
+	     fake_kernel.files[fd].kind == FAKE_DEVICE) &&
+	    last_of(fd))
 		fake_device_closed(&fake_kernel.devices[fake_kernel.files[fd].idx]);
 	for (int i = 0; i < FAKE_DEVICES; i++) {
 		if (fake_kernel.group_container[i] == fd)
 			fake_kernel.group_container[i] = -1;
 	}
-	if (fake_kernel.files[fd].kind == FAKE_CONTAINER)
+	if (fake_kernel.files[fd].kind == FAKE_CONTAINER) {
 		fake_unmap((uint32_t)fd, 0, UINT64_MAX);
+		fake_kernel.container_type = 0;
+	}
 	fake_kernel.files[fd].kind = FAKE_CLOSED;
 	return close(fd);
 }
@@ -188,6 +214,7 @@ static ssize_t fake_pwrite(int fd, const void *buf, size_t len, off_t offset)
 static const struct nvio_sys fake_sys = {
 	.open = fake_open,
 	.close = fake_close,
+	.dup = fake_dup,
 	.ioctl = fake_ioctl,
 	.mmap = fake_mmap,
 	.pread = fake_pread,
@@ -272,6 +299,7 @@ static void make_device(int idx, bool cdev)
 	device->name = name;
 	device->group = 7 + idx;
 	memcpy(device->config, "\x36\x1b\x10\x00\x02\x00\x10\x00\x02\x02\x08\x01", 12);
+	memcpy(device->config + 16, "\x04\x00\x00\x00\x04\x00\x00\x00", 8);
 	memcpy(device->nr_vectors, (uint32_t[]){ 1, 1, FAKE_VECTORS, 1, 1 }, 20);
 	device->irq_flags[VFIO_PCI_INTX_IRQ_INDEX] =
 		VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED;

@@ -169,7 +169,7 @@ static void explains_the_machine(void)
 	nvio_explain_group(7, text, sizeof(text));
 	SAYS(text, "0000:01:00.0 (nvme)");
 	SAYS(text, "0000:02:00.0 (no driver)");
-	CU_ASSERT_EQUAL(nvio_locked_len(), 2048 * 1024);
+	CU_ASSERT_EQUAL(nvio_locked_len("VmLck:"), 2048 * 1024);
 	/* A process that holds a group. */
 	fake_sys_put("proc/4321/comm", "qemu-system-x86\n");
 	fake_sys_put("proc/4321/fd/x", "");

@@ -94,6 +94,14 @@ static void all_options(void)
 	CU_ASSERT_EQUAL(opts.priority.value, NVIO_PRIORITY_URGENT);
 	CU_ASSERT_EQUAL_FATAL(parse("--priority low"), 0);
 	CU_ASSERT_EQUAL(opts.priority.value, NVIO_PRIORITY_LOW);
+	CU_ASSERT_EQUAL(opts.way.value, NVIO_WAY_AUTO);
+	CU_ASSERT_EQUAL_FATAL(parse("--vfio group"), 0);
+	CU_ASSERT_EQUAL(opts.way.value, NVIO_WAY_GROUP);
+	CU_ASSERT_EQUAL_FATAL(parse("--vfio cdev"), 0);
+	CU_ASSERT_EQUAL(opts.way.value, NVIO_WAY_CDEV);
+	CU_ASSERT_EQUAL_FATAL(parse("--fds 5,6/1"), 0);
+	CU_ASSERT_EQUAL(opts.nr_names, 2);
+	CU_ASSERT_STRING_EQUAL(opts.names[1], "fd:5,6/1");
 	CU_ASSERT_EQUAL_FATAL(parse("--shadow-doorbells on"), 0);
 	CU_ASSERT_EQUAL(opts.shadow_doorbells.value, NVIO_ON);
 	CU_ASSERT_EQUAL_FATAL(parse("--shadow-doorbells off"), 0);
@@ -161,6 +169,9 @@ static void bad_words(void)
 	check_bad("--host-memory all",
 		  "--host-memory 'all': not none, nor a size from 1 to 16384m");
 	check_bad("--priority default", "--priority 'default': not one of urgent high medium low");
+	check_bad("--vfio type1", "--vfio 'type1': not one of group cdev");
+	check_bad("--fds x", "--fds 'x': not two numbers of files, such as 5,6");
+	check_bad("--fds 5,6 --fds 7,8", "--fds '7,8': one device at a time");
 	check_bad("--shadow-doorbells o", "--shadow-doorbells 'o': not one of auto on off");
 	check_bad("--shadow-doorbells ", "--shadow-doorbells '': not one of auto on off");
 	check_bad("--shadow-doorbells offx", "--shadow-doorbells 'offx': not one of auto on off");

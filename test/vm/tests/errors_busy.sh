@@ -1,5 +1,6 @@
 #!/bin/bash
 # A drive that another process has: the error names the process, to a user who may see it.
+# kernels: stock
 . "${0%/*}/../lib.sh"
 open=$BUILD/test/vm/try_open
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A drive whose IOMMU group holds others: three functions of a device without isolation between them. The error lists
 # all of them with their drivers, and goes away when the last one is given up by its driver.
+# kernels: stock
 # vm: --image disk1=64M --image disk2=64M
 # vm: --qemu '-drive if=none,id=disk1,file={tmp}/disk1,format=raw -drive if=none,id=disk2,file={tmp}/disk2,format=raw'
 # vm: --qemu '-device nvme,serial=nvio1,addr=0x11.0,drive=disk1,multifunction=on'

@@ -1,5 +1,6 @@
 #!/bin/bash
 # An IOMMU without interrupt remapping: the error says so, and the module parameter that it names helps.
+# kernels: stock
 # vm: --iommu intremap=off,caching-mode=on
 . "${0%/*}/../lib.sh"
 open=$BUILD/test/vm/try_open

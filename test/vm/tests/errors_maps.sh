@@ -1,5 +1,6 @@
 #!/bin/bash
 # No more mappings: the kernel allows few, and the error says how many and what to raise. Then it allows enough.
+# kernels: stock
 . "${0%/*}/../lib.sh"
 set -o pipefail
 

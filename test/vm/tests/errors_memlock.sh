@@ -1,6 +1,7 @@
 #!/bin/bash
 # A user with access to the drive whose RLIMIT_MEMLOCK is too low: the error says how many bytes are needed and how many
 # there are. Who follows its advice gets there.
+# kernels: stock
 . "${0%/*}/../lib.sh"
 set -o pipefail
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # A user who may not use the drive: the error says whose the device file is, and the advice in it helps.
+# kernels: stock
 . "${0%/*}/../lib.sh"
 
 bind "$BDF" vfio-pci

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Address spaces of iommufd, and the character devices that are bound to one.
+ */
+#ifndef NVIO_LIB_VFIO_IOMMUFD_H
+#define NVIO_LIB_VFIO_IOMMUFD_H
+
+#include "vfio/device.h"
+#include "vfio/iommu.h"
+
+struct nvio_iommufd {
+	struct nvio_domain domain;
+	int fd;
+	uint32_t ioas;
+	bool no_files; /* the kernel maps no files */
+};
+
+/* iommufd.c: makes an address space in the file @given, which is duplicated, or in one of its own
+ * (-1). Returns 0 or -errno. */
+int nvio_iommufd_new(struct nvio_iommu *iommu, int given, struct nvio_iommufd **space);
+
+/* Reads what IOVAs and pages its devices allow now. Returns 0 or -errno. */
+int nvio_iommufd_read_ranges(struct nvio_iommufd *space);
+
+/* The address space's; the caller locks. NULL with the error set when it has none: -ENOTSUP. */
+struct nvio_iommufd *nvio_iommufd_of(const struct nvio_iommu *iommu);
+
+/* The same, and locks unless it is NULL. */
+struct nvio_iommufd *nvio_iommufd_lock(struct nvio_iommu *iommu);
+
+/*
+ * cdev.c: opens the character device of device->pci, binds it to the iommufd of @iommu, which is
+ * opened with the first, and attaches it to the address space. Fills in fd and devid. Returns 0;
+ * -errno as nvio_device_open() says.
+ */
+int nvio_cdev_open(struct nvio_iommu *iommu, struct nvio_device *device,
+		   const struct nvio_device_opts *opts);
+
+/* The same with files that somebody else has opened; both are duplicated. */
+int nvio_cdev_take(struct nvio_iommu *iommu, struct nvio_device *device, int fd, int iommufd,
+		   const struct nvio_device_opts *opts);
+
+/* The device reaches no memory from here on. */
+void nvio_cdev_detach(struct nvio_device *device);
+
+#endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "perf/target.h"
+#include "perf/worker.h"
 
 /* Passes the library's own sentence on. */
 static int library_failed(struct perf_msg *msg, int err)
@@ -57,6 +58,28 @@ static int open_iommu(const struct perf_opts *opts, struct perf_target *target,
 	return err ? library_failed(msg, err) : 0;
 }
 
+/* The host wants a drive back: the run ends early, and the drive with it. */
+static void on_event(void *arg, struct nvio_device *device, enum nvio_event event)
+{
+	struct nvio_device_info info;
+
+	(void)arg;
+	nvio_device_get_info(device, &info, sizeof(info));
+	if (event == NVIO_EVENT_FAILED)
+		fprintf(stderr, "nvme_perf: %s reports an error of its own\n", info.name);
+	if (event == NVIO_EVENT_REQUESTED)
+		perf_stop();
+}
+
+static void watch(struct nvio_ctrl *ctrl)
+{
+	struct nvio_watch_opts opts = NVIO_WATCH_OPTS;
+
+	opts.fn = on_event;
+	/* What cannot be watched cannot be wanted back either. */
+	nvio_device_watch(nvio_ctrl_device(ctrl), &opts);
+}
+
 static int open_ctrl(const struct perf_opts *opts, unsigned int nr_workers, const char *device,
 		     struct perf_target *target, struct perf_msg *msg)
 {
@@ -73,6 +96,7 @@ static int open_ctrl(const struct perf_opts *opts, unsigned int nr_workers, cons
 	if (err)
 		return library_failed(msg, err);
 	target->nr_ctrls++;
+	watch(ctrl->handle);
 	snprintf(ctrl->asked, sizeof(ctrl->asked), "%s", device);
 	nvio_ctrl_get_info(ctrl->handle, &ctrl->info, sizeof(ctrl->info));
 	if ((opts->depth + opts->nr_qpairs - 1) / opts->nr_qpairs > ctrl->info.max_depth)

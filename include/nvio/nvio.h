@@ -14,6 +14,7 @@
 #include <nvio/vfio.h>
 #include <nvio/iommu.h>
 #include <nvio/feature.h>
+#include <nvio/watch.h>
 #include <nvio/mem.h>
 #include <nvio/nvme.h>
 #include <nvio/io.h>

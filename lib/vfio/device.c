@@ -71,11 +71,13 @@ int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 	if (!device)
 		return nvio_error(ENOMEM, "no memory for a device");
 	device->iommu = iommu;
+	pthread_mutex_init(&device->lock, NULL);
 	if (nvio_user_name(name))
 		err = open_user(iommu, name, &opts, device);
 	else
 		err = nvio_device_open_kernel(iommu, name, &opts, device);
 	if (err) {
+		pthread_mutex_destroy(&device->lock);
 		free(device);
 		return err;
 	}
@@ -88,10 +90,12 @@ void nvio_device_close(struct nvio_device *device)
 {
 	if (!device)
 		return;
+	nvio_device_unwatch(device);
 	nvio_device_unmap_regions(device);
 	device->ops->close(device);
 	nvio_emu_stop(device->emu);
 	nvio_iommu_put(device->iommu);
+	pthread_mutex_destroy(&device->lock);
 	free(device);
 }
 

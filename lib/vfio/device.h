@@ -8,6 +8,7 @@
 #ifndef NVIO_LIB_VFIO_DEVICE_H
 #define NVIO_LIB_VFIO_DEVICE_H
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include <nvio/vfio.h>
@@ -45,12 +46,21 @@ struct nvio_device_ops {
 	int (*ask)(struct nvio_device *device, unsigned long request, void *arg);
 	/* Whether it is still there, asked now and then while nothing comes. NULL: nobody knows. */
 	bool (*alive)(struct nvio_device *device);
+	/* Ends its use where it stands; nothing of it is mapped. NULL: that cannot be. */
+	int (*let_go)(struct nvio_device *device);
 	/* An fd that polls POLLRDHUP when the device goes; -1 or NULL for none. */
 	int (*hangup_fd)(struct nvio_device *device);
 	void (*close)(struct nvio_device *device);
 };
 
-struct nvio_mapping;
+/* Part of a region in this process. */
+struct nvio_mapping {
+	struct nvio_mapping *next;
+	void *addr;
+	size_t len;
+};
+
+struct nvio_watch;
 
 struct nvio_device {
 	const struct nvio_device_ops *ops;
@@ -69,7 +79,10 @@ struct nvio_device {
 	uint32_t nr_irqs;
 	struct nvio_region regions[NVIO_REGIONS_MAX];
 	uint32_t vectors[NVIO_IRQS_MAX]; /* enabled, per kind */
+	pthread_mutex_t lock; /* over the mappings, and letting go */
 	struct nvio_mapping *mappings;
+	bool let_go; /* set once, read without the lock */
+	struct nvio_watch *watch;
 };
 
 /* A request of VFIO that no operation stands for. Returns what the kernel does; -ENOTTY where the
@@ -94,6 +107,14 @@ int nvio_device_bar_address(struct nvio_device *device, uint32_t idx, uint64_t *
 
 /* Reads every region's description. Returns 0 or -errno. */
 int nvio_device_read_regions(struct nvio_device *device);
+
+static inline bool nvio_device_was_let_go(const struct nvio_device *device)
+{
+	return __atomic_load_n(&device->let_go, __ATOMIC_ACQUIRE);
+}
+
+/* Ends the thread of nvio_device_watch(), if there is one. */
+void nvio_device_unwatch(struct nvio_device *device);
 
 /* Takes back all mappings of regions. */
 void nvio_device_unmap_regions(struct nvio_device *device);

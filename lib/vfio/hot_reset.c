@@ -48,7 +48,7 @@ static struct vfio_pci_hot_reset_info *ask(struct nvio_device *device, int *err)
 		if (!*err || *err == -ENOSPC)
 			*err = nvio_error(EPROTO, "%s: a hot reset of %u devices makes no sense",
 					  device->name, info->count);
-		else if (*err == -ENODEV || *err == -ENOTTY)
+		else if ((*err == -ENODEV && !nvio_device_was_let_go(device)) || *err == -ENOTTY)
 			*err = nvio_error(ENOTSUP, "%s: neither its slot nor its bus can be reset",
 					  device->name);
 		else

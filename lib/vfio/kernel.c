@@ -7,6 +7,7 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/error.h"
 #include "vfio/caps.h"
@@ -14,11 +15,19 @@
 #include "vfio/iommufd.h"
 #include "vfio/sys.h"
 
+/* Every request of a device: one that was let go meanwhile says so. */
+static int ask(struct nvio_device *device, unsigned long request, void *arg)
+{
+	int ret = nvio_sys_ioctl(device->fd, request, arg);
+
+	return nvio_device_was_let_go(device) ? -ENODEV : ret;
+}
+
 int nvio_kernel_device_info(struct nvio_device *device)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 
-	int err = nvio_sys_ioctl(device->fd, VFIO_DEVICE_GET_INFO, &info);
+	int err = ask(device, VFIO_DEVICE_GET_INFO, &info);
 
 	if (err)
 		return nvio_error(-err, "%s does not tell what it is: %s", device->name,
@@ -53,6 +62,10 @@ static int kernel_region(struct nvio_device *device, uint32_t idx, struct nvio_r
 
 static void *kernel_map(struct nvio_device *device, uint32_t idx, uint64_t offset, size_t len)
 {
+	if (nvio_device_was_let_go(device)) {
+		errno = ENODEV;
+		return MAP_FAILED;
+	}
 	return nvio_sys->mmap(len, device->fd, (off_t)(device->regions[idx].fd_offset + offset));
 }
 
@@ -61,8 +74,14 @@ static ssize_t kernel_read(struct nvio_device *device, uint32_t idx, uint64_t of
 {
 	ssize_t n = nvio_sys->pread(device->fd, buf, len,
 				    (off_t)(device->regions[idx].fd_offset + offset));
+	int err = errno;
 
-	return n < 0 ? -errno : n;
+	/* As hardware that is gone reads. */
+	if (nvio_device_was_let_go(device)) {
+		memset(buf, 0xff, len);
+		return (ssize_t)len;
+	}
+	return n < 0 ? -err : n;
 }
 
 static ssize_t kernel_write(struct nvio_device *device, uint32_t idx, uint64_t offset,
@@ -70,15 +89,18 @@ static ssize_t kernel_write(struct nvio_device *device, uint32_t idx, uint64_t o
 {
 	ssize_t n = nvio_sys->pwrite(device->fd, buf, len,
 				     (off_t)(device->regions[idx].fd_offset + offset));
+	int err = errno;
 
-	return n < 0 ? -errno : n;
+	if (nvio_device_was_let_go(device))
+		return -ENODEV;
+	return n < 0 ? -err : n;
 }
 
 static int kernel_irq(struct nvio_device *device, uint32_t irq, struct nvio_irq_info *info)
 {
 	struct vfio_irq_info request = { .argsz = sizeof(request), .index = irq };
 
-	int err = nvio_sys_ioctl(device->fd, VFIO_DEVICE_GET_IRQ_INFO, &request);
+	int err = ask(device, VFIO_DEVICE_GET_IRQ_INFO, &request);
 
 	/* ERR and REQ are missing on some functions. */
 	if (err == -EINVAL)
@@ -107,7 +129,7 @@ static int kernel_irq_set(struct nvio_device *device, uint32_t irq, uint32_t fla
 	request->count = count;
 	if (fds)
 		memcpy(request->data, fds, fds_len);
-	err = nvio_sys_ioctl(device->fd, VFIO_DEVICE_SET_IRQS, request);
+	err = ask(device, VFIO_DEVICE_SET_IRQS, request);
 	if (err > 0)
 		err = nvio_error(ENOSPC,
 				 "%s: the host has %d interrupt vectors left for index %u, not %u",
@@ -121,14 +143,28 @@ static int kernel_irq_set(struct nvio_device *device, uint32_t irq, uint32_t fla
 
 static int kernel_reset(struct nvio_device *device)
 {
-	int err = nvio_sys_ioctl(device->fd, VFIO_DEVICE_RESET, NULL);
+	int err = ask(device, VFIO_DEVICE_RESET, NULL);
 
 	return err ? nvio_error(-err, "%s: reset failed: %s", device->name, strerror(-err)) : 0;
 }
 
 static int kernel_ask(struct nvio_device *device, unsigned long request, void *arg)
 {
-	return nvio_sys_ioctl(device->fd, request, arg);
+	return ask(device, request, arg);
+}
+
+static bool kernel_alive(struct nvio_device *device)
+{
+	return !nvio_device_was_let_go(device);
+}
+
+static int kernel_let_go(struct nvio_device *device)
+{
+	nvio_cdev_detach(device);
+	if (nvio_sys->replace(device->fd) < 0)
+		return nvio_error(errno, "the file of %s stays open: %s", device->name,
+				  strerror(errno));
+	return 0;
 }
 
 static void kernel_close(struct nvio_device *device)
@@ -146,5 +182,7 @@ const struct nvio_device_ops nvio_kernel_ops = {
 	.irq_set = kernel_irq_set,
 	.reset = kernel_reset,
 	.ask = kernel_ask,
+	.alive = kernel_alive,
+	.let_go = kernel_let_go,
 	.close = kernel_close,
 };

@@ -16,12 +16,6 @@
 #include "vfio/caps.h"
 #include "vfio/device.h"
 
-struct nvio_mapping {
-	struct nvio_mapping *next;
-	void *addr;
-	size_t len;
-};
-
 static int take_sparse(struct nvio_region_info *info, const void *cap, size_t len)
 {
 	struct vfio_region_info_cap_sparse_mmap head;
@@ -168,10 +162,12 @@ int nvio_device_region_map(struct nvio_device *device, uint32_t idx, uint64_t of
 	start = align_down(offset, page);
 	end = align_up(offset + len, page);
 	mapping->len = end - start;
+	pthread_mutex_lock(&device->lock);
 	mapping->addr = device->ops->map(device, idx, start, mapping->len);
 	if (mapping->addr == MAP_FAILED) {
 		err = nvio_error(errno, "%s: mapping region %u at 0x%" PRIx64 " + %zu failed: %s",
 				 device->name, idx, offset, len, strerror(errno));
+		pthread_mutex_unlock(&device->lock);
 		free(mapping);
 		return err;
 	}
@@ -179,6 +175,7 @@ int nvio_device_region_map(struct nvio_device *device, uint32_t idx, uint64_t of
 	madvise(mapping->addr, mapping->len, MADV_DONTFORK);
 	mapping->next = device->mappings;
 	device->mappings = mapping;
+	pthread_mutex_unlock(&device->lock);
 	*addr = (char *)mapping->addr + (offset - start);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,6 +26,17 @@ static int real_dup(int fd)
 	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
+static int real_replace(int fd)
+{
+	int empty = eventfd(0, EFD_CLOEXEC), ret;
+
+	if (empty < 0)
+		return -1;
+	ret = dup3(empty, fd, O_CLOEXEC);
+	close(empty);
+	return ret;
+}
+
 static int real_ioctl(int fd, unsigned long request, void *arg)
 {
 	return ioctl(fd, request, arg);
@@ -39,6 +51,7 @@ static const struct nvio_sys real = {
 	.open = real_open,
 	.close = close,
 	.dup = real_dup,
+	.replace = real_replace,
 	.ioctl = real_ioctl,
 	.mmap = real_mmap,
 	.pread = pread,

@@ -17,6 +17,8 @@ struct nvio_sys {
 	int (*open)(const char *path, int flags);
 	int (*close)(int fd);
 	int (*dup)(int fd); /* close-on-exec */
+	/* Puts an empty file in the place of one: its number stays in use. */
+	int (*replace)(int fd);
 	int (*ioctl)(int fd, unsigned long request, void *arg);
 	void *(*mmap)(size_t len, int fd, off_t offset); /* shared, to read and write */
 	ssize_t (*pread)(int fd, void *buf, size_t len, off_t offset);

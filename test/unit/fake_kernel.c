@@ -106,6 +106,17 @@ static int fake_dup(int fd)
 	return own;
 }
 
+static bool last_of(int fd);
+
+/* Its number goes on as a file without requests. */
+static int fake_replace(int fd)
+{
+	if (last_of(fd))
+		fake_device_closed(&fake_kernel.devices[fake_kernel.files[fd].idx]);
+	fake_kernel.files[fd].kind = FAKE_OTHER;
+	return fd;
+}
+
 static bool last_of(int fd)
 {
 	for (int i = 0; i < FAKE_FILES; i++) {
@@ -215,6 +226,7 @@ static const struct nvio_sys fake_sys = {
 	.open = fake_open,
 	.close = fake_close,
 	.dup = fake_dup,
+	.replace = fake_replace,
 	.ioctl = fake_ioctl,
 	.mmap = fake_mmap,
 	.pread = fake_pread,

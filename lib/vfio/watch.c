@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Watching a device, and letting it go in the middle of its use; see <nvio/watch.h>.
+ *
+ * Letting go does without the help of those who use the device: the memory behind its mappings is
+ * exchanged under them, and so is the file behind its number.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <nvio/watch.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "vfio/device.h"
+
+#define GRACE_MS 5000u
+/* Registers lie at the start; what is behind them may be gigabytes of memory. */
+#define ONES_LEN 65536u
+
+struct nvio_watch {
+	pthread_t thread;
+	struct nvio_device *device;
+	struct nvio_watch_opts opts;
+	int failed_fd;
+	int requested_fd;
+	int stop_fd;
+};
+
+/* Puts memory in the place of a device's, at once: no access in between finds nothing. */
+static int bury(struct nvio_mapping *mapping)
+{
+	size_t ones = mapping->len < ONES_LEN ? mapping->len : ONES_LEN;
+	void *memory = mmap(NULL, mapping->len, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return nvio_error(ENOMEM, "no memory in the place of a device's registers");
+	memset(memory, 0xff, ones);
+	if (mremap(memory, mapping->len, mapping->len, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   mapping->addr) == MAP_FAILED) {
+		munmap(memory, mapping->len);
+		return nvio_error(errno, "a device's registers stay mapped: %s", strerror(errno));
+	}
+	return 0;
+}
+
+int nvio_device_let_go(struct nvio_device *device)
+{
+	int err = 0;
+
+	if (!device->ops->let_go)
+		return nvio_error(ENOTSUP, "%s cannot be let go while it is in use", device->name);
+	pthread_mutex_lock(&device->lock);
+	if (!nvio_device_was_let_go(device)) {
+		__atomic_store_n(&device->let_go, true, __ATOMIC_RELEASE);
+		for (struct nvio_mapping *m = device->mappings; m && !err; m = m->next)
+			err = bury(m);
+		/* Not before nobody can reach it by a mapping, which would keep its file alive. */
+		if (!err)
+			err = device->ops->let_go(device);
+		nvio_log(err ? NVIO_LOG_ERROR : NVIO_LOG_WARN, "%s was let go%s", device->name,
+			 err ? ", but not all of it" : "");
+	}
+	pthread_mutex_unlock(&device->lock);
+	return err;
+}
+
+static void tell(struct nvio_watch *watch, enum nvio_event event)
+{
+	if (watch->opts.fn)
+		watch->opts.fn(watch->opts.arg, watch->device, event);
+}
+
+/* The kernel asks again and again: once is enough. */
+static void requested(struct nvio_watch *watch, uint64_t *deadline)
+{
+	eventfd_t value;
+
+	eventfd_read(watch->requested_fd, &value);
+	if (*deadline != UINT64_MAX)
+		return;
+	*deadline = nvio_now() + watch->opts.grace_ms * NVIO_NS_PER_MS;
+	nvio_log(NVIO_LOG_WARN, "%s: the host wants it back, within %u ms", watch->device->name,
+		 watch->opts.grace_ms);
+	tell(watch, NVIO_EVENT_REQUESTED);
+}
+
+static int patience_ms(uint64_t deadline)
+{
+	uint64_t now = nvio_now();
+
+	if (deadline == UINT64_MAX)
+		return -1;
+	return deadline <= now ? 0 : (int)((deadline - now) / NVIO_NS_PER_MS) + 1;
+}
+
+static void *watch_events(void *arg)
+{
+	struct nvio_watch *watch = arg;
+	uint64_t deadline = UINT64_MAX;
+	struct pollfd fds[] = { { watch->stop_fd, POLLIN, 0 },
+				{ watch->requested_fd, POLLIN, 0 },
+				{ watch->failed_fd, POLLIN, 0 } };
+
+	for (;;) {
+		eventfd_t value;
+
+		if (poll(fds, 3, patience_ms(deadline)) < 0 && errno != EINTR)
+			return NULL;
+		if (fds[0].revents)
+			return NULL;
+		if (fds[1].revents)
+			requested(watch, &deadline);
+		if (fds[2].revents && !eventfd_read(watch->failed_fd, &value))
+			tell(watch, NVIO_EVENT_FAILED);
+		if (nvio_now() < deadline)
+			continue;
+		nvio_device_let_go(watch->device);
+		tell(watch, NVIO_EVENT_LET_GO);
+		return NULL;
+	}
+}
+
+/* An eventfd that the kernel signals; -1 where it does not offer that. */
+static int wire(struct nvio_device *device, enum nvio_irq irq)
+{
+	struct nvio_irq_info info;
+	int fd;
+
+	if (nvio_device_irq(device, irq, &info, sizeof(info)) || !info.nr_vectors)
+		return -1;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0)
+		return -1;
+	if (!nvio_device_irq_enable(device, irq, 1)) {
+		if (!nvio_device_irq_set(device, irq, 0, fd))
+			return fd;
+		nvio_device_irq_disable(device, irq);
+	}
+	close(fd);
+	return -1;
+}
+
+static void watch_free(struct nvio_watch *watch)
+{
+	int fds[] = { watch->failed_fd, watch->requested_fd, watch->stop_fd };
+
+	for (int i = 0; i < 3; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	free(watch);
+}
+
+/* Signals are the application's: its own threads take them. */
+static int start(struct nvio_watch *watch)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&watch->thread, NULL, watch_events, watch);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err ? nvio_error(err, "no thread to watch %s: %s", watch->device->name,
+				strerror(err))
+		   : 0;
+}
+
+int nvio_device_watch(struct nvio_device *device, const struct nvio_watch_opts *given)
+{
+	struct nvio_watch_opts opts = NVIO_WATCH_OPTS;
+	struct nvio_watch *watch;
+	int err = nvio_take_opts(&opts, sizeof(opts), given, "nvio_device_watch");
+
+	if (!err && !device->ops->let_go)
+		err = nvio_error(ENOTSUP, "nothing tells of events of %s", device->name);
+	if (!err && device->watch)
+		err = nvio_error(EEXIST, "%s is watched already", device->name);
+	if (err)
+		return err;
+	watch = calloc(1, sizeof(*watch));
+	if (!watch)
+		return nvio_error(ENOMEM, "no memory to watch %s", device->name);
+	watch->device = device;
+	watch->opts = opts;
+	if (!watch->opts.grace_ms)
+		watch->opts.grace_ms = GRACE_MS;
+	watch->failed_fd = wire(device, NVIO_IRQ_ERR);
+	watch->requested_fd = wire(device, NVIO_IRQ_REQ);
+	watch->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (watch->failed_fd < 0 && watch->requested_fd < 0)
+		err = nvio_error(ENOTSUP, "nothing tells of events of %s", device->name);
+	else if (watch->stop_fd < 0)
+		err = nvio_error(errno, "%s cannot be watched: %s", device->name, strerror(errno));
+	else
+		err = start(watch);
+	if (err)
+		watch_free(watch);
+	else
+		device->watch = watch;
+	return err;
+}
+
+void nvio_device_unwatch(struct nvio_device *device)
+{
+	struct nvio_watch *watch = device->watch;
+
+	if (!watch)
+		return;
+	eventfd_write(watch->stop_fd, 1);
+	pthread_join(watch->thread, NULL);
+	device->watch = NULL;
+	watch_free(watch);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Watching a device on the unit tests' kernel, and letting it go while it is in use: mappings,
+ * files, calls, the grace period, and who closes in time.
+ */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <semaphore.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <nvio/iommu.h>
+#include <nvio/watch.h>
+
+#include "fake_kernel.h"
+#include "tap.h"
+
+static struct nvio_iommu *iommu;
+static struct nvio_device *device;
+static struct fake_device *const fake = &fake_kernel.devices[0];
+
+/* What the callback saw. */
+static struct {
+	sem_t told;
+	enum nvio_event events[8];
+	volatile unsigned int nr;
+} seen;
+
+static void on_event(void *arg, struct nvio_device *from, enum nvio_event event)
+{
+	if (arg == &seen && from == device && seen.nr < 8)
+		seen.events[seen.nr++] = event;
+	sem_post(&seen.told);
+}
+
+static void start(bool cdev)
+{
+	fake_kernel_start(1, cdev);
+	memset(&seen, 0, sizeof(seen));
+	sem_init(&seen.told, 0, 0);
+	if (nvio_iommu_open(NULL, &iommu) || nvio_device_open(iommu, "0000:01:00.0", NULL, &device))
+		CU_FAIL_FATAL(nvio_last_error());
+}
+
+static void end(void)
+{
+	nvio_device_close(device);
+	nvio_iommu_close(iommu);
+	CU_ASSERT_EQUAL(fake_kernel_end(), 0);
+}
+
+static int watch(uint32_t grace_ms)
+{
+	struct nvio_watch_opts opts = NVIO_WATCH_OPTS;
+
+	opts.fn = on_event;
+	opts.arg = &seen;
+	opts.grace_ms = grace_ms;
+	return nvio_device_watch(device, &opts);
+}
+
+/* Whether an event comes within @ms. */
+static bool told(long ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	return !sem_timedwait(&seen.told, &until);
+}
+
+/* The same for a group's device and a device's own file. */
+static void lets_go(void)
+{
+	for (int cdev = 0; cdev < 2; cdev++) {
+		uint32_t word = 0;
+		void *addr;
+
+		start(cdev);
+		CU_ASSERT_EQUAL_FATAL(nvio_device_region_map(device, 0, 8192, 8192, &addr), 0);
+		*(volatile uint32_t *)addr = 7;
+		CU_ASSERT_EQUAL(nvio_device_let_go(device), 0);
+		CU_ASSERT_EQUAL(fake->fd, -1);
+		CU_ASSERT_EQUAL(fake->attached, 0);
+		/* The registers read as those of a device that is gone, and may be written. */
+		CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, UINT32_MAX);
+		CU_ASSERT_EQUAL(((volatile uint8_t *)addr)[8191], 0xff);
+		*(volatile uint32_t *)addr = 9;
+		CU_ASSERT_EQUAL(nvio_device_region_read(device, 0, 0, &word, 4), 0);
+		CU_ASSERT_EQUAL(word, UINT32_MAX);
+		CU_ASSERT_EQUAL(nvio_device_region_write(device, 0, 0, &word, 4), -ENODEV);
+		CU_ASSERT_EQUAL(nvio_device_region_map(device, 0, 8192, 4096, &addr), -ENODEV);
+		CU_ASSERT_EQUAL(nvio_device_bus_master(device, false), -ENODEV);
+		CU_ASSERT_EQUAL(nvio_device_reset(device), -ENODEV);
+		CU_ASSERT_EQUAL(nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 1), -ENODEV);
+		CU_ASSERT_EQUAL(nvio_device_hot_reset(device), -ENODEV);
+		CU_ASSERT_EQUAL(nvio_device_let_go(device), 0);
+		CU_ASSERT_EQUAL(fake->resets, 0);
+		end();
+	}
+}
+
+static void grace_passes(void)
+{
+	start(true);
+	CU_ASSERT_EQUAL_FATAL(watch(50), 0);
+	CU_ASSERT_EQUAL(watch(50), -EEXIST);
+	CU_ASSERT(fake->eventfd[NVIO_IRQ_REQ][0] >= 0);
+	CU_ASSERT_FALSE(told(50));
+	eventfd_write(fake->eventfd[NVIO_IRQ_REQ][0], 1);
+	CU_ASSERT(told(5000));
+	CU_ASSERT_EQUAL(seen.events[0], NVIO_EVENT_REQUESTED);
+	/* Asked again, it is told once. */
+	eventfd_write(fake->eventfd[NVIO_IRQ_REQ][0], 1);
+	CU_ASSERT(told(5000));
+	CU_ASSERT_EQUAL(seen.events[1], NVIO_EVENT_LET_GO);
+	CU_ASSERT_EQUAL(seen.nr, 2);
+	CU_ASSERT_EQUAL(fake->fd, -1);
+	end();
+}
+
+/* Closed within the grace period: nothing more is told, and nothing waited for. */
+static void closed_in_time(void)
+{
+	start(true);
+	CU_ASSERT_EQUAL_FATAL(watch(0), 0);
+	eventfd_write(fake->eventfd[NVIO_IRQ_REQ][0], 1);
+	CU_ASSERT(told(5000));
+	end();
+	CU_ASSERT_EQUAL(seen.nr, 1);
+}
+
+static void failures(void)
+{
+	start(true);
+	CU_ASSERT_EQUAL_FATAL(watch(0), 0);
+	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
+	CU_ASSERT(told(5000));
+	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
+	CU_ASSERT(told(5000));
+	CU_ASSERT_EQUAL(seen.nr, 2);
+	CU_ASSERT_EQUAL(seen.events[1], NVIO_EVENT_FAILED);
+	CU_ASSERT(fake->fd >= 0);
+	end();
+}
+
+static void without_events(void)
+{
+	start(true);
+	fake->nr_vectors[NVIO_IRQ_ERR] = 0;
+	CU_ASSERT_EQUAL(watch(50), 0);
+	end();
+	start(true);
+	fake->nr_vectors[NVIO_IRQ_ERR] = 0;
+	fake->nr_vectors[NVIO_IRQ_REQ] = 0;
+	CU_ASSERT_EQUAL(watch(50), -ENOTSUP);
+	CU_ASSERT_EQUAL(nvio_device_watch(device, NULL), -ENOTSUP);
+	end();
+}
+
+static const struct tap_test tests[] = {
+	{ "a device is let go while it is in use", lets_go },
+	{ "after the grace period", grace_passes },
+	{ "closed within the grace period", closed_in_time },
+	{ "failures are told", failures },
+	{ "devices without events", without_events },
+};
+
+int main(void)
+{
+	return tap_run("watch", tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -2,6 +2,10 @@
 /*
  * DMA memory: a heap of hugepages, and memory of the application's own.
  *
+ * Without an IOMMU (NVIO_WAY_NOIOMMU of vfio.h) addresses are physical: the heap is one piece of
+ * hugepages that are neighbours, up to 64 MiB or first_len, and does not grow; registered memory is
+ * locked and found page by page.
+ *
  * Both belong to an I/O address space and are seen by all devices in it. Thread rule: any thread,
  * serialised inside; never on the I/O path.
  */

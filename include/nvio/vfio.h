@@ -34,6 +34,7 @@ enum nvio_way {
 			      group in a container of TYPE1v2, else of TYPE1 */
 	NVIO_WAY_GROUP = 1,
 	NVIO_WAY_CDEV = 2,
+	NVIO_WAY_NOIOMMU = 3, /* for a device without an IOMMU: nothing keeps it from any memory */
 };
 
 /* All zero means the default. */
@@ -56,8 +57,8 @@ struct nvio_iova_range {
 };
 
 struct nvio_iommu_info {
-	const char *type; /* "iommufd", "type1v2", "type1" or "vfio-user"; "none" before the first
-			     device */
+	const char *type; /* "iommufd", "type1v2", "type1", "noiommu" or "vfio-user"; "none" before
+			     the first device */
 	uint64_t page_sizes; /* a bit per page size that the IOMMU maps: bit 12 for 4 KiB */
 	uint32_t nr_ranges; /* usable ranges, see nvio_iommu_range() */
 	uint32_t nr_maps; /* mappings in place */

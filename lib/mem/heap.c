@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "base/error.h"
 #include "mem/heap.h"
+#include "mem/physical.h"
 #include "vfio/iommu.h"
 #include "vfio/sysfs.h"
 
@@ -25,6 +26,7 @@
 #define GROWTH_MAX       (1 * GIB)
 #define ALIGN_MIN        64u
 #define PLAIN_REGION_LEN (2 * MIB)
+#define PHYSICAL_LEN     (64 * MIB)
 
 struct block {
 	char *addr;
@@ -61,21 +63,23 @@ static char *reserve_window(size_t len, size_t align)
  * The window is aligned to 1 GiB at both ends, so that the IOMMU can use its largest pages; a small
  * address space has to do with less.
  */
-static int init_window(struct nvio_heap *heap, struct nvio_space *iovas, size_t wanted)
+static int init_window(struct nvio_heap *heap, struct nvio_space *iovas, size_t wanted,
+		       bool physical)
 {
 	size_t least = heap->page_len > WINDOW_MIN ? heap->page_len : WINDOW_MIN;
 
 	for (size_t len = wanted; len >= least; len = align_down(len / 2, least)) {
 		size_t align = len >= GIB ? GIB : len >= least ? least : REGION_MIN;
 
-		if (nvio_space_take(iovas, len, align, 0, &heap->iova))
+		if (!physical && nvio_space_take(iovas, len, align, 0, &heap->iova))
 			continue;
 		heap->window = reserve_window(len, align);
 		if (heap->window) {
 			heap->max_len = len;
 			return 0;
 		}
-		nvio_space_add(iovas, heap->iova, len);
+		if (!physical)
+			nvio_space_add(iovas, heap->iova, len);
 	}
 	return nvio_error(ENOMEM,
 			  "no window of %zu bytes is left for the DMA heap, neither in IOVAs "
@@ -113,7 +117,7 @@ int nvio_heap_init(struct nvio_heap *heap, struct nvio_iommu *iommu, struct nvio
 	heap->page_len = choose_page_len(opts);
 	wanted = heap->opts.max_len ? heap->opts.max_len : WINDOW_MAX;
 	wanted = align_up(max_u64(wanted, WINDOW_MIN), max_u64(heap->page_len, REGION_MIN));
-	err = init_window(heap, iovas, wanted);
+	err = init_window(heap, iovas, wanted, iommu->physical);
 	if (err)
 		return err;
 	heap->open = true;
@@ -124,7 +128,8 @@ int nvio_heap_init(struct nvio_heap *heap, struct nvio_iommu *iommu, struct nvio
 		uint64_t iova = heap->iova, len = heap->max_len;
 
 		nvio_heap_fini(heap, iommu);
-		nvio_space_add(iovas, iova, len);
+		if (!iommu->physical)
+			nvio_space_add(iovas, iova, len);
 	}
 	return err;
 }
@@ -232,10 +237,27 @@ static int add_region(struct nvio_heap *heap, struct nvio_iommu *iommu,
 	return 0;
 }
 
+/* One piece of physical memory, and so the heap's only one. */
+static int get_physical(struct nvio_heap *heap, size_t need, struct nvio_pages *pages)
+{
+	if (heap->len)
+		return nvio_error(
+			ENOMEM,
+			"the DMA heap of %zu bytes cannot grow by %zu: without an IOMMU it "
+			"is one piece of physical memory, set up with the first "
+			"allocation (first_len of struct nvio_heap_opts)",
+			heap->len, need);
+	if (!heap->page_len)
+		return nvio_error(ENOMEM, "without an IOMMU, DMA memory has to be in hugepages");
+	return nvio_pages_neighbours(pages, heap->window, need,
+				     min_u64(max_u64(need, PHYSICAL_LEN), heap->max_len),
+				     heap->page_len, heap->node, &heap->iova);
+}
+
 static int grow_by(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t len)
 {
 	struct nvio_pages pages;
-	int err = get_pages(heap, len, &pages);
+	int err = iommu->physical ? get_physical(heap, len, &pages) : get_pages(heap, len, &pages);
 
 	if (err)
 		return err;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/error.h"
 #include "mem/memory.h"
@@ -21,6 +22,9 @@ static int feed_iovas(struct nvio_memory *memory)
 	struct nvio_iommu *iommu = memory->iommu;
 	uint64_t page = nvio_iommu_page_len(iommu);
 
+	/* Where memory is, is not for us to choose. */
+	if (iommu->physical)
+		return 0;
 	for (uint32_t i = 0; i < iommu->ranges.nr; i++) {
 		uint64_t start = align_up(max_u64(iommu->ranges.range[i].start, IOVA_MIN), page);
 		uint64_t end =
@@ -36,7 +40,9 @@ static void memory_free(void *owner)
 {
 	struct nvio_memory *memory = owner;
 
-	for (size_t i = 0; i < memory->nr_registrations; i++)
+	for (size_t i = 0; i < memory->nr_registrations && memory->iommu->physical; i++)
+		munlock((void *)memory->registrations[i].addr, memory->registrations[i].len);
+	for (size_t i = 0; i < memory->nr_registrations && !memory->iommu->physical; i++)
 		nvio_iommu_unmap(memory->iommu, memory->registrations[i].iova,
 				 memory->registrations[i].len);
 	free(memory->registrations);
@@ -97,6 +103,13 @@ int nvio_memory_ready(struct nvio_memory *memory)
 	return err;
 }
 
+/* Without an IOMMU its address is known with the first memory in it. */
+static void publish_window(struct nvio_memory *memory)
+{
+	memory->window_iova = memory->heap.iova;
+	__atomic_store_n(&memory->window_len, memory->heap.len, __ATOMIC_RELEASE);
+}
+
 static int open_heap(struct nvio_memory *memory)
 {
 	int err = nvio_memory_ready(memory);
@@ -107,8 +120,7 @@ static int open_heap(struct nvio_memory *memory)
 	if (err)
 		return err;
 	memory->window = (uintptr_t)memory->heap.window;
-	memory->window_iova = memory->heap.iova;
-	__atomic_store_n(&memory->window_len, memory->heap.len, __ATOMIC_RELEASE);
+	publish_window(memory);
 	return 0;
 }
 
@@ -183,7 +195,7 @@ void *nvio_alloc(struct nvio_iommu *iommu, size_t len, size_t align)
 	pthread_mutex_lock(&memory->lock);
 	if (memory->heap.open || !open_heap(memory))
 		p = nvio_heap_take(&memory->heap, memory->iommu, len, align);
-	__atomic_store_n(&memory->window_len, memory->heap.len, __ATOMIC_RELEASE);
+	publish_window(memory);
 	pthread_mutex_unlock(&memory->lock);
 	return p;
 }

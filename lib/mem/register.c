@@ -5,11 +5,14 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/mmio.h"
 #include "mem/memory.h"
 #include "vfio/iommu.h"
+#include "vfio/physical.h"
 
 #define LARGE_PAGE (2ull << 20)
 
@@ -52,6 +55,63 @@ static int make_room(struct nvio_memory *memory)
 	memory->registrations = larger;
 	memory->registrations_room = room;
 	return 0;
+}
+
+/* Where each page is, which the caller frees; NULL with the error set. */
+static uint64_t *find_physical(uintptr_t addr, size_t len, bool lock)
+{
+	size_t nr = len / (size_t)getpagesize();
+	uint64_t *physical = malloc(nr * sizeof(*physical));
+	int err;
+
+	if (!physical) {
+		nvio_error(ENOMEM, "no memory for %zu physical addresses", nr);
+		errno = ENOMEM;
+		return NULL;
+	}
+	err = lock ? nvio_physical_lock((void *)addr, nr, physical)
+		   : nvio_physical_pages((void *)addr, nr, physical);
+	if (!err)
+		return physical;
+	free(physical);
+	errno = -err;
+	return NULL;
+}
+
+/* All or nothing. */
+static int enter_physical(struct nvio_memory *memory, uintptr_t addr, size_t len,
+			  unsigned int rights, const uint64_t *physical)
+{
+	size_t page = (size_t)getpagesize();
+
+	for (size_t i = 0; i < len / page; i++) {
+		if (!nvio_table_set(&memory->table, addr + i * page, page, physical[i], rights))
+			continue;
+		nvio_table_clear(&memory->table, addr, i * page);
+		return nvio_error(ENOMEM, "no memory for the table of registered memory");
+	}
+	return 0;
+}
+
+/* Without an IOMMU: locked, and each page entered where it is. */
+static int add_physical(struct nvio_memory *memory, uintptr_t addr, size_t len, unsigned int rights)
+{
+	uint64_t *physical;
+	int err = make_room(memory);
+
+	if (err)
+		return err;
+	physical = find_physical(addr, len, true);
+	if (!physical)
+		return -errno;
+	err = enter_physical(memory, addr, len, rights, physical);
+	free(physical);
+	if (err)
+		munlock((void *)addr, len);
+	else
+		memory->registrations[memory->nr_registrations++] =
+			(struct nvio_registration){ addr, len, 0, rights, 0 };
+	return err;
 }
 
 static int add_registration(struct nvio_memory *memory, uintptr_t addr, size_t len,
@@ -105,7 +165,8 @@ int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len, unsigned
 	if (!err)
 		err = check_registration(memory, (uintptr_t)addr, len, rights);
 	if (!err)
-		err = add_registration(memory, (uintptr_t)addr, len, rights);
+		err = iommu->physical ? add_physical(memory, (uintptr_t)addr, len, rights)
+				      : add_registration(memory, (uintptr_t)addr, len, rights);
 	pthread_mutex_unlock(&memory->lock);
 	return err;
 }
@@ -133,6 +194,7 @@ static bool in_use(const struct nvio_memory *memory, uintptr_t addr, size_t len)
 static int remove_registration(struct nvio_memory *memory, uintptr_t addr, size_t len)
 {
 	struct nvio_registration *r = find(memory, addr, len);
+	uint64_t *physical = NULL;
 	uint64_t iova;
 	int err;
 
@@ -141,17 +203,33 @@ static int remove_registration(struct nvio_memory *memory, uintptr_t addr, size_
 	if (r->nr_buffers)
 		return nvio_error(EBUSY, "memory %p + %zu has %u open buffer handles", (void *)addr,
 				  len, r->nr_buffers);
+	if (memory->iommu->physical) {
+		physical = find_physical(addr, len, false);
+		if (!physical)
+			return -errno;
+	}
 	/* Out of reach first, then asked for users: see lib/nvme/registered.c. */
 	nvio_table_clear(&memory->table, addr, len);
 	nvio_smp_mb();
 	if (in_use(memory, addr, len)) {
-		nvio_table_set(&memory->table, addr, len, r->iova, r->rights);
+		/* The table has had room for it. */
+		if (physical)
+			enter_physical(memory, addr, len, r->rights, physical);
+		else
+			nvio_table_set(&memory->table, addr, len, r->iova, r->rights);
+		free(physical);
 		return nvio_error(EBUSY,
 				  "memory %p + %zu is used by a command that is outstanding: poll "
 				  "its queue pair first",
 				  (void *)addr, len);
 	}
 	iova = r->iova;
+	if (physical) {
+		free(physical);
+		*r = memory->registrations[--memory->nr_registrations];
+		munlock((void *)addr, len);
+		return 0;
+	}
 	err = nvio_iommu_unmap(memory->iommu, iova, len);
 	/* What could not be unmapped may still be reached by the device: its IOVAs are never used
 	 * again. */

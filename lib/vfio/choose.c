@@ -13,6 +13,7 @@
 #include "vfio/explain.h"
 #include "vfio/iommu.h"
 #include "vfio/iommufd.h"
+#include "vfio/noiommu.h"
 #include "vfio/sys.h"
 #include "vfio/sysfs.h"
 #include "vfio/type1.h"
@@ -44,16 +45,29 @@ static int check_driver(const struct nvio_pci *pci)
 			  pci->name, pci->name, pci->name);
 }
 
-static int check_ready(const struct nvio_device *device, const struct nvio_device_opts *opts)
+static int check_ready(const struct nvio_device *device, const struct nvio_device_opts *opts,
+		       enum nvio_way way)
 {
+	const struct nvio_pci *pci = &device->pci;
 	int err = nvio_device_check_class(device, opts);
 
-	if (!err && device->pci.group < 0)
-		err = nvio_error(ENOTSUP,
-				 "%s has no IOMMU: enable VT-d or AMD-Vi in the firmware and boot "
-				 "with intel_iommu=on (Intel) or without amd_iommu=off (AMD)",
-				 device->name);
-	return err ? err : check_driver(&device->pci);
+	if (err)
+		return err;
+	if ((pci->group < 0 || pci->noiommu) && way != NVIO_WAY_NOIOMMU)
+		return nvio_error(ENOTSUP,
+				  "%s has no IOMMU: enable VT-d or AMD-Vi in the firmware and boot "
+				  "with intel_iommu=on (Intel) or without amd_iommu=off (AMD)",
+				  device->name);
+	err = check_driver(pci);
+	if (err || way != NVIO_WAY_NOIOMMU || pci->noiommu)
+		return err;
+	if (pci->group >= 0)
+		return nvio_error(EINVAL, "%s has an IOMMU: there is no way around it",
+				  device->name);
+	return nvio_error(ENOTSUP,
+			  "%s has no group: write Y to /sys/module/vfio/parameters/"
+			  "enable_unsafe_noiommu_mode, then bind it again",
+			  device->name);
 }
 
 /* Sets the reason, too. */
@@ -167,11 +181,19 @@ static int reach(struct nvio_iommu *iommu, const char *name, const struct nvio_d
 	if (err)
 		return err;
 	strcpy(device->name, device->pci.name);
-	err = check_ready(device, opts);
+	err = check_ready(device, opts, iommu->way);
 	if (err)
 		return err;
-	return choose(iommu, device) == NVIO_WAY_CDEV ? open_cdev(iommu, device, opts)
-						      : open_group(iommu, device, opts);
+	switch (choose(iommu, device)) {
+	case NVIO_WAY_CDEV:
+		return open_cdev(iommu, device, opts);
+	case NVIO_WAY_NOIOMMU:
+		device->type = "noiommu";
+		device->fd = nvio_noiommu_open_device(iommu, &device->pci);
+		return device->fd < 0 ? device->fd : 0;
+	default:
+		return open_group(iommu, device, opts);
+	}
 }
 
 int nvio_device_open_kernel(struct nvio_iommu *iommu, const char *name,
@@ -183,7 +205,8 @@ int nvio_device_open_kernel(struct nvio_iommu *iommu, const char *name,
 	if (err)
 		return err;
 	device->ops = &nvio_kernel_ops;
-	device->type = device->devid ? "iommufd" : nvio_type1_type(iommu);
+	if (!device->type)
+		device->type = device->devid ? "iommufd" : nvio_type1_type(iommu);
 	nvio_log(NVIO_LOG_INFO, "%s is reached by %s: %s", device->name, device->type, device->why);
 	err = describe(device, opts);
 	if (err) {

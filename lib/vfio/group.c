@@ -38,11 +38,9 @@ static int open_error(int err, const char *path, const struct nvio_pci *pci)
 		nvio_explain_holder(path, why, sizeof(why));
 		return nvio_error(EBUSY, "%s: %s is in use: %s", pci->name, path, why);
 	case ENOENT:
-		return nvio_error(
-			ENODEV,
-			"%s: %s does not exist though the device is bound to vfio-pci (in "
-			"no-IOMMU mode it is called noiommu-%d, which nvio does not use)",
-			pci->name, path, pci->group);
+		return nvio_error(ENODEV,
+				  "%s: %s does not exist though the device is bound to vfio-pci",
+				  pci->name, path);
 	default:
 		return nvio_error(err, "%s: cannot open %s: %s", pci->name, path, strerror(err));
 	}
@@ -102,7 +100,8 @@ int nvio_group_join(struct nvio_group **groups, int container, const struct nvio
 	if (!group)
 		return nvio_error(ENOMEM, "no memory for a VFIO group");
 	group->id = pci->group;
-	snprintf(path, sizeof(path), "%s/vfio/%d", nvio_roots.dev, pci->group);
+	snprintf(path, sizeof(path), "%s/vfio/%s%d", nvio_roots.dev, pci->noiommu ? "noiommu-" : "",
+		 pci->group);
 	group->fd = nvio_sys_open(path);
 	if (group->fd < 0) {
 		err = open_error(-group->fd, path, pci);

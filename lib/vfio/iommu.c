@@ -25,7 +25,7 @@ int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **out)
 
 	if (err)
 		return err;
-	if ((unsigned int)own.way > NVIO_WAY_CDEV)
+	if ((unsigned int)own.way > NVIO_WAY_NOIOMMU)
 		return nvio_error(EINVAL, "there is no way %d to devices", own.way);
 	iommu = calloc(1, sizeof(*iommu));
 	if (!iommu)
@@ -189,6 +189,11 @@ int nvio_iommu_join(struct nvio_iommu *iommu, struct nvio_domain *domain)
 	uint64_t page_sizes = first ? domain->page_sizes : domain->page_sizes & iommu->page_sizes;
 	int err;
 
+	if (iommu->physical && !domain->physical)
+		return nvio_error(EINVAL,
+				  "a device of type %s cannot share an address space with one that "
+				  "has no IOMMU",
+				  domain->ops->type(domain));
 	nvio_ranges_intersect(&ranges, &domain->ranges);
 	if (!page_sizes || !ranges.nr)
 		return nvio_error(EINVAL,
@@ -211,6 +216,7 @@ int nvio_iommu_join(struct nvio_iommu *iommu, struct nvio_domain *domain)
 	iommu->max_maps = (uint32_t)min_u64(iommu->max_maps, domain->max_maps);
 	if (first)
 		iommu->numa_node = domain->numa_node;
+	iommu->physical = domain->physical;
 	domain->next = iommu->domains;
 	iommu->domains = domain;
 	return 0;

@@ -52,6 +52,7 @@ struct nvio_domain {
 	uint64_t page_sizes;
 	uint32_t max_maps; /* UINT32_MAX when there is no limit */
 	int numa_node;
+	bool physical; /* IOVAs are physical addresses: there is no IOMMU */
 	struct nvio_ranges ranges;
 };
 
@@ -66,6 +67,7 @@ struct nvio_iommu {
 	uint64_t page_sizes;
 	uint32_t max_maps;
 	int numa_node;
+	bool physical;
 	struct nvio_ranges ranges;
 
 	struct nvio_map *maps; /* unordered */

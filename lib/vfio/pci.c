@@ -80,6 +80,9 @@ int nvio_pci_read(const char *name, struct nvio_pci *pci)
 	if (!nvio_sysfs_link(group, sizeof(group), "%s/bus/pci/devices/%s/iommu_group",
 			     nvio_roots.sys, pci->name))
 		pci->group = atoi(group);
+	nvio_sysfs_line(known, sizeof(known), "%s/kernel/iommu_groups/%d/name", nvio_roots.sys,
+			pci->group);
+	pci->noiommu = !strcmp(known, "vfio-noiommu");
 	snprintf(dir, sizeof(dir), "%s/bus/pci/devices/%s/vfio-dev", nvio_roots.sys, pci->name);
 	nvio_sysfs_each(dir, take_cdev, pci);
 	return 0;

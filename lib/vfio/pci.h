@@ -5,6 +5,7 @@
 #ifndef NVIO_LIB_VFIO_PCI_H
 #define NVIO_LIB_VFIO_PCI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct nvio_pci {
 	uint16_t device;
 	int numa_node; /* -1 for none */
 	int group; /* IOMMU group, -1 for none */
+	bool noiommu; /* the group is of a device without one */
 	char cdev[32]; /* its character device: "vfio0"; "" when the kernel has none */
 };
 

@@ -189,7 +189,7 @@ static int read_info(struct nvio_domain *domain, int fd)
 	return err;
 }
 
-static int open_container(void)
+int nvio_container_open(void)
 {
 	char path[NVIO_PATH_LEN], mode[64];
 	int fd, version;
@@ -244,7 +244,7 @@ static int make_domain(struct nvio_iommu *iommu, const struct nvio_pci *pci, str
 		return nvio_error(ENOMEM, "no memory for a VFIO container");
 	t->domain.ops = &type1_ops;
 	t->domain.numa_node = pci->numa_node;
-	t->fd = open_container();
+	t->fd = nvio_container_open();
 	if (t->fd < 0) {
 		err = t->fd;
 		goto free_t;

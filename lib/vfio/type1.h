@@ -19,6 +19,9 @@
 int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci,
 			   const char *vf_token);
 
+/* Opens /dev/vfio/vfio and checks its version. Returns its fd or -errno. */
+int nvio_container_open(void);
+
 /* "type1v2" or "type1"; "none" when @iommu has no container. Locks. */
 const char *nvio_type1_type(struct nvio_iommu *iommu);
 

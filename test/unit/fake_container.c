@@ -173,7 +173,8 @@ int fake_container_ioctl(int fd, unsigned long request, void *arg)
 		fake_kernel.container_type = (uint32_t)(uintptr_t)arg;
 		return 0;
 	}
-	if (!fake_kernel.container_type || !has_group(fd))
+	if (!fake_kernel.container_type || !has_group(fd) ||
+	    fake_kernel.container_type == VFIO_NOIOMMU_IOMMU)
 		return -EINVAL;
 	switch (request) {
 	case VFIO_IOMMU_GET_INFO:

@@ -89,7 +89,8 @@ static int fake_open(const char *path, int flags)
 		return fake_kernel_file(FAKE_IOMMUFD, 0);
 	if (sscanf(name, "/vfio/devices/vfio%d", &idx) == 1)
 		return open_device(idx);
-	if (sscanf(name, "/vfio/%d", &idx) == 1 && idx >= 7 && idx < 7 + FAKE_DEVICES)
+	if ((sscanf(name, "/vfio/%d", &idx) == 1 || sscanf(name, "/vfio/noiommu-%d", &idx) == 1) &&
+	    idx >= 7 && idx < 7 + FAKE_DEVICES)
 		return fake_kernel_file(FAKE_GROUP, idx - 7);
 	return fail(ENOENT);
 }
@@ -264,6 +265,11 @@ static void put(const char *tree, const char *path, const char *text)
 	f = fopen(full, "w");
 	if (!f || fputs(text, f) < 0 || fclose(f))
 		abort();
+}
+
+void fake_kernel_dev(const char *path)
+{
+	put("dev", path, "");
 }
 
 void fake_kernel_sys(const char *path, const char *text)

@@ -124,8 +124,9 @@ void fake_kernel_fail(unsigned long request, int err, unsigned int skip, unsigne
 /* A file that the fake knows, as a test hands one in. */
 int fake_kernel_file(enum fake_kind kind, int idx);
 
-/* A file, or a link, of the made-up /sys: "bus/pci/..." */
+/* A file of the made-up /sys ("bus/pci/...") or /dev, or a link. */
 void fake_kernel_sys(const char *path, const char *text);
+void fake_kernel_dev(const char *path);
 void fake_kernel_sys_link(const char *path, const char *target);
 /* Takes a file of the made-up machine away: "dev/iommu". */
 void fake_kernel_sys_remove(const char *path);

@@ -3,10 +3,13 @@
  * device BDF: a controller as a mere PCI device, through vfio.h alone: regions, configuration
  * space, interrupts, mappings of the caller's own, and a reset that undoes what was written.
  */
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "vmtest.h"
 
+#define REG_VS   0x08u
 #define REG_CC   0x14u
 #define REG_CSTS 0x1cu
 #define REG_AQA  0x24u
@@ -77,6 +80,69 @@ static void check_irqs(struct nvio_device *device)
 	CHECK(!nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 65));
 	CHECK(!nvio_device_irq_disable(device, NVIO_IRQ_MSIX));
 	CHECK(nvio_device_irq(device, (enum nvio_irq)99, &info, sizeof(info)) == -EINVAL);
+}
+
+/* From the kernel to us and back: signalled by call, masked and unmasked where that can be. */
+static void check_loopback(struct nvio_device *device)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct nvio_irq_info info;
+	eventfd_t value = 0;
+
+	CHECK(!nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 4));
+	CHECK(!nvio_device_irq_set(device, NVIO_IRQ_MSIX, 3, fd));
+	CHECK(!nvio_device_irq_trigger(device, NVIO_IRQ_MSIX, 2));
+	CHECK(eventfd_read(fd, &value) && errno == EAGAIN);
+	CHECK(!nvio_device_irq_trigger(device, NVIO_IRQ_MSIX, 3));
+	CHECK(!eventfd_read(fd, &value) && value == 1);
+	CHECK(nvio_device_irq_mask(device, NVIO_IRQ_MSIX, 3) == -ENOTSUP);
+	CHECK(!nvio_device_irq_disable(device, NVIO_IRQ_MSIX));
+	CHECK(!nvio_device_irq(device, NVIO_IRQ_INTX, &info, sizeof(info)) && info.nr_vectors == 1);
+	CHECK(!nvio_device_irq_enable(device, NVIO_IRQ_INTX, 1));
+	CHECK(!nvio_device_irq_set(device, NVIO_IRQ_INTX, 0, fd));
+	CHECK(!nvio_device_irq_trigger(device, NVIO_IRQ_INTX, 0));
+	CHECK(!eventfd_read(fd, &value) && value == 1);
+	CHECK(!nvio_device_irq_mask(device, NVIO_IRQ_INTX, 0));
+	CHECK(!nvio_device_irq_unmask(device, NVIO_IRQ_INTX, 0));
+	CHECK(!nvio_device_irq_unmask_fd(device, NVIO_IRQ_INTX, fd));
+	CHECK(!nvio_device_irq_disable(device, NVIO_IRQ_INTX));
+	close(fd);
+}
+
+/* What this function's driver offers in both kernels, and a feature that none has for it. */
+static void check_features(struct nvio_device *device)
+{
+	struct nvio_reset_device devices[64];
+	int nr;
+
+	for (int i = 0; i < NVIO_NR_FEATURES; i++) {
+		int err = nvio_device_feature_probe(device, (enum nvio_feature)i);
+
+		CHECK(!err || err == -ENOTSUP);
+		printf("%s: %s\n", nvio_feature_name((enum nvio_feature)i), err ? "no" : "yes");
+	}
+	CHECK(nvio_device_feature_probe(device, NVIO_FEATURE_MIGRATION) == -ENOTSUP);
+	CHECK(nvio_device_vf_token(device, "no token") == -EINVAL);
+	nr = nvio_device_hot_reset_info(device, devices, 64);
+	CHECK(nr == -ENOTSUP || (nr > 0 && nr <= 64));
+	for (int i = 0; i < nr; i++)
+		printf("a hot reset takes %s along, %s\n", devices[i].name,
+		       devices[i].owned ? "ours" : "not ours");
+}
+
+/* Asleep and awake again: its registers are there as before, once it is in order. */
+static void check_sleep(struct nvio_device *device)
+{
+	uint32_t before, after;
+
+	if (nvio_device_feature_probe(device, NVIO_FEATURE_LOW_POWER))
+		return;
+	CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, REG_VS, &before, sizeof(before)));
+	CHECK(!nvio_device_sleep(device, -1));
+	CHECK(nvio_device_sleep(device, -1) == -EINVAL);
+	CHECK(!nvio_device_wake(device));
+	CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, REG_VS, &after, sizeof(after)));
+	CHECK(before == after && before != UINT32_MAX);
 }
 
 static void check_maps(struct nvio_iommu *iommu)
@@ -151,6 +217,9 @@ int main(int argc, char **argv)
 	check_regions(device);
 	check_command(device);
 	check_irqs(device);
+	check_loopback(device);
+	check_features(device);
+	check_sleep(device);
 	check_maps(iommu);
 	check_reset(device);
 	/* The device holds the address space. */

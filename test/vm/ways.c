@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ways NAME WAY TYPE VERB [KEY]: opens a drive by way 0, 1 or 2 (enum nvio_way), which has to be an
+ * ways NAME WAY TYPE VERB [KEY]: opens a drive by way 0 to 3 (enum nvio_way), which has to be an
  * address space of TYPE, and writes or reads its first 64 KiB, which hold what KEY makes.
  *
+ * VERB registered: moves data from and to memory of its own.
  * VERB detach: takes the device out of its address space before it reads; nothing arrives then.
  */
 #include "vmtest.h"
@@ -43,6 +44,27 @@ static void check_detached(struct vmt_drive *drive, char *data, uint32_t blocks)
 		    "is attached to no");
 }
 
+/* Memory of the application's own, wherever its pages are. */
+static void check_registered(struct vmt_drive *drive, const char *heap, uint32_t blocks)
+{
+	struct nvio_qpair *qpair = vmt_qpair(drive->ctrl, 8, false);
+	char *own = vmt_pages(LEN + NVIO_MEM_PAGE);
+	uint64_t iova;
+
+	vmt_ok(nvio_mem_register(drive->iommu, own, LEN + NVIO_MEM_PAGE, NVIO_DMA_RW));
+	vmt_check(nvio_mem_iova(drive->iommu, own + 8, 16, NVIO_DMA_RW, &iova) == 16, "no IOVA");
+	vmt_fill(own, LEN, 4711);
+	vmt_io(qpair, drive->ns, VMT_WRITE, own, 0, blocks);
+	memset(own, 0, LEN);
+	vmt_io(qpair, drive->ns, VMT_READ, own + 512, 0, blocks);
+	vmt_check(vmt_holds(own + 512, LEN, 4711), "registered memory holds something else");
+	vmt_io(qpair, drive->ns, VMT_READ, (char *)heap, 0, blocks);
+	vmt_check(vmt_holds(heap, LEN, 4711), "the heap holds something else");
+	vmt_ok(nvio_mem_unregister(drive->iommu, own, LEN + NVIO_MEM_PAGE));
+	vmt_refused(nvio_read(qpair, drive->ns, own, 0, blocks, 0, 0), EFAULT, "is not DMA memory");
+	free(own);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t key = argc > 5 ? strtoull(argv[5], NULL, 0) : 0;
@@ -56,6 +78,8 @@ int main(int argc, char **argv)
 	data = vmt_alloc(drive.iommu, LEN);
 	if (!strcmp(argv[4], "detach")) {
 		check_detached(&drive, data, blocks);
+	} else if (!strcmp(argv[4], "registered")) {
+		check_registered(&drive, data, blocks);
 	} else if (!strcmp(argv[4], "write")) {
 		vmt_fill(data, LEN, key);
 		vmt_io(vmt_qpair(drive.ctrl, 8, false), drive.ns, VMT_WRITE, data, 0, blocks);

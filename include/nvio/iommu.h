@@ -40,6 +40,41 @@ NVIO_API int nvio_iommu_copy(struct nvio_iommu *iommu, uint64_t iova, size_t len
 			     struct nvio_iommu *to, uint64_t to_iova, unsigned int rights);
 
 /**
+ * nvio_iommu_unmap_all - takes all maps back at once.
+ *
+ * For an address space whose maps are all the caller's own (nvio_iommu_map()). No device may still
+ * use one.
+ *
+ * Return: 0; -errno of the kernel, and those that could not be taken back stay.
+ */
+NVIO_API int nvio_iommu_unmap_all(struct nvio_iommu *iommu);
+
+/**
+ * nvio_iommu_dirty_start - has a container keep track of the pages that devices may have written;
+ * nvio_iommu_dirty_stop() ends that.
+ *
+ * Return: 0; -ENOTSUP; -errno of the kernel.
+ */
+NVIO_API int nvio_iommu_dirty_start(struct nvio_iommu *iommu);
+NVIO_API int nvio_iommu_dirty_stop(struct nvio_iommu *iommu);
+
+/**
+ * nvio_iommu_dirty_read - which pages of a map may have been written since it was asked last.
+ * @iova: @len: a whole map
+ * @page_len: bytes for each bit: the smallest page of the IOMMU
+ * @bitmap: receives a bit for each page
+ * @bitmap_len: bytes, at least len / page_len / 8, a multiple of 8
+ * @unmap: take the map back with it, so that nothing is written in between
+ *
+ * An IOMMU that cannot tell counts all that is pinned as written.
+ *
+ * Return: 0; -EINVAL; -ENOTSUP; -errno of the kernel.
+ */
+NVIO_API int nvio_iommu_dirty_read(struct nvio_iommu *iommu, uint64_t iova, size_t len,
+				   uint64_t page_len, uint64_t *bitmap, size_t bitmap_len,
+				   bool unmap);
+
+/**
  * nvio_iommu_allow - keeps ranges usable: a device that cannot reach them is refused from then on.
  * @ranges: @nr of them, ascending
  *

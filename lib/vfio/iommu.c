@@ -346,6 +346,12 @@ const struct nvio_map *nvio_iommu_find_map(const struct nvio_iommu *iommu, uint6
 	return find_map(iommu, iova, len);
 }
 
+void nvio_iommu_forget_map(struct nvio_iommu *iommu, const struct nvio_map *map)
+{
+	iommu->mapped_len -= map->len;
+	iommu->maps[map - iommu->maps] = iommu->maps[--iommu->nr_maps];
+}
+
 /* The lock is held. A domain that does not unmap keeps its part; the map stays then. */
 static int unmap_locked(struct nvio_iommu *iommu, uint64_t iova, size_t len)
 {
@@ -360,11 +366,9 @@ static int unmap_locked(struct nvio_iommu *iommu, uint64_t iova, size_t len)
 
 		err = err ? err : ret;
 	}
-	if (err)
-		return err;
-	*map = iommu->maps[--iommu->nr_maps];
-	iommu->mapped_len -= len;
-	return 0;
+	if (!err)
+		nvio_iommu_forget_map(iommu, map);
+	return err;
 }
 
 int nvio_iommu_unmap(struct nvio_iommu *iommu, uint64_t iova, size_t len)

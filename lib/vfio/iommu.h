@@ -35,6 +35,8 @@ struct nvio_domain_ops {
 	const char *(*type)(const struct nvio_domain *domain);
 	int (*map)(struct nvio_domain *domain, const struct nvio_map *map);
 	int (*unmap)(struct nvio_domain *domain, uint64_t iova, size_t len);
+	/* All maps at once. NULL, or -ENOTSUP without a sentence: one by one. */
+	int (*unmap_all)(struct nvio_domain *domain);
 	/* Ends the domain; all its devices are gone. */
 	void (*close)(struct nvio_domain *domain);
 };
@@ -89,6 +91,9 @@ int nvio_iommu_map_fd(struct nvio_iommu *iommu, const struct nvio_map *map);
 /* The map at @iova that is @len bytes long; the caller locks. NULL when there is none. */
 const struct nvio_map *nvio_iommu_find_map(const struct nvio_iommu *iommu, uint64_t iova,
 					   size_t len);
+
+/* What was mapped there is not any more, in any domain; the caller locks. */
+void nvio_iommu_forget_map(struct nvio_iommu *iommu, const struct nvio_map *map);
 
 /* The smallest page that can be mapped, in bytes; 0 before the first device. */
 uint64_t nvio_iommu_page_len(const struct nvio_iommu *iommu);

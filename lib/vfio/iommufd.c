@@ -127,6 +127,17 @@ static int iommufd_unmap(struct nvio_domain *domain, uint64_t iova, size_t len)
 	return 0;
 }
 
+static int iommufd_unmap_all(struct nvio_domain *domain)
+{
+	struct nvio_iommufd *space = (struct nvio_iommufd *)domain;
+	struct nvio_uapi_unmap request = { sizeof(request), space->ioas, 0, UINT64_MAX };
+	int err = nvio_sys_ioctl(space->fd, NVIO_IOMMU_UNMAP, &request);
+
+	return !err || err == -ENOENT
+		       ? 0
+		       : nvio_error(-err, "unmapping all IOVAs failed: %s", strerror(-err));
+}
+
 static void iommufd_close(struct nvio_domain *domain)
 {
 	struct nvio_iommufd *space = (struct nvio_iommufd *)domain;
@@ -143,6 +154,7 @@ static const struct nvio_domain_ops iommufd_ops = {
 	.type = iommufd_name,
 	.map = iommufd_map,
 	.unmap = iommufd_unmap,
+	.unmap_all = iommufd_unmap_all,
 	.close = iommufd_close,
 };
 

@@ -51,7 +51,6 @@ static int type1_map(struct nvio_domain *domain, const struct nvio_map *map)
 		.iova = map->iova,
 		.size = map->len,
 	};
-
 	int err;
 
 	if (!map->addr)
@@ -97,6 +96,19 @@ static int type1_unmap(struct nvio_domain *domain, uint64_t iova, size_t len)
 	return 0;
 }
 
+static int type1_unmap_all(struct nvio_domain *domain)
+{
+	struct type1 *t = (struct type1 *)domain;
+	struct vfio_iommu_type1_dma_unmap request = { .argsz = sizeof(request),
+						      .flags = VFIO_DMA_UNMAP_FLAG_ALL };
+	int err;
+
+	if (nvio_sys_ioctl_value(t->fd, VFIO_CHECK_EXTENSION, VFIO_UNMAP_ALL) <= 0)
+		return -ENOTSUP;
+	err = nvio_sys_ioctl(t->fd, VFIO_IOMMU_UNMAP_DMA, &request);
+	return err ? nvio_error(-err, "unmapping all IOVAs failed: %s", strerror(-err)) : 0;
+}
+
 static void type1_close(struct nvio_domain *domain)
 {
 	struct type1 *t = (struct type1 *)domain;
@@ -110,6 +122,7 @@ static const struct nvio_domain_ops type1_ops = {
 	.type = type1_name,
 	.map = type1_map,
 	.unmap = type1_unmap,
+	.unmap_all = type1_unmap_all,
 	.close = type1_close,
 };
 
@@ -293,6 +306,13 @@ static int add_group(struct nvio_iommu *iommu, struct type1 *t, const struct nvi
 	nvio_ranges_cut_pci_windows(&t->domain.ranges);
 	nvio_iommu_narrow(iommu, &t->domain);
 	return 0;
+}
+
+int nvio_type1_fd(const struct nvio_iommu *iommu)
+{
+	const struct type1 *t = (const struct type1 *)nvio_iommu_domain(iommu, &type1_ops);
+
+	return t ? t->fd : nvio_error(ENOTSUP, "the address space has no container of TYPE1");
 }
 
 const char *nvio_type1_type(struct nvio_iommu *iommu)

@@ -25,6 +25,9 @@ int nvio_container_open(void);
 /* "type1v2" or "type1"; "none" when @iommu has no container. Locks. */
 const char *nvio_type1_type(struct nvio_iommu *iommu);
 
+/* The container of @iommu; the caller locks. Returns its fd or -ENOTSUP. */
+int nvio_type1_fd(const struct nvio_iommu *iommu);
+
 /* The fd of a group in the container of @iommu; -1 when it is not there. Locks. */
 int nvio_type1_group_fd(struct nvio_iommu *iommu, int group);
 

@@ -140,6 +140,12 @@ static void maps(void)
 	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 8192, IOVA, NVIO_DMA_READ), -EFAULT);
 	fake_kernel_fail(NVIO_IOMMU_MAP, ENOMEM, 0, 1);
 	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 8192, IOVA, NVIO_DMA_READ), -ENOMEM);
+	CU_ASSERT_EQUAL(nvio_iommu_unmap_all(iommu), 0);
+	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 8192, IOVA, NVIO_DMA_READ), 0);
+	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 8192, 2 * IOVA, NVIO_DMA_READ), 0);
+	CU_ASSERT_EQUAL(nvio_iommu_unmap_all(iommu), 0);
+	CU_ASSERT_EQUAL(fake_kernel.nr_maps, 0);
+	CU_ASSERT_EQUAL(nvio_iommu_dirty_start(iommu), -ENOTSUP);
 	/* What is mapped at the end goes with the address space. */
 	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 8192, IOVA, NVIO_DMA_WRITE), 0);
 	end();

@@ -142,6 +142,25 @@ static void check_read_only_memory(struct nvio_iommu *iommu)
 		    "is not mapped in this process");
 }
 
+/* An IOMMU that cannot tell counts everything as written. */
+static void check_dirty(struct nvio_iommu *iommu, char *pages, uint64_t iova)
+{
+	uint64_t bitmap = 0;
+
+	if (strncmp(info_of(iommu).type, "type1", 5)) {
+		vmt_refused(nvio_iommu_dirty_start(iommu), ENOTSUP, "no container");
+		return;
+	}
+	vmt_ok(nvio_iommu_map(iommu, pages, 2 * PAGE, iova, NVIO_DMA_RW));
+	vmt_ok(nvio_iommu_dirty_start(iommu));
+	vmt_ok(nvio_iommu_dirty_read(iommu, iova, 2 * PAGE, PAGE, &bitmap, 8, false));
+	vmt_check(bitmap == 3, "written: 0x%" PRIx64, bitmap);
+	bitmap = 0;
+	vmt_ok(nvio_iommu_dirty_read(iommu, iova, 2 * PAGE, PAGE, &bitmap, 8, true));
+	vmt_check(bitmap == 3 && !info_of(iommu).nr_maps, "written: 0x%" PRIx64, bitmap);
+	vmt_ok(nvio_iommu_dirty_stop(iommu));
+}
+
 /* An address space of one's own layout: no device memory is in it but what is put there. */
 static void check_own_layout(const char *name, char *pages)
 {
@@ -167,6 +186,12 @@ static void check_own_layout(const char *name, char *pages)
 	vmt_ok(nvio_iommu_unmap(iommu, iova, 2 * PAGE));
 	vmt_refused(nvio_iommu_unmap(iommu, iova, 2 * PAGE), EINVAL, "is no whole mapping");
 	vmt_check(!info_of(iommu).nr_maps && !info_of(iommu).mapped_len, "a mapping is left");
+	check_dirty(iommu, pages, iova);
+	for (uint64_t i = 0; i < 8; i++)
+		vmt_ok(nvio_iommu_map(iommu, pages, PAGE, iova + i * 2 * PAGE, NVIO_DMA_READ));
+	vmt_ok(nvio_iommu_unmap_all(iommu));
+	vmt_check(!info_of(iommu).nr_maps && !info_of(iommu).mapped_len, "a mapping is left");
+	vmt_ok(nvio_iommu_map(iommu, pages, 2 * PAGE, iova, NVIO_DMA_READ));
 	nvio_device_close(device);
 	nvio_iommu_close(iommu);
 }

@@ -71,7 +71,8 @@ static int check_ready(const struct nvio_device *device, const struct nvio_devic
 }
 
 /* Sets the reason, too. */
-static enum nvio_way choose(const struct nvio_iommu *iommu, struct nvio_device *device)
+static enum nvio_way choose(const struct nvio_iommu *iommu, struct nvio_device *device,
+			    const struct nvio_device_opts *opts)
 {
 	device->why = "it was asked for";
 	if (iommu->way != NVIO_WAY_AUTO)
@@ -82,6 +83,11 @@ static enum nvio_way choose(const struct nvio_iommu *iommu, struct nvio_device *
 	}
 	if (!nvio_sysfs_exists("%s/iommu", nvio_roots.dev)) {
 		device->why = "the kernel's iommufd is not loaded";
+		return NVIO_WAY_GROUP;
+	}
+	/* By the other way only kernels since 6.17 do. */
+	if (opts->vf_token) {
+		device->why = "every kernel takes a token there";
 		return NVIO_WAY_GROUP;
 	}
 	device->why = "the kernel has iommufd and a file for this device alone";
@@ -108,7 +114,7 @@ static int open_cdev(struct nvio_iommu *iommu, struct nvio_device *device,
 			device->name);
 	err = nvio_cdev_open(iommu, device, opts);
 	/* An administrator may have given a user the group, and not these. */
-	if (err != -EACCES || iommu->way != NVIO_WAY_AUTO || opts->vf_token)
+	if (err != -EACCES || iommu->way != NVIO_WAY_AUTO)
 		return err;
 	nvio_log(NVIO_LOG_INFO, "%s; trying its group", nvio_last_error());
 	nvio_error_save(&sentence);
@@ -184,7 +190,7 @@ static int reach(struct nvio_iommu *iommu, const char *name, const struct nvio_d
 	err = check_ready(device, opts, iommu->way);
 	if (err)
 		return err;
-	switch (choose(iommu, device)) {
+	switch (choose(iommu, device, opts)) {
 	case NVIO_WAY_CDEV:
 		return open_cdev(iommu, device, opts);
 	case NVIO_WAY_NOIOMMU:

@@ -272,6 +272,12 @@ static void tokens(void)
 		CU_ASSERT_EQUAL_FATAL(open_named(NAME, both[i], UUID), 0);
 		end();
 	}
+	/* Left to choose, it is the group's. */
+	fake_kernel_start(1, true);
+	strcpy(fake->token, UUID);
+	CU_ASSERT_EQUAL_FATAL(open_named(NAME, NVIO_WAY_AUTO, UUID), 0);
+	CU_ASSERT_EQUAL(fake_kernel.nr_ioas, 0);
+	end();
 }
 
 /* No path is touched: the machine has none. */

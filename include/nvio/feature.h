@@ -156,6 +156,37 @@ NVIO_API int nvio_device_migration_len(struct nvio_device *device, uint64_t *len
 NVIO_API int nvio_migration_left(int data_fd, uint64_t *initial_len, uint64_t *dirty_len);
 
 /**
+ * nvio_device_ioeventfd - an eventfd that has the kernel write a register: a doorbell that another
+ * process can ring, with a value that is known before.
+ * @region: @offset: of the register; a BAR, aligned to @width, not in the MSI-X table
+ * @width:  1, 2, 4 or 8 bytes
+ * @value:  what is written each time
+ * @fd:     an eventfd, which stays the caller's; -1 ends it again, with the same other arguments
+ *
+ * Return: 0; -EINVAL; -ENOTSUP; -errno of the kernel.
+ */
+NVIO_API int nvio_device_ioeventfd(struct nvio_device *device, uint32_t region, uint64_t offset,
+				   unsigned int width, uint64_t value, int fd);
+
+/* A capability of VFIO_DEVICE_GET_INFO. */
+struct nvio_device_cap {
+	uint16_t id; /* VFIO_DEVICE_INFO_CAP_* of <linux/vfio.h> */
+	uint16_t version;
+	const char *name; /* "PCI atomics", "zPCI base" and so on; "unknown" */
+	uint32_t len; /* bytes in data: what is behind its header, as the kernel lays it out */
+	uint8_t data[64];
+};
+
+/**
+ * nvio_device_caps - what a device's information has behind its fixed part.
+ * @caps: receives capabilities, @room at most
+ *
+ * Return: how many there are; -EPROTO when the chain makes no sense; -ENOTSUP; -errno.
+ */
+NVIO_API int nvio_device_caps(struct nvio_device *device, struct nvio_device_cap *caps,
+			      uint32_t room);
+
+/**
  * nvio_device_dmabuf - part of a region as a dma-buf: memory of the device that another device may
  * reach, where both are of one iommufd.
  * @offset: @len: whole pages inside a memory BAR

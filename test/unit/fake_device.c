@@ -157,11 +157,48 @@ static int set_irqs(struct fake_device *device, const struct vfio_irq_set *set)
 	return 0;
 }
 
+/* With two capabilities: one that is known, and one that is not. */
+static int device_info(const struct fake_device *device, struct vfio_device_info *info)
+{
+	struct {
+		struct vfio_device_info info;
+		struct vfio_info_cap_header atomics;
+		uint32_t flags;
+		uint32_t reserved;
+		struct vfio_info_cap_header other;
+	} answer = { .info = { .flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET,
+			       .num_regions = VFIO_PCI_NUM_REGIONS,
+			       .num_irqs = VFIO_PCI_NUM_IRQS },
+		     .atomics = { 5, 1, (uint32_t)device->cap_next },
+		     .flags = 0x1234,
+		     .other = { 99, 2, 0 } };
+	uint32_t room = info->argsz;
+
+	answer.info.argsz = sizeof(answer.info);
+	if (device->cap_next) {
+		answer.info.argsz = sizeof(answer);
+		answer.info.flags |= VFIO_DEVICE_FLAGS_CAPS;
+		if (room >= sizeof(answer))
+			answer.info.cap_offset = sizeof(answer.info);
+	}
+	memcpy(info, &answer, room < answer.info.argsz ? room : answer.info.argsz);
+	return 0;
+}
+
+static int ioeventfd(struct fake_device *device, const struct vfio_device_ioeventfd *request)
+{
+	if (request->flags != VFIO_DEVICE_IOEVENTFD_32)
+		return -EINVAL;
+	device->io_offset = request->offset;
+	device->io_data = request->data;
+	device->io_fd = request->fd;
+	return 0;
+}
+
 int fake_device_ioctl(int fd, unsigned long request, void *arg)
 {
 	struct fake_device *device = &fake_kernel.devices[fake_kernel.files[fd].idx];
 	struct nvio_uapi_bind *b = arg;
-	struct vfio_device_info *info = arg;
 
 	if (fake_kernel.files[fd].kind == FAKE_CDEV) {
 		if (request == NVIO_VFIO_BIND_IOMMUFD)
@@ -177,10 +214,9 @@ int fake_device_ioctl(int fd, unsigned long request, void *arg)
 	}
 	switch (request) {
 	case VFIO_DEVICE_GET_INFO:
-		info->flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
-		info->num_regions = VFIO_PCI_NUM_REGIONS;
-		info->num_irqs = VFIO_PCI_NUM_IRQS;
-		return 0;
+		return device_info(device, arg);
+	case VFIO_DEVICE_IOEVENTFD:
+		return ioeventfd(device, arg);
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return region_info(arg);
 	case VFIO_DEVICE_GET_IRQ_INFO:

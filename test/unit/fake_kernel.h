@@ -58,6 +58,9 @@ struct fake_device {
 	uint32_t enabled[5];
 	uint32_t resets;
 	uint32_t hot_resets;
+	uint64_t cap_next; /* of its second capability; 0: it has none */
+	uint64_t io_offset, io_data; /* what an eventfd writes */
+	int io_fd;
 	bool low_power;
 	int wakeup_fd;
 	uint32_t features; /* bits of what it offers */

@@ -226,6 +226,50 @@ static void masks(void)
 	close(fd);
 }
 
+static void capabilities(void)
+{
+	struct nvio_device_cap caps[2];
+	uint32_t flags;
+
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_caps(device, caps, 2), 0);
+	fake->cap_next = sizeof(struct vfio_device_info) + 16;
+	CU_ASSERT_EQUAL(nvio_device_caps(device, caps, 1), 2);
+	CU_ASSERT_EQUAL(nvio_device_caps(device, caps, 2), 2);
+	CU_ASSERT_STRING_EQUAL(caps[0].name, "PCI atomics");
+	memcpy(&flags, caps[0].data, sizeof(flags));
+	CU_ASSERT_EQUAL(flags, 0x1234);
+	CU_ASSERT_EQUAL(caps[1].id, 99);
+	CU_ASSERT_EQUAL(caps[1].version, 2);
+	CU_ASSERT_STRING_EQUAL(caps[1].name, "unknown");
+	CU_ASSERT_EQUAL(caps[1].len, 0);
+	/* A loop, and one that leads outside. */
+	fake->cap_next = sizeof(struct vfio_device_info);
+	CU_ASSERT_EQUAL(nvio_device_caps(device, caps, 2), -EPROTO);
+	fake->cap_next = 4096;
+	CU_ASSERT_EQUAL(nvio_device_caps(device, caps, 2), -EPROTO);
+	end();
+}
+
+static void register_eventfds(void)
+{
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_ioeventfd(device, 0, 4098, 4, 7, 5), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_ioeventfd(device, 0, 4096, 3, 7, 5), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_ioeventfd(device, 0, 4096, 16, 7, 5), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_ioeventfd(device, 0, FAKE_BAR_LEN, 4, 7, 5), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_ioeventfd(device, 99, 0, 4, 7, 5), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_ioeventfd(device, 2, 0, 4, 7, 5), -EINVAL);
+	CU_ASSERT_EQUAL(fake->io_fd, 0);
+	CU_ASSERT_EQUAL(nvio_device_ioeventfd(device, 0, 4096, 4, 7, 5), 0);
+	CU_ASSERT(fake->io_fd == 5 && fake->io_offset == 4096 && fake->io_data == 7);
+	CU_ASSERT_EQUAL(nvio_device_ioeventfd(device, 0, 4096, 4, 7, -1), 0);
+	CU_ASSERT_EQUAL(fake->io_fd, -1);
+	fake_kernel_fail(VFIO_DEVICE_IOEVENTFD, ENOTTY, 0, 1);
+	CU_ASSERT_EQUAL(nvio_device_ioeventfd(device, 0, 4096, 4, 7, 5), -ENOTSUP);
+	end();
+}
+
 static const struct tap_test tests[] = {
 	{ "probing, and what is missing", probing },
 	{ "tokens of virtual functions", tokens },
@@ -235,6 +279,8 @@ static const struct tap_test tests[] = {
 	{ "dma-bufs", dmabufs },
 	{ "hot resets", hot_resets },
 	{ "masks and triggers of interrupts", masks },
+	{ "capabilities of a device", capabilities },
+	{ "eventfds that write registers", register_eventfds },
 };
 
 int main(void)

@@ -123,11 +123,33 @@ static void check_features(struct nvio_device *device)
 	}
 	CHECK(nvio_device_feature_probe(device, NVIO_FEATURE_MIGRATION) == -ENOTSUP);
 	CHECK(nvio_device_vf_token(device, "no token") == -EINVAL);
+	CHECK(nvio_device_caps(device, NULL, 0) >= 0);
 	nr = nvio_device_hot_reset_info(device, devices, 64);
 	CHECK(nr == -ENOTSUP || (nr > 0 && nr <= 64));
 	for (int i = 0; i < nr; i++)
 		printf("a hot reset takes %s along, %s\n", devices[i].name,
 		       devices[i].owned ? "ours" : "not ours");
+}
+
+/* A register that the kernel writes when it is told by an eventfd. */
+static void check_ioeventfd(struct nvio_device *device)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+	uint32_t zero = 0, value = 0;
+
+	CHECK(!nvio_device_region_write(device, NVIO_REGION_BAR0, REG_AQA, &zero, sizeof(zero)));
+	CHECK(!nvio_device_ioeventfd(device, NVIO_REGION_BAR0, REG_AQA, 4, 0x00030005, fd));
+	CHECK(nvio_device_ioeventfd(device, NVIO_REGION_BAR0, REG_AQA, 4, 0x00030005, fd) ==
+	      -EEXIST);
+	CHECK(!eventfd_write(fd, 1));
+	for (int i = 0; i < 1000 && !value; i++) {
+		usleep(1000);
+		CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, REG_AQA, &value, 4));
+	}
+	CHECK(value == 0x00030005);
+	CHECK(!nvio_device_ioeventfd(device, NVIO_REGION_BAR0, REG_AQA, 4, 0x00030005, -1));
+	CHECK(!nvio_device_region_write(device, NVIO_REGION_BAR0, REG_AQA, &zero, sizeof(zero)));
+	close(fd);
 }
 
 /* Asleep and awake again: its registers are there as before, once it is in order. */
@@ -219,6 +241,7 @@ int main(int argc, char **argv)
 	check_irqs(device);
 	check_loopback(device);
 	check_features(device);
+	check_ioeventfd(device);
 	check_sleep(device);
 	check_maps(iommu);
 	check_reset(device);

@@ -3,6 +3,7 @@
  * Why a device cannot be had, in words; see explain.h.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -56,7 +56,11 @@ static int get_info(struct vfio_iommu_type1_info *info)
 {
 	struct {
 		struct vfio_iommu_type1_info info;
-		struct vfio_iommu_type1_info_cap_iova_range head;
+		/* struct vfio_iommu_type1_info_cap_iova_range, which ends in an open array */
+		struct {
+			struct vfio_info_cap_header header;
+			uint32_t nr_iovas, reserved;
+		} head;
 		struct vfio_iova_range ranges[2];
 		struct vfio_iommu_type1_info_dma_avail avail;
 	} answer = {

@@ -62,7 +62,11 @@ static int region_info(struct vfio_region_info *info)
 {
 	struct {
 		struct vfio_region_info info;
-		struct vfio_region_info_cap_sparse_mmap sparse;
+		/* struct vfio_region_info_cap_sparse_mmap, which ends in an open array */
+		struct {
+			struct vfio_info_cap_header header;
+			uint32_t nr_areas, reserved;
+		} sparse;
 		struct vfio_region_sparse_mmap_area area;
 		struct vfio_info_cap_header msix;
 	} answer = {

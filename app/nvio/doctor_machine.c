@@ -175,7 +175,7 @@ static bool lock_is_free(void)
 
 static void check_memlock(struct doctor *d)
 {
-	unsigned long long left, locked = nvio_locked_len();
+	unsigned long long left, locked = nvio_locked_len("VmLck:");
 	char fix[COMMAND_LEN];
 	struct rlimit limit;
 

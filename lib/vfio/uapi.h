@@ -74,7 +74,7 @@ struct nvio_uapi_dma_buf {
 	uint32_t open_flags;
 	uint32_t flags;
 	uint32_t nr_ranges;
-	struct nvio_uapi_dma_range ranges[];
+	/* and the ranges */
 };
 
 struct nvio_uapi_low_power_wakeup {

@@ -78,7 +78,8 @@ static int get(struct fake_device *device, uint32_t feature, void *data)
 		*(uint64_t *)data = 0x123456789;
 		return 0;
 	case 11:
-		if (buf->nr_ranges != 1 || buf->ranges[0].offset != 4096)
+		if (buf->nr_ranges != 1 ||
+		    ((const struct nvio_uapi_dma_range *)(buf + 1))->offset != 4096)
 			return -EINVAL;
 		return fake_kernel_file(FAKE_OTHER, (int)buf->region);
 	default:

@@ -331,7 +331,9 @@ static unsigned int serve_and_ask(int fd)
 static void many_callers(void)
 {
 	static char page[4096] __attribute__((aligned(4096))) = "its data";
-	struct nvio_map map = { page, sizeof(page), 0x1000, NVIO_DMA_READ, -1, 0 };
+	struct nvio_map map = {
+		.addr = page, .len = sizeof(page), .iova = 0x1000, .rights = NVIO_DMA_READ, .fd = -1
+	};
 	struct caller callers[CALLERS] = { 0 };
 	struct nvio_user_conn conn;
 	unsigned int right = 0;

@@ -101,7 +101,7 @@ static void check_node(struct doctor *d, const struct nvio_pci *pci, const char 
 		      node, text);
 		return;
 	case EBUSY:
-		nvio_explain_holder(node, text, sizeof(text));
+		nvio_explain_user(pci, text, sizeof(text));
 		check(d, CHECK_BAD, "vfio", NULL, "%s is in use: %s", node, text);
 		return;
 	default:

@@ -45,11 +45,20 @@ static int open_file(const struct nvio_pci *pci)
 				  "%u %s`, or run as root",
 				  pci->name, path, why, (unsigned int)geteuid(), path);
 	case EBUSY:
-		nvio_explain_holder(path, why, sizeof(why));
+		nvio_explain_user(pci, why, sizeof(why));
 		return nvio_error(EBUSY, "%s: %s is in use: %s", pci->name, path, why);
 	default:
 		return nvio_error(-fd, "%s: cannot open %s: %s", pci->name, path, strerror(-fd));
 	}
+}
+
+static int unsafe_interrupts(const struct nvio_device *device)
+{
+	return nvio_error(EPERM,
+			  "%s: the IOMMU does not isolate interrupts (no interrupt remapping): "
+			  "enable it in the firmware, or accept the risk with "
+			  "allow_unsafe_interrupts=1 of iommufd",
+			  device->name);
 }
 
 static int bind_error(int err, const struct nvio_device *device, const char *token)
@@ -60,8 +69,9 @@ static int bind_error(int err, const struct nvio_device *device, const char *tok
 	case EACCES:
 		return nvio_error(EACCES, "%s: the token of its physical function is %s",
 				  device->name, token ? "another one" : "wanted (vf_token)");
-	case EBUSY:
 	case EPERM:
+		return unsafe_interrupts(device);
+	case EBUSY:
 		nvio_explain_group(device->pci.group, why, sizeof(why));
 		return nvio_error(
 			err,
@@ -117,11 +127,7 @@ static int attach(struct nvio_device *device, const struct nvio_iommufd *space)
 		err = nvio_sys_ioctl(device->fd, NVIO_VFIO_ATTACH_PT, &request);
 	} while (err == -EBUSY && nvio_backoff_wait(&backoff));
 	if (err == -EPERM)
-		return nvio_error(EPERM,
-				  "%s: the IOMMU does not isolate interrupts (no interrupt "
-				  "remapping): enable it in the firmware, or accept the risk with "
-				  "allow_unsafe_interrupts=1 of iommufd",
-				  device->name);
+		return unsafe_interrupts(device);
 	if (err)
 		return nvio_error(-err, "%s cannot be attached to the address space: %s",
 				  device->name,

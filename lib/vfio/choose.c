@@ -113,8 +113,9 @@ static int open_cdev(struct nvio_iommu *iommu, struct nvio_device *device,
 			"%s: this kernel has no file for a device alone (VFIO_DEVICE_CDEV)",
 			device->name);
 	err = nvio_cdev_open(iommu, device, opts);
-	/* An administrator may have given a user the group, and not these. */
-	if (err != -EACCES || iommu->way != NVIO_WAY_AUTO)
+	/* An administrator may have given a user the group and not these, or accepted for
+	 * containers that interrupts are not isolated. */
+	if ((err != -EACCES && err != -EPERM) || iommu->way != NVIO_WAY_AUTO)
 		return err;
 	nvio_log(NVIO_LOG_INFO, "%s; trying its group", nvio_last_error());
 	nvio_error_save(&sentence);
@@ -122,7 +123,8 @@ static int open_cdev(struct nvio_iommu *iommu, struct nvio_device *device,
 		nvio_error_restore(&sentence);
 		return err;
 	}
-	device->why = "this user may not open iommufd or the device's own file";
+	device->why = err == -EPERM ? "iommufd refuses it"
+				    : "this user may not open iommufd or the device's own file";
 	return 0;
 }
 

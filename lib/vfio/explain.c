@@ -126,9 +126,16 @@ bool nvio_find_holder(const char *path, char *buf, size_t len)
 	return nvio_sysfs_each(nvio_roots.proc, add_if_holder, &c);
 }
 
-void nvio_explain_holder(const char *path, char *buf, size_t len)
+void nvio_explain_user(const struct nvio_pci *pci, char *buf, size_t len)
 {
-	if (!nvio_find_holder(path, buf, len))
+	char path[NVIO_PATH_LEN];
+
+	buf[0] = '\0';
+	snprintf(path, sizeof(path), "%s/vfio/%d", nvio_roots.dev, pci->group);
+	if (nvio_find_holder(path, buf, len))
+		return;
+	snprintf(path, sizeof(path), "%s/vfio/devices/%s", nvio_roots.dev, pci->cdev);
+	if (!pci->cdev[0] || !nvio_find_holder(path, buf, len))
 		nvio_append(buf, len, "held by a process that this user cannot see");
 }
 

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct nvio_pci;
+
 /* The NVMe controllers of this machine with their drivers. */
 void nvio_explain_controllers(char *buf, size_t len);
 
@@ -25,8 +27,8 @@ void nvio_explain_group(int group, char *buf, size_t len);
 /* The first process found that has a file open: "held by process 123 (qemu)"; false without one. */
 bool nvio_find_holder(const char *path, char *buf, size_t len);
 
-/* The same for a file of which it is known that somebody holds it. */
-void nvio_explain_holder(const char *path, char *buf, size_t len);
+/* Which process uses a function, by its group or its own file: "held by process 123 (qemu)". */
+void nvio_explain_user(const struct nvio_pci *pci, char *buf, size_t len);
 
 /* Who may open a file: "user 0, group 0, mode 0600". */
 void nvio_explain_mode(const char *path, char *buf, size_t len);

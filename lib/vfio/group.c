@@ -35,7 +35,7 @@ static int open_error(int err, const char *path, const struct nvio_pci *pci)
 				  "%u %s`, or run as root",
 				  pci->name, path, why, (unsigned int)geteuid(), path);
 	case EBUSY:
-		nvio_explain_holder(path, why, sizeof(why));
+		nvio_explain_user(pci, why, sizeof(why));
 		return nvio_error(EBUSY, "%s: %s is in use: %s", pci->name, path, why);
 	case ENOENT:
 		return nvio_error(ENODEV,

@@ -102,6 +102,10 @@ static void ways(void)
 	fake_kernel_start(1, true);
 	fake_kernel_fail(0, EACCES, 1, 1);
 	taken(NVIO_WAY_AUTO, "type1v2", "this user may not open iommufd or the device's own file");
+	/* Who has accepted for containers that interrupts are not isolated gets that. */
+	fake_kernel_start(1, true);
+	fake_kernel_fail(NVIO_VFIO_BIND_IOMMUFD, EPERM, 0, 1);
+	taken(NVIO_WAY_AUTO, "type1v2", "iommufd refuses it");
 	/* Neither: then it is the first that is told. */
 	fake_kernel_start(1, true);
 	fake_kernel_fail(0, EACCES, 0, 2);
@@ -348,7 +352,7 @@ static void refusals(void)
 	refused(NVIO_WAY_AUTO, EBUSY, "it holds " NAME " (vfio-pci)");
 	fake_kernel_start(1, true);
 	fake_kernel_fail(NVIO_VFIO_ATTACH_PT, EPERM, 0, 1);
-	refused(NVIO_WAY_AUTO, EPERM, "allow_unsafe_interrupts=1 of iommufd");
+	refused(NVIO_WAY_CDEV, EPERM, "allow_unsafe_interrupts=1 of iommufd");
 	fake_kernel_start(1, true);
 	fake_kernel_fail(NVIO_VFIO_ATTACH_PT, EADDRINUSE, 0, 1);
 	refused(NVIO_WAY_AUTO, EADDRINUSE, "something is mapped where it cannot reach");

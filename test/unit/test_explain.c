@@ -175,10 +175,16 @@ static void explains_the_machine(void)
 	fake_sys_put("proc/4321/fd/x", "");
 	snprintf(path, sizeof(path), "%s/dev/vfio/7", root);
 	fake_sys_link("proc/4321/fd/5", path);
-	nvio_explain_holder(path, text, sizeof(text));
+	nvio_explain_user(&pci, text, sizeof(text));
 	CU_ASSERT_STRING_EQUAL(text, "held by process 4321 (qemu-system-x86)");
-	nvio_explain_holder("/dev/vfio/8", text, sizeof(text));
+	pci.group = 8;
+	nvio_explain_user(&pci, text, sizeof(text));
 	SAYS(text, "cannot see");
+	strcpy(pci.cdev, "vfio0");
+	snprintf(path, sizeof(path), "%s/dev/vfio/devices/vfio0", root);
+	fake_sys_link("proc/4321/fd/6", path);
+	nvio_explain_user(&pci, text, sizeof(text));
+	CU_ASSERT_STRING_EQUAL(text, "held by process 4321 (qemu-system-x86)");
 	fake_sys_end();
 }
 

@@ -17,20 +17,20 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* Takes what there is. Returns how many are at job->done now, or a negative errno. */
-static int poll_all(struct nvio_fio_job *job, int have, int max)
+/* Takes what there is, and counts it in @have. Returns 0, or a negative errno of a queue pair. */
+static int poll_all(struct nvio_fio_job *job, int *have, int max)
 {
-	for (unsigned int i = 0; i < job->nr_qpairs && have < max; i++) {
+	for (unsigned int i = 0; i < job->nr_qpairs && *have < max; i++) {
 		int ret;
 
 		if (job->interrupts)
 			nvio_qpair_arm(job->qpairs[i]);
-		ret = nvio_poll(job->qpairs[i], job->done + have, max - have);
+		ret = nvio_poll(job->qpairs[i], job->done + *have, max - *have);
 		if (ret < 0)
 			return ret;
-		have += ret;
+		*have += ret;
 	}
-	return have;
+	return 0;
 }
 
 static unsigned int outstanding(const struct nvio_fio_job *job)
@@ -74,11 +74,10 @@ static int wait_any(struct nvio_fio_job *job, int have, int min, int max, int64_
 	int64_t left = timeout, end = timeout < 0 ? 0 : now_ns() + timeout;
 
 	for (;;) {
-		int ret = poll_all(job, have, max);
+		int err = poll_all(job, &have, max);
 
-		if (ret < 0)
-			return have ? have : ret; /* the next call will tell of it */
-		have = ret;
+		if (err)
+			return have ? have : err; /* the next call will tell of it */
 		if (have >= min || !outstanding(job))
 			return have;
 		if (timeout >= 0) {

@@ -133,8 +133,14 @@ static void choose_flags(const struct nvio_fio_options *options, const struct nv
 }
 
 /* fio looks at all bytes of a block, and some of these are not as it wrote them. */
-static int check_verify(const struct thread_data *td, const struct nvio_fio_file *file)
+static int check_verify(const struct thread_data *td, const struct nvio_fio_job *job,
+			const struct nvio_fio_file *file)
 {
+	if (job->compare && td->o.verify != VERIFY_NONE && td->o.verify != VERIFY_PATTERN &&
+	    td->o.verify != VERIFY_PATTERN_NO_HDR) {
+		log_err("nvio: %s: verify_mode=compare needs verify=pattern\n", file->name);
+		return -EINVAL;
+	}
 	if (td->o.verify == VERIFY_NONE || !file->info.protection ||
 	    file->unit == file->info.block_len)
 		return 0;
@@ -164,7 +170,7 @@ int nvio_fio_format(struct thread_data *td, struct nvio_fio_job *job, struct nvi
 	file->plain[DDIR_READ] = simple && !file->flags[DDIR_READ] && !job->compare;
 	file->plain[DDIR_WRITE] =
 		simple && !file->flags[DDIR_WRITE] && file->write_opcode == NVIO_OP_WRITE;
-	err = check_verify(td, file);
+	err = check_verify(td, job, file);
 	if (!err)
 		err = check_sizes(td, file);
 	return err ? err : check_metadata(td, job, file);

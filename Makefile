@@ -154,7 +154,7 @@ $(B)/bench/cost: $(call obj,bench/cost.c bench/plain.c test/unit/fake_iommu.c) $
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
-$(B)/test/vm/mixed: $(traffic_obj)
+$(B)/test/vm/mixed $(B)/test/vm/resets: $(traffic_obj)
 $(B)/test/vm/%: $(B)/obj/test/vm/%.o $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)

@@ -11,6 +11,9 @@
 #include "nvme/command.h"
 #include "nvme/features.h"
 
+/* How long a command is waited for at least while a reset is wanted. */
+#define MAKE_WAY_MS 500u
+
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl)
 {
 	struct nvio_qpair_shape shape = {
@@ -127,7 +130,8 @@ static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
 		n = nvio_backoff_is_long(&backoff) ? check_status(ctrl) : 0;
 		if (n)
 			return n;
-		if (nvio_recovery_waits(ctrl))
+		/* One that works answers soon, whatever a reset is wanted for. */
+		if (nvio_recovery_waits(ctrl) && nvio_backoff_elapsed_ms(&backoff) >= MAKE_WAY_MS)
 			return nvio_error(EIO, "%s: admin command 0x%02x was given up for a reset",
 					  ctrl->info.name, cmd->opcode);
 		if (!in_time)

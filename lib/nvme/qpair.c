@@ -273,6 +273,7 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	qpair->no_resend = opts.no_resend;
 	nvio_qpair_set_spin(qpair, opts.spin_ns);
 	qpair->priority = opts.priority;
+	nvio_recovery_settle(ctrl);
 	pthread_mutex_lock(&ctrl->lock);
 	err = nvio_queues_create(qpair, opts.interrupts);
 	/* A queue pair that is half there and cannot be taken back stays until the device is

@@ -83,9 +83,26 @@ static void end(struct nvio_qpair *qpair, struct nvio_tracker *t)
 	nvio_attend(qpair, NVIO_ATTENTION_ENDED);
 }
 
+/* Whether a reset says something about the controller, or its commands. */
+static bool counts(const struct nvio_qpair *qpair)
+{
+	return !__atomic_load_n(&qpair->reset_was_asked, __ATOMIC_RELAXED);
+}
+
+int nvio_restart_interrupted(struct nvio_qpair *qpair, struct nvio_tracker *t,
+			     struct nvio_completion *out)
+{
+	if (!may_resend(qpair, t)) {
+		nvio_count(&qpair->stats.abandoned, 1);
+		return nvio_finish_with(qpair, t, NVIO_STATUS_HOST_ABORTED, 0, out);
+	}
+	nvio_sq_make_room(qpair);
+	nvio_command_resend(qpair, t, counts(qpair));
+	return 0;
+}
+
 static void restart(struct nvio_qpair *qpair)
 {
-	bool asked = __atomic_load_n(&qpair->reset_was_asked, __ATOMIC_RELAXED);
 	uint32_t nr_pending = nvio_sq_pending(qpair), nr = 0;
 
 	restart_rings(qpair);
@@ -96,7 +113,7 @@ static void restart(struct nvio_qpair *qpair)
 			continue;
 		nr++;
 		if (may_resend(qpair, t))
-			nvio_command_resend(qpair, t, !asked);
+			nvio_command_resend(qpair, t, counts(qpair));
 		else
 			end(qpair, t);
 	}

@@ -23,6 +23,13 @@ bool nvio_restart_is_called(const struct nvio_qpair *qpair);
 /* Completes what ended in a restart. Returns how many entries at @done it filled. */
 int nvio_restart_deliver(struct nvio_qpair *qpair, struct nvio_completion *done, int max);
 
+/*
+ * A command that ended with its submission queue, as some controllers say of those that a reset
+ * interrupts: it is sent again, or ends. Returns how many entries at @out it filled.
+ */
+int nvio_restart_interrupted(struct nvio_qpair *qpair, struct nvio_tracker *t,
+			     struct nvio_completion *out);
+
 /* Takes no more completions until it starts over: the controller cannot be believed. */
 void nvio_restart_distrust(struct nvio_qpair *qpair);
 

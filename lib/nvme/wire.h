@@ -61,6 +61,7 @@ enum nvio_status_code {
 /* Type and code. */
 #define NVIO_STATUS_FUSED_FAILED 0x009u
 #define NVIO_STATUS_ABORTED      0x007u
+#define NVIO_STATUS_SQ_DELETED   0x008u
 /* "Command aborted by host": we gave it up, and it is not known to have run. */
 #define NVIO_STATUS_HOST_ABORTED 0x371u
 

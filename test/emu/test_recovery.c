@@ -330,7 +330,8 @@ static void what_needs_no_reset(void)
 {
 	static const char *const faults[] = { "fail status=0x281 count=3",
 					      "late time=100ms count=2",
-					      "delay time=100ms count=20", "no-irq count=3" };
+					      "delay time=100ms count=20", "no-irq count=3",
+					      "fail status=0x8 count=3" };
 	struct rig r;
 
 	begin(&r);

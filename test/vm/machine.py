@@ -48,6 +48,8 @@ def parser(**kwargs):
                    help="more arguments for QEMU; {tmp} is the guest's temporary folder")
     p.add_argument("--qemu-bin", default=os.environ.get("NVIO_QEMU", "qemu-system-x86_64"),
                    metavar="BIN", help="the QEMU to run ($NVIO_QEMU; %(default)s)")
+    p.add_argument("--new-qemu", action="store_true",
+                   help="run the one that test/vm/qemu makes instead: 10.1 or later")
     p.add_argument("--mods", default="nvme vfio", metavar="GROUPS",
                    help="groups of modules to load (%(default)s)")
     p.add_argument("--timeout", type=float, default=120, metavar="S",
@@ -60,6 +62,12 @@ def parser(**kwargs):
     return p
 
 
+def qemu_program(options):
+    if not options.new_qemu:
+        return options.qemu_bin
+    return subprocess.run([HERE / "qemu"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 def build(options, command, tmp, out_fd, status_fd):
     """Makes the guest's files in TMP; returns QEMU's arguments.
 
@@ -69,7 +77,7 @@ def build(options, command, tmp, out_fd, status_fd):
     initrd = os.path.join(tmp, "initrd")
     with open(initrd, "wb") as f:
         write_initrd(f, kernel, options, command)
-    argv = [options.qemu_bin, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
+    argv = [qemu_program(options), "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
             "-bios", "qboot.rom", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max",
             "-machine", "q35,usb=off,vmport=off,smm=off",
             "-m", str(options.mem), "-smp", str(options.smp)]

@@ -378,6 +378,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	opts.nr_qpairs = QUEUES - 1;
 	opts.admin_timeout_ms = TIMEOUT_MS;
 	opts.ready_timeout_ms = TIMEOUT_MS;
+	/* A thread would not know which input it is of. */
+	opts.no_recovery = true;
 	if (!nvio_ctrl_open("fuzz", &opts, &ctrl))
 		use_ctrl(ctrl);
 	fuzz_check(!f.honest || heap_used() == f.used_before);

@@ -220,6 +220,16 @@ static void what_it_is_told(void)
 	CU_ASSERT_EQUAL(bring_up(&m), -EIO);
 	CU_ASSERT_EQUAL(m.ctrl.ready_timeout_ms, 1000);
 	teardown(&m);
+	/* The longest of what it says, where it says it in another register, too. */
+	for (int i = 0; i < 2; i++) {
+		setup(&m, FATAL);
+		m.ctrl.opts.ready_timeout_ms = 0;
+		m.regs.cap |= 1ull << CAP_CRMS_SHIFT;
+		m.regs.words[NVIO_REG_CRTO / 4] = i ? 300 : 1 | 1 << 16;
+		CU_ASSERT_EQUAL(bring_up(&m), -EIO);
+		CU_ASSERT_EQUAL(m.ctrl.ready_timeout_ms, i ? 150000 : 1000);
+		teardown(&m);
+	}
 }
 
 int main(void)

@@ -60,15 +60,36 @@ static bool has_device_reset(const struct nvio_ctrl *ctrl)
 	return info.can_reset;
 }
 
+/* After a reset of the function: as nvio_ctrl_open() left it. */
+static int set_up_function(struct nvio_ctrl *ctrl)
+{
+	int err = nvio_device_memory(ctrl->device, true);
+
+	if (!err)
+		err = nvio_device_intx(ctrl->device, false);
+	return err ? err : nvio_vectors_again(ctrl);
+}
+
 static int reset_device(struct nvio_ctrl *ctrl)
 {
 	int err = nvio_device_reset(ctrl->device);
 
-	if (!err)
-		err = nvio_device_memory(ctrl->device, true);
-	if (!err)
-		err = nvio_device_intx(ctrl->device, false);
-	return err ? err : nvio_vectors_again(ctrl);
+	return err ? err : set_up_function(ctrl);
+}
+
+/* Only where it takes nothing else along. */
+static bool has_hot_reset(const struct nvio_ctrl *ctrl)
+{
+	struct nvio_reset_device device;
+
+	return nvio_device_hot_reset_info(ctrl->device, &device, 1) == 1;
+}
+
+static int reset_slot(struct nvio_ctrl *ctrl)
+{
+	int err = nvio_device_hot_reset(ctrl->device);
+
+	return err ? err : set_up_function(ctrl);
 }
 
 #define COUNTER(name) offsetof(struct nvio_ctrl_stats, name)
@@ -77,6 +98,7 @@ static const struct rung rungs[] = {
 	{ "controller reset", is_always_there, NULL, COUNTER(controller_resets) },
 	{ "subsystem reset", has_subsystem_reset, reset_subsystem, COUNTER(subsystem_resets) },
 	{ "device reset", has_device_reset, reset_device, COUNTER(device_resets) },
+	{ "hot reset", has_hot_reset, reset_slot, COUNTER(hot_resets) },
 };
 
 static void count(struct nvio_ctrl *ctrl, const struct rung *rung)

@@ -127,7 +127,8 @@ int nvio_finish(struct nvio_qpair *qpair, const struct nvio_cqe *cqe, uint64_t a
 			   (uint16_t)((answer ^ qpair->expected) >> NVIO_ANSWER_SQ_SHIFT));
 	if (status && send_again(qpair, t, status))
 		return 0;
-	if ((status & NVIO_STATUS_CODE) == NVIO_STATUS_SQ_DELETED && qpair != qpair->ctrl->admin)
+	if ((status & (NVIO_STATUS_CODE | NVIO_STATUS_DNR)) == NVIO_STATUS_SQ_DELETED &&
+	    qpair != qpair->ctrl->admin)
 		return nvio_restart_interrupted(qpair, t, out);
 	/* To the caller all that was given up is one, however it was. */
 	if (was_aborted(t, status)) {

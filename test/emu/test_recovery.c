@@ -144,7 +144,7 @@ static void completions_that_never_come(void)
 	static const char *const faults[] = { "drop opcode=1", "drop opcode=2",
 					      "drop opcode=1 count=3", NULL };
 
-	takes_one_reset(faults, 3 * TIMEOUT_MS);
+	takes_one_reset(faults, 5 * TIMEOUT_MS);
 }
 
 /* Told of by CSTS.CFS, which is looked for twice a second and more. */

@@ -64,6 +64,14 @@ enum nvio_priority {
 };
 
 /* All zero means the default. */
+/* Kinds of interrupts. */
+enum nvio_interrupts {
+	NVIO_INTERRUPTS_BEST = 0, /* MSI-X, else MSI, else INTx */
+	NVIO_INTERRUPTS_MSIX = 1,
+	NVIO_INTERRUPTS_MSI = 2,
+	NVIO_INTERRUPTS_INTX = 3, /* one line for all queue pairs; a system call more for a sleep */
+};
+
 struct nvio_ctrl_opts {
 	size_t size; /* sizeof(struct nvio_ctrl_opts) */
 	struct nvio_iommu *iommu; /* address space to join; NULL: one of its own */
@@ -84,15 +92,16 @@ struct nvio_ctrl_opts {
 				     NVIO_NO_HOST_MEMORY: none. It works with less, or without */
 	bool no_recovery; /* what goes wrong stays wrong: no Abort, no reset but the one that
 			     nvio_ctrl_open() begins with */
+	uint8_t interrupts; /* enum nvio_interrupts: for queue pairs that have them */
 };
 
 #define NVIO_NO_HOST_MEMORY UINT64_MAX
 
 #define NVIO_NO_BURST_LIMIT 255
 
-#define NVIO_CTRL_OPTS                                                                       \
-	{                                                                                    \
-		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0, false \
+#define NVIO_CTRL_OPTS                                                                          \
+	{                                                                                       \
+		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0, false, 0 \
 	}
 
 struct nvio_ctrl_info {
@@ -299,9 +308,9 @@ enum nvio_cmb_use {
  * @qpair: receives the handle; nvio_qpair_free(), or it ends with the controller
  *
  * Return: 0; -ENOSPC when all that the controller granted are in use; -ENOTSUP when interrupts are
- * asked for and the function has no MSI-X, or a priority is and the controller was opened without
- * NVIO_WEIGHTED, or its memory buffer does not take what @in_cmb says; -EINVAL; -ENOMEM; -EIO when
- * the controller refuses; -ETIMEDOUT.
+ * asked for and the function has none (or not of that kind), or a priority is and the controller
+ * was opened without NVIO_WEIGHTED, or its memory buffer does not take what @in_cmb says; -EINVAL;
+ * -ENOMEM; -EIO when the controller refuses; -ETIMEDOUT.
  */
 NVIO_API int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *opts,
 			       struct nvio_qpair **qpair);

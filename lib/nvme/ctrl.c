@@ -147,7 +147,7 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 	nvio_hmb_stop(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
 	if (ctrl->nr_vectors)
-		nvio_device_irq_disable(ctrl->device, NVIO_IRQ_MSIX);
+		nvio_device_irq_disable(ctrl->device, ctrl->irq);
 	nvio_pmr_stop(ctrl);
 	/* One that no reset helped does not follow. */
 	if (!ctrl->recovery.ended)

@@ -84,6 +84,7 @@ struct nvio_ctrl {
 	struct nvio_qpair *qpairs;
 	struct nvio_vector *vectors; /* the MSI-X vectors that are enabled; NULL while none are */
 	uint32_t nr_vectors;
+	enum nvio_irq irq; /* their kind */
 	struct nvio_cmb *cmb; /* each once it was asked for */
 	struct nvio_pmr *pmr;
 	struct nvio_hmb *hmb; /* NULL: no memory is lent */

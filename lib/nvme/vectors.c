@@ -2,10 +2,11 @@
 /*
  * Interrupts of queue pairs; see vectors.h.
  *
- * A controller, or its host, may have fewer MSI-X vectors than there are queue pairs: then they
- * share them, and each signal has to reach every owner. So nobody reads a vector's eventfd, which
- * would take the signal from the others. Each queue pair has an epoll instance of its own that
- * watches the eventfd for edges: it notices every signal once, whatever the others do.
+ * MSI-X, else MSI, else INTx. A controller, or its host, may have fewer vectors than there are
+ * queue pairs: then they share them, and each signal has to reach every owner. So nobody reads a
+ * vector's eventfd, which would take the signal from the others. Each queue pair has an epoll
+ * instance of its own that watches the eventfd for edges: it notices every signal once, whatever
+ * the others do.
  */
 #include <errno.h>
 #include <limits.h>
@@ -30,28 +31,58 @@ enum signal {
 	NR_SIGNALS,
 };
 
+/* INTx is off unless somebody serves it. */
+static int allow_line(struct nvio_ctrl *ctrl)
+{
+	return ctrl->irq == NVIO_IRQ_INTX ? nvio_device_intx(ctrl->device, true) : 0;
+}
+
+/* The best kind that the function has, or the one that was asked for. Returns how many vectors. */
+static int choose_kind(struct nvio_ctrl *ctrl)
+{
+	static const enum nvio_irq kinds[] = { NVIO_IRQ_MSIX, NVIO_IRQ_MSI, NVIO_IRQ_INTX };
+
+	for (unsigned int i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct nvio_irq_info irq;
+		int err;
+
+		if (ctrl->opts.interrupts && ctrl->opts.interrupts != NVIO_INTERRUPTS_MSIX + i)
+			continue;
+		err = nvio_device_irq(ctrl->device, kinds[i], &irq, sizeof(irq));
+		if (err)
+			return err;
+		ctrl->irq = kinds[i];
+		if (irq.nr_vectors)
+			return (int)min_u64(irq.nr_vectors, INT_MAX);
+	}
+	return nvio_error(ENOTSUP, "%s has no %s: queue pairs can only be polled", ctrl->info.name,
+			  ctrl->opts.interrupts ? "interrupts of that kind" : "interrupts");
+}
+
 /* Vectors for every queue pair there can be, at the first one that wants one: most kernels cannot
  * add any later. */
 static int enable_vectors(struct nvio_ctrl *ctrl)
 {
-	struct nvio_irq_info irq;
 	uint32_t nr;
-	int err = nvio_device_irq(ctrl->device, NVIO_IRQ_MSIX, &irq, sizeof(irq));
+	int err;
 
-	if (err || ctrl->nr_vectors)
+	if (ctrl->nr_vectors)
+		return 0;
+	err = choose_kind(ctrl);
+	if (err < 0)
 		return err;
-	if (!irq.nr_vectors)
-		return nvio_error(ENOTSUP, "%s has no MSI-X: queue pairs can only be polled",
-				  ctrl->info.name);
+	nr = (uint32_t)err;
 	/* Vector 0 is the admin queue's. */
-	nr = (uint32_t)min_u64(irq.nr_vectors, ctrl->info.nr_qpairs + 1u);
+	nr = (uint32_t)min_u64(nr, ctrl->info.nr_qpairs + 1u);
 	ctrl->vectors = calloc(nr, sizeof(*ctrl->vectors));
 	if (!ctrl->vectors)
 		return nvio_error(ENOMEM, "no memory for %u vectors", nr);
 	/* Halved until the host has enough. */
 	do {
-		err = nvio_device_irq_enable(ctrl->device, NVIO_IRQ_MSIX, nr);
+		err = nvio_device_irq_enable(ctrl->device, ctrl->irq, nr);
 	} while (err == -ENOSPC && (nr /= 2));
+	if (!err)
+		err = allow_line(ctrl);
 	if (err) {
 		free(ctrl->vectors);
 		ctrl->vectors = NULL;
@@ -80,7 +111,7 @@ static void put_vector(struct nvio_ctrl *ctrl, struct nvio_vector *vector)
 {
 	if (--vector->nr_qpairs)
 		return;
-	nvio_device_irq_set(ctrl->device, NVIO_IRQ_MSIX, (uint32_t)(vector - ctrl->vectors), -1);
+	nvio_device_irq_set(ctrl->device, ctrl->irq, (uint32_t)(vector - ctrl->vectors), -1);
 	close(vector->fd);
 }
 
@@ -95,7 +126,7 @@ static int get_vector(struct nvio_ctrl *ctrl, struct nvio_vector *vector)
 		vector->nr_qpairs = 0;
 		return nvio_error(errno, "no eventfd for a queue pair: %s", strerror(errno));
 	}
-	err = nvio_device_irq_set(ctrl->device, NVIO_IRQ_MSIX, (uint32_t)(vector - ctrl->vectors),
+	err = nvio_device_irq_set(ctrl->device, ctrl->irq, (uint32_t)(vector - ctrl->vectors),
 				  vector->fd);
 	if (err) {
 		vector->nr_qpairs = 0;
@@ -155,14 +186,15 @@ void nvio_qpair_drop_vector(struct nvio_qpair *qpair)
 int nvio_vectors_again(struct nvio_ctrl *ctrl)
 {
 	int err = ctrl->nr_vectors
-			  ? nvio_device_irq_enable(ctrl->device, NVIO_IRQ_MSIX, ctrl->nr_vectors)
+			  ? nvio_device_irq_enable(ctrl->device, ctrl->irq, ctrl->nr_vectors)
 			  : 0;
 
 	for (uint32_t i = 0; i < ctrl->nr_vectors && !err; i++) {
 		if (ctrl->vectors[i].nr_qpairs)
-			err = nvio_device_irq_set(ctrl->device, NVIO_IRQ_MSIX, i,
-						  ctrl->vectors[i].fd);
+			err = nvio_device_irq_set(ctrl->device, ctrl->irq, i, ctrl->vectors[i].fd);
 	}
+	if (!err && ctrl->nr_vectors)
+		err = allow_line(ctrl);
 	return err;
 }
 
@@ -197,6 +229,12 @@ int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns)
 	uint64_t ms = min_u64(ns / NVIO_NS_PER_MS, INT_MAX);
 	int n;
 
+	/*
+	 * The kernel masks INTx with each signal. If the line is still up, it signals again:
+	 * nothing that comes from here on is missed.
+	 */
+	if (qpair->ctrl->irq == NVIO_IRQ_INTX)
+		nvio_device_irq_unmask(qpair->ctrl->device, NVIO_IRQ_INTX, 0);
 	/* epoll_wait() knows no shorter times, and not everything knows epoll_pwait2(). */
 	if (ns && !ms)
 		nap(qpair->fd, (long)ns);

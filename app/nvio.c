@@ -31,8 +31,9 @@ static const struct cmd commands[] = {
 	{ "doctor", "[--json] [DEVICE]",
 	  "walks through what has to be true, and says how to make it so", CMD_JSON, 0, 1,
 	  cmd_doctor },
-	{ "vfio", "[--json] DEVICE", "opens a device and prints everything that VFIO says of it",
-	  CMD_JSON, 1, 1, cmd_vfio },
+	{ "vfio", "[--vfio WAY] [--json] DEVICE",
+	  "opens a device and prints everything that VFIO says of it", CMD_JSON | CMD_WAY, 1, 1,
+	  cmd_vfio },
 };
 
 static const struct {
@@ -47,6 +48,7 @@ static const struct {
 	{ { "all", no_argument, NULL, CMD_ALL }, "all that `nvio bind` has taken" },
 	{ { "force", no_argument, NULL, CMD_FORCE },
 	  "even if it is in use, or no NVMe controller" },
+	{ { "vfio", required_argument, NULL, CMD_WAY }, "the way to it: group, cdev or noiommu" },
 	{ { "help", no_argument, NULL, CMD_HELP }, "print this" },
 };
 
@@ -76,7 +78,10 @@ static void print_command(const struct cmd *cmd, FILE *out)
 
 		if (o->val != CMD_HELP && !(cmd->opts & (unsigned int)o->val))
 			continue;
-		snprintf(name, sizeof(name), "--%s%s", o->name, o->has_arg ? "=NAME" : "");
+		snprintf(name, sizeof(name), "--%s%s", o->name,
+			 !o->has_arg          ? ""
+			 : o->val == CMD_USER ? "=NAME"
+					      : "=WAY");
 		fprintf(out, "  %-12s %s\n", name, options[i].help);
 	}
 }
@@ -141,6 +146,8 @@ static int parse(const struct cmd *cmd, int argc, char **argv, struct cmd_args *
 		args->given |= opt == 'h' ? CMD_HELP : (unsigned int)opt;
 		if (opt == CMD_USER)
 			args->user = optarg;
+		if (opt == CMD_WAY)
+			args->way = optarg;
 	}
 	args->devices = argv + optind;
 	args->nr_devices = argc - optind;

@@ -102,7 +102,7 @@ int access_give(const struct nvio_pci *pci, uid_t uid, struct state *state)
 	int err = 0;
 
 	wait_for_group_node(pci, group, sizeof(group));
-	function_cdev_node(pci->name, cdev, sizeof(cdev));
+	function_cdev_node(pci, cdev, sizeof(cdev));
 	if (!group[0] && !cdev[0])
 		return nvio_error(
 			ENOENT,

@@ -159,7 +159,7 @@ static void report(struct job *job, const struct nvio_pci *pci, const struct sta
 	struct json *json = &job->json;
 
 	function_group_node(pci, group, sizeof(group));
-	function_cdev_node(pci->name, cdev, sizeof(cdev));
+	function_cdev_node(pci, cdev, sizeof(cdev));
 	if (!(job->args->given & CMD_JSON)) {
 		fprintf(job->out, "%s: %s -> " VFIO_DRIVER ", %s%s%s\n", pci->name,
 			state->driver[0] ? state->driver : "no driver", group[0] ? group : cdev,

@@ -18,12 +18,14 @@ enum cmd_opt {
 	CMD_GROUP = 4,
 	CMD_ALL = 8,
 	CMD_USER = 16,
-	CMD_HELP = 32,
+	CMD_WAY = 32,
+	CMD_HELP = 64,
 };
 
 struct cmd_args {
 	unsigned int given; /* enum cmd_opt */
 	const char *user;
+	const char *way; /* of --vfio */
 	char **devices;
 	int nr_devices;
 };

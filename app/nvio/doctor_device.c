@@ -81,7 +81,8 @@ static void check_open_group(struct doctor *d, const struct nvio_pci *pci, int f
 		check(d, CHECK_OK, "vfio", NULL, "group %d can be opened", pci->group);
 }
 
-static void check_node(struct doctor *d, const struct nvio_pci *pci, const char *node)
+/* @spare: there is a better way that is open to this user. */
+static void check_node(struct doctor *d, const struct nvio_pci *pci, const char *node, bool spare)
 {
 	char text[NVIO_PATH_LEN], fix[COMMAND_LEN];
 	int fd = open(node, O_RDWR | O_CLOEXEC);
@@ -97,8 +98,8 @@ static void check_node(struct doctor *d, const struct nvio_pci *pci, const char 
 	case EPERM:
 		nvio_explain_mode(node, text, sizeof(text));
 		say_bind(fix, "", pci);
-		check(d, CHECK_BAD, "permission", fix, "%s may not open %s (%s)", doctor_user(),
-		      node, text);
+		check(d, spare ? CHECK_NOTE : CHECK_BAD, "permission", fix,
+		      "%s may not open %s (%s)", doctor_user(), node, text);
 		return;
 	case EBUSY:
 		nvio_explain_user(pci, text, sizeof(text));
@@ -110,27 +111,29 @@ static void check_node(struct doctor *d, const struct nvio_pci *pci, const char 
 	}
 }
 
-/* The function's own file is the better way, and the group another one. */
-static void check_cdev(struct doctor *d, const struct nvio_pci *pci)
+/* The function's own file is the better way. Returns whether this user may go it. */
+static bool check_cdev(struct doctor *d, const struct nvio_pci *pci)
 {
 	char node[NODE_LEN], fix[COMMAND_LEN], iommu[NODE_LEN];
 
-	function_cdev_node(pci->name, node, sizeof(node));
+	function_cdev_node(pci, node, sizeof(node));
 	snprintf(iommu, sizeof(iommu), "%s/iommu", nvio_roots.dev);
 	if (!node[0] || access(iommu, F_OK))
-		return;
+		return false;
 	say_bind(fix, "", pci);
-	if (eaccess(node, R_OK | W_OK) || eaccess(iommu, R_OK | W_OK))
-		check(d, CHECK_NOTE, "cdev", fix, "%s may not open %s and %s, only the group",
-		      doctor_user(), node, iommu);
-	else
+	if (!eaccess(node, R_OK | W_OK) && !eaccess(iommu, R_OK | W_OK)) {
 		check(d, CHECK_OK, "cdev", NULL, "%s and %s", node, iommu);
+		return true;
+	}
+	check(d, CHECK_NOTE, "cdev", fix, "%s may not open %s and %s", doctor_user(), node, iommu);
+	return false;
 }
 
 void doctor_device(struct doctor *d, const char *name)
 {
 	char node[NODE_LEN];
 	struct nvio_pci pci;
+	bool cdev;
 
 	if (nvio_pci_read(name, &pci)) {
 		check(d, CHECK_BAD, "device", "nvio list", "%s", nvio_last_error());
@@ -151,17 +154,19 @@ void doctor_device(struct doctor *d, const char *name)
 	check(d, CHECK_OK, "driver", NULL, "vfio-pci");
 	if (pci.group < 0)
 		return;
-	if (function_noiommu(&pci)) {
-		check(d, CHECK_BAD, "group", NULL, "a group of no-IOMMU mode, without protection");
+	if (pci.noiommu) {
+		check(d, CHECK_BAD, "group", NULL,
+		      "of no-IOMMU mode: driven on request only (`--vfio noiommu`), by root, and "
+		      "nothing keeps the device from any memory");
 		return;
 	}
 	if (!check_group_members(d, &pci))
 		return;
+	cdev = check_cdev(d, &pci);
 	function_group_node(&pci, node, sizeof(node));
 	if (node[0])
-		check_node(d, &pci, node);
+		check_node(d, &pci, node, cdev);
 	else
 		check(d, CHECK_BAD, "vfio", "modprobe vfio-pci", "there is no %s/vfio/%d",
 		      nvio_roots.dev, pci.group);
-	check_cdev(d, &pci);
 }

@@ -86,24 +86,25 @@ static bool check_iommu(struct doctor *d)
 	return nr;
 }
 
-static void check_modules(struct doctor *d)
+static bool has_iommufd(void)
+{
+	return nvio_sysfs_exists("%s/iommu", nvio_roots.dev);
+}
+
+/* The container, the way of kernels without iommufd. */
+static void check_container(struct doctor *d)
 {
 	char node[NODE_LEN], mode[64], fix[COMMAND_LEN];
-	bool type1 = nvio_sysfs_exists("%s/module/vfio_iommu_type1", nvio_roots.sys);
 
-	snprintf(fix, sizeof(fix), "%smodprobe vfio-pci", doctor_sudo());
-	if (!nvio_sysfs_exists("%s/bus/pci/drivers/vfio-pci", nvio_roots.sys)) {
-		check(d, CHECK_BAD, "modules", fix, "vfio-pci is not loaded");
+	snprintf(fix, sizeof(fix), "%smodprobe vfio_iommu_type1", doctor_sudo());
+	if (!nvio_sysfs_exists("%s/module/vfio_iommu_type1", nvio_roots.sys)) {
+		check(d, CHECK_BAD, "modules", fix, "vfio_iommu_type1 is not loaded");
 		return;
 	}
 	snprintf(node, sizeof(node), "%s/vfio/vfio", nvio_roots.dev);
 	if (access(node, F_OK)) {
+		snprintf(fix, sizeof(fix), "%smodprobe vfio-pci", doctor_sudo());
 		check(d, CHECK_BAD, "modules", fix, "there is no %s", node);
-		return;
-	}
-	if (!type1) {
-		snprintf(fix, sizeof(fix), "%smodprobe vfio_iommu_type1", doctor_sudo());
-		check(d, CHECK_BAD, "modules", fix, "vfio_iommu_type1 is not loaded");
 		return;
 	}
 	if (eaccess(node, R_OK | W_OK)) {
@@ -113,8 +114,20 @@ static void check_modules(struct doctor *d)
 		      mode);
 		return;
 	}
-	check(d, CHECK_OK, "modules", NULL, "vfio-pci, vfio_iommu_type1%s",
-	      nvio_sysfs_exists("%s/iommu", nvio_roots.dev) ? ", iommufd" : "");
+	check(d, CHECK_OK, "modules", NULL, "vfio-pci, vfio_iommu_type1");
+}
+
+static void check_modules(struct doctor *d)
+{
+	char fix[COMMAND_LEN];
+
+	snprintf(fix, sizeof(fix), "%smodprobe vfio-pci", doctor_sudo());
+	if (!nvio_sysfs_exists("%s/bus/pci/drivers/vfio-pci", nvio_roots.sys))
+		check(d, CHECK_BAD, "modules", fix, "vfio-pci is not loaded");
+	else if (has_iommufd())
+		check(d, CHECK_OK, "modules", NULL, "vfio-pci, iommufd");
+	else
+		check_container(d);
 }
 
 static bool parameter(const char *module, const char *name)
@@ -129,6 +142,7 @@ static bool parameter(const char *module, const char *name)
 /* The names of interrupt controllers tell: Linux puts IR- before those that are remapped. */
 static void check_interrupts(struct doctor *d)
 {
+	const char *module = has_iommufd() ? "iommufd" : "vfio_iommu_type1";
 	char line[4096], fix[COMMAND_LEN];
 
 	if (proc_has("interrupts", "IR-", line, sizeof(line)) ||
@@ -139,15 +153,17 @@ static void check_interrupts(struct doctor *d)
 	if (!proc_has("interrupts", "PCI-MSI", line, sizeof(line)) &&
 	    !proc_has("interrupts", "IO-APIC", line, sizeof(line)))
 		return;
-	if (parameter("vfio_iommu_type1", "allow_unsafe_interrupts")) {
+	/* Who has it from either gets its way. */
+	if (parameter(module, "allow_unsafe_interrupts") ||
+	    parameter("vfio_iommu_type1", "allow_unsafe_interrupts")) {
 		check(d, CHECK_NOTE, "interrupts", NULL,
 		      "not remapped, which allow_unsafe_interrupts accepts: a device can send "
 		      "interrupts that it does not own");
 		return;
 	}
 	snprintf(fix, sizeof(fix),
-		 "echo 1 | %stee /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
-		 doctor_sudo());
+		 "echo 1 | %stee /sys/module/%s/parameters/allow_unsafe_interrupts", doctor_sudo(),
+		 module);
 	check(d, CHECK_BAD, "interrupts", fix,
 	      "not remapped: enable it in the firmware, or accept the risk");
 }

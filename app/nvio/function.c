@@ -149,49 +149,24 @@ bool function_noiommu_mode(void)
 	return value[0] == 'Y' || value[0] == '1';
 }
 
-bool function_noiommu(const struct nvio_pci *pci)
-{
-	char name[32];
-
-	nvio_sysfs_line(name, sizeof(name), "%s/kernel/iommu_groups/%d/name", nvio_roots.sys,
-			pci->group);
-	return !strcmp(name, "vfio-noiommu");
-}
-
 void function_group_node(const struct nvio_pci *pci, char *buf, size_t len)
 {
 	buf[0] = '\0';
 	if (pci->group < 0)
 		return;
-	nvio_append(buf, len, "%s/vfio/%s%d", nvio_roots.dev,
-		    function_noiommu(pci) ? "noiommu-" : "", pci->group);
+	nvio_append(buf, len, "%s/vfio/%s%d", nvio_roots.dev, pci->noiommu ? "noiommu-" : "",
+		    pci->group);
 	if (!nvio_sysfs_exists("%s", buf))
 		buf[0] = '\0';
 }
 
-struct node {
-	char *buf;
-	size_t len;
-};
-
-static bool take_cdev(void *arg, const char *name)
+void function_cdev_node(const struct nvio_pci *pci, char *buf, size_t len)
 {
-	struct node *node = arg;
-
-	if (strncmp(name, "vfio", 4))
-		return false;
-	nvio_append(node->buf, node->len, "%s/vfio/devices/%s", nvio_roots.dev, name);
-	return true;
-}
-
-void function_cdev_node(const char *pci_name, char *buf, size_t len)
-{
-	struct node node = { buf, len };
-	char dir[NVIO_PATH_LEN];
-
 	buf[0] = '\0';
-	snprintf(dir, sizeof(dir), "%s/bus/pci/devices/%s/vfio-dev", nvio_roots.sys, pci_name);
-	if (nvio_sysfs_each(dir, take_cdev, &node) && !nvio_sysfs_exists("%s", buf))
+	if (!pci->cdev[0])
+		return;
+	nvio_append(buf, len, "%s/vfio/devices/%s", nvio_roots.dev, pci->cdev);
+	if (!nvio_sysfs_exists("%s", buf))
 		buf[0] = '\0';
 }
 
@@ -203,6 +178,6 @@ bool function_holder(const struct nvio_pci *pci, char *buf, size_t len)
 	function_group_node(pci, node, sizeof(node));
 	if (node[0] && nvio_find_holder(node, buf, len))
 		return true;
-	function_cdev_node(pci->name, node, sizeof(node));
+	function_cdev_node(pci, node, sizeof(node));
 	return node[0] && nvio_find_holder(node, buf, len);
 }

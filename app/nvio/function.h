@@ -42,12 +42,9 @@ bool function_harmless(const struct nvio_pci *pci);
 /* Whether the kernel hands out functions without an IOMMU. */
 bool function_noiommu_mode(void);
 
-/* Whether the IOMMU group of the function is one of no-IOMMU mode. */
-bool function_noiommu(const struct nvio_pci *pci);
-
 /* The file of the group, and of the function alone: "" where the kernel has none. */
 void function_group_node(const struct nvio_pci *pci, char *buf, size_t len);
-void function_cdev_node(const char *pci_name, char *buf, size_t len);
+void function_cdev_node(const struct nvio_pci *pci, char *buf, size_t len);
 
 /* Which process has one of these files open. Returns whether one was found. */
 bool function_holder(const struct nvio_pci *pci, char *buf, size_t len);

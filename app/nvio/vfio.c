@@ -3,6 +3,7 @@
  * nvio vfio: opens a device and prints what it and its address space answer. Here is what the
  * library tells of a device whichever way it is reached; vfio_kernel.c has the rest.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/vfio.h>
 #include <string.h>
@@ -12,19 +13,14 @@
 #include "nvio/cmd.h"
 #include "nvio/view.h"
 
-/* Lines of the library's log: which way it took, and why. */
-struct why {
-	char text[1024];
+/* As many as are told: what shares a bus is few. */
+#define RESET_DEVICES_MAX 256
+
+static const struct view_name ways[] = {
+	{ NVIO_WAY_GROUP, "group" },
+	{ NVIO_WAY_CDEV, "cdev" },
+	{ NVIO_WAY_NOIOMMU, "noiommu" },
 };
-
-static void keep_line(void *arg, enum nvio_log_level level, const char *line)
-{
-	struct why *why = arg;
-	size_t used = strlen(why->text);
-
-	(void)level;
-	snprintf(why->text + used, sizeof(why->text) - used, "%s%s", used ? "; " : "", line);
-}
 
 static const struct view_name device_flags[] = {
 	{ 1 << 0, "reset" },  { 1 << 1, "pci" },  { 1 << 2, "platform" },
@@ -244,13 +240,14 @@ static int print_ranges(struct view *v, struct nvio_iommu *iommu, uint32_t nr)
 	return 0;
 }
 
-static int print_iommu(struct view *v, struct nvio_iommu *iommu, const struct why *why)
+static int print_iommu(struct view *v, struct nvio_iommu *iommu,
+		       const struct nvio_device_info *device)
 {
 	struct nvio_iommu_info info;
 
 	nvio_iommu_get_info(iommu, &info, sizeof(info));
-	view_str(v, "way", "way", info.type);
-	view_str(v, "why", "why", why->text[0] ? why->text : NULL);
+	view_str(v, "way", "way", device->way);
+	view_str(v, "why", "why", device->why);
 	print_page_sizes(v, info.page_sizes);
 	if (info.maps_left != UINT32_MAX)
 		view_u64(v, "maps_left", "maps left", info.maps_left);
@@ -259,15 +256,38 @@ static int print_iommu(struct view *v, struct nvio_iommu *iommu, const struct wh
 	return print_ranges(v, iommu, info.nr_ranges);
 }
 
-static int print_all(struct view *v, struct nvio_iommu *iommu, struct nvio_device *device,
-		     const struct why *why)
+static int print_hot_reset(struct view *v, struct nvio_device *device)
+{
+	struct nvio_reset_device others[RESET_DEVICES_MAX];
+	int i, nr = nvio_device_hot_reset_info(device, others, RESET_DEVICES_MAX);
+
+	if (nr == -ENOTSUP) {
+		view_str(v, "hot_reset", "hot reset", NULL);
+		return 0;
+	}
+	view_begin(v, "hot_reset", "a hot reset resets");
+	for (i = 0; i < nr && i < RESET_DEVICES_MAX; i++) {
+		if (!view_item(v)) {
+			fprintf(v->out, "  %s%s\n", others[i].name,
+				others[i].owned ? "" : ", which is not in this address space");
+			continue;
+		}
+		json_str(v->json, "device", others[i].name);
+		json_bool(v->json, "owned", others[i].owned);
+		json_close(v->json, '}');
+	}
+	view_end(v);
+	return nr < 0 ? nr : 0;
+}
+
+static int print_all(struct view *v, struct nvio_iommu *iommu, struct nvio_device *device)
 {
 	struct nvio_device_info info;
 	int err;
 
 	nvio_device_get_info(device, &info, sizeof(info));
 	print_device(v, device);
-	err = print_iommu(v, iommu, why);
+	err = print_iommu(v, iommu, &info);
 	if (!err)
 		err = print_regions(v, device);
 	if (!err)
@@ -275,35 +295,45 @@ static int print_all(struct view *v, struct nvio_iommu *iommu, struct nvio_devic
 	if (err || !view_is_kernel(device))
 		return err;
 	err = view_capabilities(v, device);
-	if (!err)
-		err = view_features(v, device);
-	if (!err)
-		err = view_group(v, info.name);
-	if (!err)
-		err = view_hot_reset(v, device);
+	if (err)
+		return err;
+	view_features(v, device);
 	view_extensions(v);
-	return err;
+	err = info.group >= 0 ? view_group(v, info.name) : 0;
+	return err ? err : print_hot_reset(v, device);
+}
+
+static int find_way(const char *name, enum nvio_way *way)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(ways); i++) {
+		if (!strcmp(ways[i].name, name)) {
+			*way = (enum nvio_way)ways[i].value;
+			return 0;
+		}
+	}
+	return nvio_error(EINVAL, "--vfio '%s': not one of group cdev noiommu", name);
 }
 
 int cmd_vfio(const struct cmd_args *args, FILE *out)
 {
+	struct nvio_iommu_opts opts = NVIO_IOMMU_OPTS;
 	struct json json = { .out = out };
 	struct view v = { .out = out, .json = args->given & CMD_JSON ? &json : NULL };
-	struct why why = { "" };
 	struct nvio_iommu *iommu;
 	struct nvio_device *device;
-	int err;
+	int err = args->way ? find_way(args->way, &opts.way) : 0;
 
-	nvio_log_set(keep_line, &why, NVIO_LOG_INFO);
-	err = nvio_iommu_open(NULL, &iommu);
+	if (!err)
+		err = nvio_iommu_open(&opts, &iommu);
 	if (err)
 		return err;
 	err = nvio_device_open(iommu, args->devices[0], NULL, &device);
 	if (!err) {
-		nvio_log_set(NULL, NULL, NVIO_LOG_INFO);
 		if (v.json)
 			json_open(&json, NULL, '{');
-		err = print_all(&v, iommu, device, &why);
+		err = print_all(&v, iommu, device);
 		if (v.json && !err)
 			json_close(&json, '}');
 		nvio_device_close(device);

@@ -45,8 +45,7 @@ const char *view_find(uint64_t value, const struct view_name *names, size_t nr);
 /* What only the kernel's VFIO answers (vfio_kernel.c). Each prints its part, and nothing of what
  * the device or the kernel does not have. Return 0 or -errno. */
 int view_capabilities(struct view *v, struct nvio_device *device);
-int view_features(struct view *v, struct nvio_device *device);
-int view_hot_reset(struct view *v, struct nvio_device *device);
+void view_features(struct view *v, struct nvio_device *device);
 void view_extensions(struct view *v);
 int view_group(struct view *v, const char *pci_name);
 

@@ -160,10 +160,11 @@ int nvio_bench_run(int (*run)(const struct cmd_args *args, FILE *out), unsigned 
 		   const char *user, const char *device)
 {
 	char *devices[] = { (char *)device, NULL };
-	struct cmd_args args = { given, user, devices, device ? 1 : 0 };
+	struct cmd_args args = { .given = given, .user = user, .devices = devices };
 	FILE *out;
 	int ret;
 
+	args.nr_devices = device ? 1 : 0;
 	memset(output, 0, sizeof(output));
 	out = fmemopen(output, sizeof(output), "w");
 	if (!out)

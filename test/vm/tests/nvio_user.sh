@@ -41,6 +41,19 @@ grep -q '^1000 I/Os submitted, 1000 completed, 0 of them with an error' "$TMPDIR
 "${as_user[@]}" "$bin/nvio" vfio "$BDF" | grep -qx "device: $BDF"
 "${as_user[@]}" "$bin/nvio" list | grep -q "^$BDF  vfio-pci"
 
+# The device's own file is enough, where there is one; and is what is taken.
+group=/dev/vfio/$(basename "$(readlink "$pci/devices/$BDF/iommu_group")")
+if [ -e /dev/iommu ]; then
+	chown root "$group"
+	doctor 0 "\[ok\] cdev: /dev/vfio/devices/vfio[0-9]+ and /dev/iommu" "\[--\] permission: $me may not open $group "
+	"${as_user[@]}" "$bin/nvme_perf" -r "$BDF" -n 10 | grep -q '^10 I/Os submitted, 10 completed'
+	chown "$me" "$group"
+	chmod 600 /dev/iommu
+	doctor 0 '\[--\] cdev: ' '\[ok\] permission'
+	"${as_user[@]}" "$bin/nvio" vfio "$BDF" | grep -qx 'way: type1v2'
+	chmod 666 /dev/iommu
+fi
+
 # While somebody drives it, it cannot be driven.
 "$BUILD/nvme_perf" -r "$BDF" -t 60 > /dev/null &
 perf=$!

@@ -42,20 +42,22 @@ struct nvio_iommu *nvio_fio_iommu(void)
 	return shared.iommu;
 }
 
-static int open_iommu(unsigned int page_len)
+static int open_iommu(const struct nvio_fio_options *options)
 {
-	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
+	struct nvio_iommu_opts iommu = NVIO_IOMMU_OPTS;
+	struct nvio_heap_opts heap = NVIO_HEAP_OPTS;
 	int err;
 
 	if (shared.iommu)
 		return 0;
 	nvio_log_set(log_line, NULL, NVIO_LOG_WARN);
-	opts.page_len = page_len == 2u << 20 ? 0 : page_len;
-	err = nvio_iommu_open(NULL, &shared.iommu);
+	iommu.way = (enum nvio_way)options->vfio_way;
+	heap.page_len = options->hugepage == 2u << 20 ? 0 : options->hugepage;
+	err = nvio_iommu_open(&iommu, &shared.iommu);
 	if (err)
 		return err;
 	shared.owner = getpid();
-	return nvio_heap_open(shared.iommu, &opts);
+	return nvio_heap_open(shared.iommu, &heap);
 }
 
 static struct nvio_ctrl_opts ctrl_opts(const struct nvio_fio_options *options)
@@ -153,7 +155,7 @@ static int get_locked(const char *filename, const char *name,
 {
 	struct nvio_ctrl_opts opts;
 
-	if (open_iommu(options->hugepage)) {
+	if (open_iommu(options)) {
 		log_err("nvio: %s\n", nvio_last_error());
 		return -ENOMEM;
 	}

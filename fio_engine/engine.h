@@ -55,7 +55,10 @@ struct nvio_fio_options {
 	unsigned int admin_timeout_ms;
 	unsigned int shadow_doorbells;
 	unsigned long long host_memory;
-	unsigned int hugepage; /* of the process: that of the job which comes first */
+
+	/* Of the process: those of the job that comes first. */
+	unsigned int vfio_way;
+	unsigned int hugepage;
 };
 
 extern struct fio_option nvio_fio_option_table[];

@@ -170,6 +170,19 @@ struct fio_option nvio_fio_option_table[] = {
 		.def = "64m",
 	},
 	{
+		OPTION(vfio_way, "Way to devices of VFIO"),
+		.type = FIO_OPT_STR,
+		.help = "How devices of the kernel's VFIO are reached, for all jobs as the first one says",
+		.def = "auto",
+		.posval = {
+			{ .ival = "auto", .oval = NVIO_WAY_AUTO, .help = "What the kernel has" },
+			{ .ival = "group", .oval = NVIO_WAY_GROUP, .help = "Container and group" },
+			{ .ival = "cdev", .oval = NVIO_WAY_CDEV, .help = "iommufd and the device's file" },
+			{ .ival = "noiommu", .oval = NVIO_WAY_NOIOMMU,
+			  .help = "No IOMMU: nothing keeps the device from any memory" },
+		},
+	},
+	{
 		OPTION(hugepage, "Pages of DMA memory"),
 		.type = FIO_OPT_STR,
 		.help = "Pages that DMA memory is made of, for all jobs as the first one says",

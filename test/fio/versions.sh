@@ -27,7 +27,7 @@ grep -qx "nvio: this engine is for fio-9.99 and does not run in $(fio --version)
 readelf -d "$engine" | grep -q NODELETE || fail "it can be unloaded"
 "${preload[@]}" fio --enghelp="$engine" > "$tmp/out"
 for option in readfua writefua write_mode deac md_per_io_size pi_act pi_chk apptag apptag_mask interrupts priority sgl \
-	max_retries timeout_ms cmb recovery admin_timeout_ms shadow_doorbells host_memory hugepage; do
+	max_retries timeout_ms cmb recovery admin_timeout_ms shadow_doorbells host_memory vfio_way hugepage; do
 	grep -qE "^$option +: [A-Z0-9]" "$tmp/out" || fail "$option has no help"
 	grep -qF "B<$option>" "$src/man/nvio-fio.1.pod" || fail "$option is not in the manual"
 done

@@ -1,6 +1,7 @@
 #!/bin/bash
 # fio's engine on a real VFIO: four jobs verify what they wrote; what the engine wrote fio finds through the kernel's
-# driver, and the other way round. On another namespace, with blocks of 4 KiB, two jobs at once with interrupts.
+# driver, and the other way round, by group and by iommufd. On another namespace, with blocks of 4 KiB, two jobs at once
+# with interrupts.
 # vm: --image disk1=256M --qemu '-drive if=none,id=disk1,file={tmp}/disk1,format=raw'
 # vm: --qemu '-device nvme,serial=nvio1,addr=0x11,drive=disk1,logical_block_size=4096,physical_block_size=4096'
 # timeout: 240
@@ -44,9 +45,9 @@ by_kernel --rw=write "${job[@]}" --offset=64M --iodepth=16 --do_verify=0
 bytes write $((32 << 20))
 
 bind "$BDF" vfio-pci
-by_engine --rw=write "${job[@]}" --offset=64M --verify_only=1 --iodepth=32 --interrupts=1
+by_engine --rw=write "${job[@]}" --offset=64M --verify_only=1 --iodepth=32 --interrupts=1 --vfio_way=cdev
 bytes read $((32 << 20))
-by_engine --rw=write "${job[@]}" --verify_only=1 --iodepth=1
+by_engine --rw=write "${job[@]}" --verify_only=1 --iodepth=1 --vfio_way=group
 bytes read $((32 << 20))
 
 # Dots for the colons; two drives in one job.

@@ -101,7 +101,7 @@ void nvio_reg_write64(struct nvio_ctrl *ctrl, uint32_t offset, uint64_t value);
 int nvio_reg_init(struct nvio_ctrl *ctrl);
 /* The address of a doorbell, NULL where it is not mapped. */
 uint32_t *nvio_reg_doorbell(struct nvio_ctrl *ctrl, uint16_t qid, bool cq);
-uint32_t nvio_reg_doorbell_offset(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq);
+uint64_t nvio_reg_doorbell_offset(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq);
 
 /* bringup.c */
 int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl);

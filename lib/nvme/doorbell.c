@@ -6,6 +6,7 @@
  * indices, both at the offsets that the registers have from the first doorbell on. It lives until
  * the device is closed.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -30,21 +31,35 @@ bool nvio_shadow_ring(const struct nvio_shadow *shadow, uint16_t value)
 	return (uint16_t)(value - event - 1) < (uint16_t)(value - old);
 }
 
+uint16_t nvio_shadow_max_qpairs(const struct nvio_ctrl *ctrl)
+{
+	uint32_t pairs = ctrl->info.page_len / ctrl->doorbell_stride / 2;
+
+	/* The admin queue's come first. */
+	return (uint16_t)min_u64(pairs > 1 ? pairs - 1 : 0, UINT16_MAX);
+}
+
 /* Returns 1 or 0; -ENOTSUP when it is asked for and cannot be had; -EINVAL. */
 static int is_wanted(const struct nvio_ctrl *ctrl)
 {
 	bool offered = ctrl->oacs & NVIO_OACS_DOORBELL_BUFFERS;
+	bool fit = nvio_shadow_max_qpairs(ctrl) > 0;
 
 	switch (ctrl->opts.shadow_doorbells) {
 	case NVIO_ON:
 		if (!offered)
 			return nvio_error(ENOTSUP, "%s has no shadow doorbells (OACS 0x%x)",
 					  ctrl->info.name, ctrl->oacs);
+		if (!fit)
+			return nvio_error(ENOTSUP,
+					  "%s: doorbells %u bytes apart leave a page of shadows no "
+					  "room for an I/O queue pair",
+					  ctrl->info.name, ctrl->doorbell_stride);
 		return 1;
 	case NVIO_AUTO:
 		/* A mapped register costs less than the barrier, unless it stops a guest for long:
 		 * whoever runs in such a one knows. */
-		return offered && !ctrl->doorbells;
+		return offered && fit && !ctrl->doorbells;
 	case NVIO_OFF:
 		return 0;
 	default:
@@ -110,18 +125,13 @@ void nvio_shadow_free(struct nvio_ctrl *ctrl)
 	ctrl->shadow = NULL;
 }
 
-uint16_t nvio_shadow_max_qpairs(const struct nvio_ctrl *ctrl)
-{
-	/* The admin queue's come first. */
-	return (uint16_t)min_u64(ctrl->info.page_len / ctrl->doorbell_stride / 2 - 1, UINT16_MAX);
-}
-
 static struct nvio_shadow shadow_at(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq)
 {
-	uint32_t offset = nvio_reg_doorbell_offset(ctrl, qid, cq) - NVIO_REG_DOORBELLS;
+	uint64_t offset = nvio_reg_doorbell_offset(ctrl, qid, cq) - NVIO_REG_DOORBELLS;
 	uint32_t *value = (uint32_t *)(ctrl->shadow + offset);
 	uint32_t *event = (uint32_t *)(ctrl->shadow + ctrl->info.page_len + offset);
 
+	assert(offset < ctrl->info.page_len);
 	/* What a queue of this identifier left there. */
 	*value = 0;
 	*event = 0;

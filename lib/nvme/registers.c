@@ -39,9 +39,9 @@ void nvio_reg_write64(struct nvio_ctrl *ctrl, uint32_t offset, uint64_t value)
 }
 
 /* Section 3.1.2: SQ tail doorbell y at 1000h + 2y * stride, CQ head doorbell behind it. */
-uint32_t nvio_reg_doorbell_offset(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq)
+uint64_t nvio_reg_doorbell_offset(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq)
 {
-	return NVIO_REG_DOORBELLS + (2u * qid + cq) * ctrl->doorbell_stride;
+	return NVIO_REG_DOORBELLS + (2ull * qid + cq) * ctrl->doorbell_stride;
 }
 
 uint32_t *nvio_reg_doorbell(struct nvio_ctrl *ctrl, uint16_t qid, bool cq)
@@ -74,7 +74,7 @@ static void tell_slow(const struct nvio_ctrl *ctrl)
 int nvio_reg_init(struct nvio_ctrl *ctrl)
 {
 	struct nvio_region_info bar;
-	uint32_t most, least;
+	uint64_t most, least;
 	int err = nvio_device_region(ctrl->device, NVIO_REGION_BAR0, &bar, sizeof(bar));
 
 	if (err)
@@ -92,13 +92,15 @@ int nvio_reg_init(struct nvio_ctrl *ctrl)
 	if (bar.len < least)
 		return nvio_error(ENOTSUP,
 				  "%s: BAR 0 of %llu bytes is too small: the doorbells of one I/O "
-				  "queue pair end at %u",
-				  ctrl->info.name, (unsigned long long)bar.len, least);
-	most = (uint32_t)min_u64((bar.len - NVIO_REG_DOORBELLS) / ctrl->doorbell_stride / 2, 65535);
+				  "queue pair end at %llu",
+				  ctrl->info.name, (unsigned long long)bar.len,
+				  (unsigned long long)least);
+	most = min_u64((bar.len - NVIO_REG_DOORBELLS) / ctrl->doorbell_stride / 2, 65535);
 	if (ctrl->opts.nr_qpairs > most - 1)
 		ctrl->opts.nr_qpairs = (uint16_t)(most - 1);
 	err = map_part(ctrl, NVIO_REG_DOORBELLS,
-		       2u * (ctrl->opts.nr_qpairs + 1u) * ctrl->doorbell_stride, &ctrl->doorbells);
+		       2ull * (ctrl->opts.nr_qpairs + 1u) * ctrl->doorbell_stride,
+		       &ctrl->doorbells);
 	if (!err && !ctrl->doorbells)
 		tell_slow(ctrl);
 	return err;

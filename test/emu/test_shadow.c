@@ -65,6 +65,25 @@ static void chooses(void)
 	CU_ASSERT_EQUAL(stack_try("", &opts), -EINVAL);
 }
 
+/* A controller says how far apart its doorbells are. Of those that do not fit a page of shadows the
+ * registers are used, and data gets through. */
+static void fits_them_in_a_page(void)
+{
+	char device[64];
+
+	for (unsigned int dstrd = 7; dstrd <= 10; dstrd++) {
+		struct stack s;
+
+		snprintf(device, sizeof(device), "emu:lba=4096,size=16M,mmap=off,dstrd=%u", dstrd);
+		CU_ASSERT_EQUAL(has_shadow(device, NVIO_AUTO), dstrd < 9);
+		stack_open(&s, device, NULL);
+		stack_write_all(&s);
+		stack_read(&s, 0, STACK_BUFS - 1);
+		stack_expect(&s, 0, STACK_BUFS - 1, STACK_BUFS);
+		stack_close(&s);
+	}
+}
+
 /* A queue pair at work: each slot writes a block, reads it, and compares. */
 struct work {
 	struct nvio_qpair *qpair;
@@ -229,6 +248,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "chooses", chooses },
+		{ "fits them in a page", fits_them_in_a_page },
 		{ "data is right", data_is_right },
 		{ "data is right by message", data_is_right_by_message },
 		{ "millions of them", millions_of_them },

@@ -19,7 +19,7 @@
 #include "fake_iommu.h"
 #include "fuzz.h"
 
-#define BAR_LEN    16384u
+#define BAR_LEN    (4096u + (2 * QUEUES * 4u << 15)) /* doorbells as far apart as can be */
 #define TIMEOUT_MS 20u
 #define NAMESPACES 4u
 #define QUEUES     4u /* that it knows */
@@ -48,6 +48,7 @@ static struct {
 	uint32_t command; /* of configuration space */
 	struct queue queues[QUEUES];
 	bool honest; /* every command got its answer so far */
+	bool shadows; /* it offers shadow doorbells */
 } f;
 
 /* Memory that the library has given to the device. */
@@ -84,6 +85,7 @@ static void identify(const struct nvio_sqe *sqe, uint8_t *data)
 	memset(data, 0, NVIO_IDENTIFY_LEN);
 	if (sqe->cdw10 == NVIO_CNS_CTRL) {
 		ctrl->mdts = 5;
+		ctrl->oacs = htole16(f.shadows ? NVIO_OACS_DOORBELL_BUFFERS : 0);
 		memset(ctrl->mn, 'm', sizeof(ctrl->mn));
 	} else if (sqe->cdw10 == NVIO_CNS_NS) {
 		ns->nsze = ns->ncap = htole64(1000);
@@ -144,6 +146,8 @@ static void answer(struct queue *q, const struct nvio_sqe *sqe)
 			make_queue(sqe);
 		else if (sqe->opcode == NVIO_ADMIN_SET_FEATURES)
 			cqe.result = 0x00010001;
+		else if (sqe->opcode == NVIO_ADMIN_DOORBELL_BUFFERS)
+			fuzz_check(dma(sqe->prp1, 4096) && dma(sqe->prp2, 4096));
 	}
 	if ((how & 0xf0) == 0xf0)
 		cqe.status = (uint16_t)(fuzz_u16(&f.in) << 1);
@@ -363,6 +367,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct nvio_ctrl_opts opts = NVIO_CTRL_OPTS;
 	struct nvio_ctrl *ctrl;
+	uint8_t kind;
 
 	begin();
 	f.in = (struct fuzz_input){ data, len };
@@ -372,7 +377,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	memset(&f.regs, 0, sizeof(f.regs));
 	f.regs.cap = 63 | 2ull << CAP_TO_SHIFT | (uint64_t)CAP_CSS_NVM << CAP_CSS_SHIFT;
 	f.regs.words[NVIO_REG_VS / 4] = 0x00010400;
-	f.regs.words[NVIO_REG_CC / 4] = fuzz_u8(&f.in) & 1;
+	kind = fuzz_u8(&f.in);
+	f.shadows = kind & 2;
+	f.regs.cap |= (uint64_t)(kind >> 4) << CAP_DSTRD_SHIFT;
+	f.regs.words[NVIO_REG_CC / 4] = kind & 1;
 	f.regs.words[NVIO_REG_CSTS / 4] = f.regs.words[NVIO_REG_CC / 4];
 	opts.iommu = f.iommu;
 	opts.nr_qpairs = QUEUES - 1;

@@ -3,6 +3,7 @@
  * Shadow doorbells: when the register is written, word by word and over many rounds of rings of
  * several sizes; that no doorbell is lost to a controller that sleeps; and a queue pair with them.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -208,6 +209,43 @@ static void a_queue_pair(void)
 	teardown(&b);
 }
 
+/* What a controller says of the distance of its doorbells decides how many shadows a page has. */
+static void as_many_as_a_page_has(void)
+{
+	struct nvio_ctrl ctrl = { .info = { .page_len = 4096 } };
+
+	for (unsigned int dstrd = 0; dstrd < 16; dstrd++) {
+		unsigned int max, pairs = 4096 / 8 >> dstrd;
+
+		ctrl.doorbell_stride = 4u << dstrd;
+		max = nvio_shadow_max_qpairs(&ctrl);
+		CU_ASSERT_EQUAL(max, pairs > 1 ? pairs - 1 : 0);
+		if (max)
+			CU_ASSERT((2 * max + 1) * ctrl.doorbell_stride + 4 <= 4096);
+	}
+	/* The last one of all, far behind 4 GiB. */
+	CU_ASSERT_EQUAL(nvio_reg_doorbell_offset(&ctrl, 65535, true), 0x1000 + 131071ull * 131072);
+}
+
+/* A page without room for an I/O queue pair's: asked for, they are refused; else registers do. */
+static void none_that_do_not_fit(void)
+{
+	for (unsigned int dstrd = 9; dstrd < 16; dstrd++) {
+		struct nvio_ctrl ctrl = {
+			.info = { .page_len = 4096 },
+			.oacs = NVIO_OACS_DOORBELL_BUFFERS,
+			.doorbell_stride = 4u << dstrd,
+		};
+
+		ctrl.opts.shadow_doorbells = NVIO_ON;
+		CU_ASSERT_EQUAL(nvio_shadow_set_up(&ctrl), -ENOTSUP);
+		ctrl.opts.shadow_doorbells = NVIO_AUTO;
+		CU_ASSERT_EQUAL(nvio_shadow_set_up(&ctrl), 0);
+		CU_ASSERT_PTR_NULL(ctrl.shadow);
+		CU_ASSERT_FALSE(ctrl.info.shadow_doorbells);
+	}
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -215,6 +253,8 @@ int main(void)
 		{ "rings of several sizes", rings_of_several_sizes },
 		{ "a sleeper misses none", a_sleeper_misses_none },
 		{ "a queue pair", a_queue_pair },
+		{ "as many as a page has", as_many_as_a_page_has },
+		{ "none that do not fit", none_that_do_not_fit },
 	};
 
 	return tap_run("doorbell", tests, ARRAY_LEN(tests));

@@ -161,17 +161,9 @@ static void check_keep_alive(struct emu_ctrl *ctrl)
 	nvio_emu_fatal(ctrl);
 }
 
-/* Whether there are queues to look at, none of them where memory was before. */
-static bool may_run(struct emu_ctrl *ctrl)
-{
-	if (ctrl->running && emu_unlikely(ctrl->generation != ctrl->bus->generation))
-		nvio_emu_queues_remap(ctrl);
-	return ctrl->running;
-}
-
 bool nvio_emu_ctrl_poll(struct emu_ctrl *ctrl)
 {
-	if (!may_run(ctrl))
+	if (!nvio_emu_queues_usable(ctrl))
 		return false;
 	if (emu_unlikely(ctrl->kato_due))
 		check_keep_alive(ctrl);
@@ -190,7 +182,7 @@ bool nvio_emu_ctrl_rest(struct emu_ctrl *ctrl)
 
 void nvio_emu_ctrl_settle_intx(struct emu_ctrl *ctrl)
 {
-	if (!ctrl->intx_up || !may_run(ctrl))
+	if (!ctrl->intx_up || !nvio_emu_queues_usable(ctrl))
 		return;
 	for (unsigned int i = 0; i < ctrl->nr_cqs; i++)
 		nvio_emu_cq_check_head(ctrl, ctrl->active_cqs[i]);

@@ -61,6 +61,8 @@ static void full_barrier(void)
 
 void nvio_emu_doorbells_ask(struct emu_ctrl *ctrl)
 {
+	if (!nvio_emu_queues_usable(ctrl))
+		return;
 	for (unsigned int i = 0; i < ctrl->nr_sqs; i++)
 		ask(ctrl->active[i]->event, ctrl->active[i]->head);
 	for (unsigned int i = 0; i < ctrl->nr_cqs; i++)

@@ -56,8 +56,11 @@ void nvio_emu_queues_close(struct emu_ctrl *ctrl)
 	nvio_emu_interrupt_reset(ctrl);
 }
 
+/* All of them: what is not found must not be where it was before. */
 static bool find_doorbells(struct emu_ctrl *ctrl)
 {
+	bool found = true;
+
 	for (unsigned int i = 0; i <= ctrl->opts.nr_queues; i++) {
 		struct emu_sq *sq = &ctrl->sqs[i];
 		struct emu_cq *cq = &ctrl->cqs[i];
@@ -66,10 +69,9 @@ static bool find_doorbells(struct emu_ctrl *ctrl)
 			sq->db = nvio_emu_doorbell_find(ctrl, 2 * i, &sq->event);
 		if (cq->entries)
 			cq->db = nvio_emu_doorbell_find(ctrl, 2 * i + 1, &cq->event);
-		if ((sq->entries && !sq->db) || (cq->entries && !cq->db))
-			return false;
+		found &= (!sq->entries || sq->db) && (!cq->entries || cq->db);
 	}
-	return true;
+	return found;
 }
 
 /* Pointers into the client's memory are not to be used any more. */

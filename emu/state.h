@@ -231,6 +231,14 @@ int nvio_emu_queues_new(struct emu_ctrl *ctrl);
 void nvio_emu_queues_free(struct emu_ctrl *ctrl);
 void nvio_emu_queues_close(struct emu_ctrl *ctrl);
 void nvio_emu_queues_remap(struct emu_ctrl *ctrl);
+/* Whether there are queues to look at, none of them where memory was before: to be asked by
+ * whatever begins outside of a round and reaches doorbells. */
+static inline bool nvio_emu_queues_usable(struct emu_ctrl *ctrl)
+{
+	if (ctrl->running && emu_unlikely(ctrl->generation != ctrl->bus->generation))
+		nvio_emu_queues_remap(ctrl);
+	return ctrl->running;
+}
 bool nvio_emu_cq_open(struct emu_ctrl *ctrl, uint16_t id, uint64_t iova, uint32_t entries);
 bool nvio_emu_sq_open(struct emu_ctrl *ctrl, uint16_t id, uint16_t cq, uint64_t iova,
 		      uint32_t entries);

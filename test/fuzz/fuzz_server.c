@@ -215,6 +215,8 @@ static void run_controller(void)
 {
 	for (unsigned int i = 0; i < 8 && f.client.server->running; i++)
 		nvio_emu_ctrl_poll(f.client.server->ctrl);
+	if (f.client.server->running)
+		nvio_emu_ctrl_rest(f.client.server->ctrl);
 	nvio_emu_irq_poll(&f.client.server->irqs);
 }
 

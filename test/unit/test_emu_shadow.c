@@ -196,6 +196,94 @@ static void reads_registers_behind_the_page(void)
 	bench_free(&b);
 }
 
+#define NOT_ASKED 0x5555u
+
+/* Queue pair 1 and shadows; then the indices' page goes away, as an unmapping has it. */
+static uint32_t *lose_events(struct emu_bench *b)
+{
+	uint32_t *event = bench_at(b, EVENTS);
+
+	b->unmapped = EVENTS;
+	b->bus.generation++;
+	for (int i = 0; i < 8; i++)
+		event[i] = NOT_ASKED;
+	return event;
+}
+
+static bool untouched(const uint32_t *event)
+{
+	int i = 0;
+
+	while (i < 8 && event[i] == NOT_ASKED)
+		i++;
+	return i == 8;
+}
+
+/* Memory that was taken back is not written to, though the controller does nothing any more. */
+static void stopped_it_asks_for_nothing(void)
+{
+	const uint32_t *event;
+	struct emu_bench b;
+
+	bench_new(&b, "");
+	bench_start(&b, 8);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), 0);
+	nvio_emu_ctrl_write(b.ctrl, NVME_REG_CC, 4, 1 | 1u << 14 | 6u << 16 | 4u << 20);
+	event = lose_events(&b);
+	CU_ASSERT_FALSE(nvio_emu_ctrl_rest(b.ctrl));
+	CU_ASSERT_TRUE(untouched(event));
+	bench_free(&b);
+}
+
+/* Nor where it is at work, by whatever comes first. */
+static void running_it_asks_in_what_is_there(void)
+{
+	struct nvio_sqe cq = { .opcode = NVIO_ADMIN_CREATE_CQ,
+			       .prp1 = BENCH_CQ + 0x1000,
+			       .cdw10 = 7 << 16 | 2,
+			       .cdw11 = NVIO_QUEUE_CONTIGUOUS };
+	struct nvio_sqe sq = { .opcode = NVIO_ADMIN_CREATE_SQ,
+			       .prp1 = BENCH_SQ + 0x1000,
+			       .cdw10 = 7 << 16 | 2,
+			       .cdw11 = 2 << 16 | NVIO_QUEUE_CONTIGUOUS };
+	const uint32_t *event;
+	struct emu_bench b;
+
+	bench_new(&b, "");
+	bench_start(&b, 8);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), 0);
+	CU_ASSERT_EQUAL(bench_admin(&b, cq), 0);
+	CU_ASSERT_EQUAL(bench_admin(&b, sq), 0);
+	event = lose_events(&b);
+	for (int i = 0; i < 3; i++) {
+		nvio_emu_ctrl_rest(b.ctrl);
+		nvio_emu_ctrl_poll(b.ctrl);
+	}
+	CU_ASSERT_TRUE(untouched(event));
+	bench_free(&b);
+}
+
+/* INTMC with a completion unseen interrupts at once: before any round. */
+static void unmasking_asks_in_what_is_there(void)
+{
+	const uint32_t *event;
+	struct emu_bench b;
+
+	bench_new(&b, "");
+	b.bus.by_line = always;
+	bench_start(&b, 8);
+	CU_ASSERT_EQUAL(bench_admin(&b, config), 0);
+	nvio_emu_ctrl_write(b.ctrl, NVME_REG_INTMS, 4, 1);
+	bench_submit(&b, &b.admin, (struct nvio_sqe){ .opcode = nvme_admin_abort_cmd }, true);
+	bench_poll(&b);
+	event = lose_events(&b);
+	b.raised[0] = 0;
+	nvio_emu_ctrl_write(b.ctrl, NVME_REG_INTMC, 4, 1);
+	CU_ASSERT_EQUAL(b.raised[0], 1);
+	CU_ASSERT_TRUE(untouched(event));
+	bench_free(&b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -206,6 +294,9 @@ int main(void)
 		{ "asks for room", asks_for_room },
 		{ "forgets a deleted queue", forgets_a_deleted_queue },
 		{ "reads registers behind the page", reads_registers_behind_the_page },
+		{ "stopped it asks for nothing", stopped_it_asks_for_nothing },
+		{ "running it asks in what is there", running_it_asks_in_what_is_there },
+		{ "unmasking asks in what is there", unmasking_asks_in_what_is_there },
 	};
 
 	return tap_run("emu_shadow", tests, sizeof(tests) / sizeof(tests[0]));

@@ -18,8 +18,10 @@
 /* Buffers begin with this and grow to what a message needs. */
 #define CAP_MIN 8192u
 
-/* Bytes of messages that are put off: a few of the longest, thousands of the usual. */
-#define LATE_MAX (4u * EMU_MSG_MAX)
+/* Memory of messages that are put off, and their descriptors: a few of the longest, thousands of
+ * the usual. */
+#define LATE_MAX     (4u * EMU_MSG_MAX)
+#define LATE_FDS_MAX 128u
 
 void nvio_emu_conn_open(struct emu_conn *conn, int fd)
 {
@@ -46,6 +48,11 @@ static void release(struct emu_message *message)
 	free(message->data);
 }
 
+static size_t late_cost(const struct emu_message *message)
+{
+	return sizeof(*message) + message->len;
+}
+
 /* Takes the oldest of the messages that were put off out of their list. */
 static struct emu_message *pop_late(struct emu_conn *conn)
 {
@@ -56,7 +63,8 @@ static struct emu_message *pop_late(struct emu_conn *conn)
 	conn->late = late->next;
 	if (!conn->late)
 		conn->late_end = &conn->late;
-	conn->late_len -= late->len;
+	conn->late_len -= late_cost(late);
+	conn->late_fds -= late->nr_fds;
 	return late;
 }
 
@@ -239,17 +247,28 @@ int nvio_emu_conn_receive(struct emu_conn *conn)
 int nvio_emu_conn_put_off(struct emu_conn *conn)
 {
 	struct emu_message *late;
+	uint8_t *data;
 
-	if (conn->late_len + conn->in.len > LATE_MAX)
+	if (conn->late_len + late_cost(&conn->in) > LATE_MAX ||
+	    conn->late_fds + conn->in.nr_fds > LATE_FDS_MAX)
 		return -ENOBUFS;
 	late = malloc(sizeof(*late));
-	if (!late)
+	/* Its buffer may have room for much more. */
+	data = realloc(conn->in.data, conn->in.len);
+	if (data) {
+		conn->in.data = data;
+		conn->in.cap = conn->in.len;
+	}
+	if (!late || !data) {
+		free(late);
 		return -ENOMEM;
+	}
 	*late = conn->in;
 	late->next = NULL;
 	*conn->late_end = late;
 	conn->late_end = &late->next;
-	conn->late_len += late->len;
+	conn->late_len += late_cost(late);
+	conn->late_fds += late->nr_fds;
 	memset(&conn->in, 0, sizeof(conn->in));
 	return 0;
 }

@@ -29,7 +29,8 @@ struct emu_conn {
 	/* Messages that were put off, the oldest first. */
 	struct emu_message *late;
 	struct emu_message **late_end;
-	size_t late_len;
+	size_t late_len; /* the memory that they take, about */
+	unsigned int late_fds;
 
 	/* The reply being built or sent, header first. */
 	uint8_t *out;

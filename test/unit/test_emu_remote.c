@@ -3,6 +3,8 @@
  * Memory that came without a descriptor: what the server asks of its client, and clients that
  * answer late, wrongly, in another order, not at all, or that have something else to say first.
  */
+#include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -194,6 +196,54 @@ static void puts_requests_off(void)
 	teardown();
 }
 
+/* Bytes that are allocated in this process. */
+static size_t allocated(void)
+{
+	return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+/* Has the server put one message without contents off. Returns what comes of it. */
+static int put_off_one(unsigned int nr_fds)
+{
+	const uint8_t message[16] = { 0, 0, 13, 0, 16 };
+	int fds[16];
+
+	for (unsigned int i = 0; i < nr_fds; i++)
+		fds[i] = keeper.file;
+	client_send(&c, message, sizeof(message), fds, nr_fds);
+	CU_ASSERT_EQUAL_FATAL(nvio_emu_conn_receive_now(&c.server->conn), 1);
+	return nvio_emu_conn_put_off(&c.server->conn);
+}
+
+/* Short messages are counted with all that they take of the server, descriptors too. */
+static void puts_off_so_much(void)
+{
+	size_t before;
+	unsigned int fds, nr = 0;
+	int err = 0;
+
+	setup(NULL);
+	before = allocated();
+	while (nr < 2000 && !err)
+		nr += !(err = put_off_one(0));
+	CU_ASSERT_EQUAL(nr, 2000);
+	CU_ASSERT(allocated() < before + (1u << 20));
+	while (nr < 100000 && !err)
+		nr += !(err = put_off_one(0));
+	CU_ASSERT_EQUAL(err, -ENOBUFS);
+	CU_ASSERT(allocated() < before + (8u << 20));
+	client_reconnect(&c);
+	fds = count_fds();
+	for (nr = 0, err = 0; nr < 50 && !err;)
+		nr += !(err = put_off_one(16));
+	CU_ASSERT_EQUAL(err, -ENOBUFS);
+	CU_ASSERT_EQUAL(nr, 8);
+	CU_ASSERT(count_fds() <= fds + 9 * 16);
+	client_reconnect(&c);
+	CU_ASSERT_EQUAL(count_fds(), fds);
+	teardown();
+}
+
 /* One part fails: all that was begun does, and the next is as if nothing had been. */
 static void survives_refusals(void)
 {
@@ -277,6 +327,7 @@ int main(void)
 		{ "as few messages as may be", joins_and_splits },
 		{ "answers in any order", takes_any_order },
 		{ "requests meanwhile", puts_requests_off },
+		{ "so many requests meanwhile", puts_off_so_much },
 		{ "refused", survives_refusals },
 		{ "clients to give up", gives_up },
 	};

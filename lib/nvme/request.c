@@ -107,7 +107,7 @@ static int64_t describe_data(const struct nvio_qpair *qpair, const struct nvio_r
 	if ((size_t)got < len && nvio_sgl_possible(qpair, request)) {
 		int64_t by_sgl = nvio_sgl_build(qpair, request, t, len, sqe);
 
-		/* It may have used the list's memory, but what is cut short is described again. */
+		/* It may have used the list's memory, and what is cut short is built again. */
 		if (by_sgl)
 			return by_sgl;
 	}
@@ -134,43 +134,53 @@ static int describe_metadata(const struct nvio_qpair *qpair, const struct nvio_r
 	return 0;
 }
 
-int64_t nvio_request_build(const struct nvio_qpair *qpair, const struct nvio_request *request,
-			   const struct nvio_tracker *t, struct nvio_sqe *sqe)
+/* Describes @nr blocks in a command. Returns them, or fewer of which it can be tried again, or
+ * -errno. */
+static int64_t describe(const struct nvio_qpair *qpair, const struct nvio_request *request,
+			const struct nvio_tracker *t, uint64_t nr, struct nvio_sqe *sqe)
 {
 	const bool counts = request->nr_blocks;
-	uint64_t nr = counts ? room(request) : 1;
-	int64_t got;
 	int err;
 
-	*sqe = request->sqe;
 	if (request->data.nr_iov) {
 		size_t len = counts ? nr * request->block_len : nvio_data_len(&request->data);
-
 		/* Of a command that counts no blocks it may be nothing. */
-		got = len ? describe_data(qpair, request, t, len, sqe) : 0;
+		int64_t got = len ? describe_data(qpair, request, t, len, sqe) : 0;
+
 		if (got < 0)
 			return got;
 		if ((size_t)got < len) {
 			/* Whole blocks only; the rest goes into the next command. */
 			nr = counts ? (uint64_t)got / request->block_len : 0;
-			if (!nr)
-				return cannot_express(request);
-			describe_data(qpair, request, t, nr * request->block_len, sqe);
+			return nr ? (int64_t)nr : cannot_express(request);
 		}
 	}
-	if (request->metadata) {
-		err = describe_metadata(qpair, request, nr, sqe);
-		if (err)
-			return err;
-	}
-	if (counts) {
+	err = request->metadata ? describe_metadata(qpair, request, nr, sqe) : 0;
+	return err ? err : (int64_t)nr;
+}
+
+int64_t nvio_request_build(const struct nvio_qpair *qpair, const struct nvio_request *request,
+			   const struct nvio_tracker *t, struct nvio_sqe *sqe)
+{
+	int64_t fits = request->nr_blocks ? (int64_t)room(request) : 1, nr;
+
+	/* Each time from the start: flags and pointers of what was too much mean nothing for less.
+	 */
+	do {
+		nr = fits;
+		*sqe = request->sqe;
+		fits = describe(qpair, request, t, (uint64_t)nr, sqe);
+		if (fits < 0)
+			return fits;
+	} while (fits < nr);
+	if (request->nr_blocks) {
 		sqe->cdw10 = (uint32_t)request->slba;
 		sqe->cdw11 = (uint32_t)(request->slba >> 32);
 		sqe->cdw12 |= (uint32_t)(nr - 1);
 		if (request->ns->info.protection)
 			nvio_pi_to_sqe(&request->ns->info, &request->tags, sqe);
 	}
-	return (int64_t)nr;
+	return nr;
 }
 
 int nvio_request_queue(struct nvio_qpair *qpair, struct nvio_request *request)

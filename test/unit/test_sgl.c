@@ -86,6 +86,23 @@ static void sgls_of_any_shape(void)
 	path_teardown(&b);
 }
 
+/* What fits is described again from the start: as one piece here, which takes no list. */
+static void one_piece_is_left_of_a_list(void)
+{
+	struct iovec iov[33];
+	struct bench b;
+	char *p;
+
+	path_setup(&b, &(struct path){ .sgls = SGLS_ANY | SGLS_BUCKETS, .max_transfer = 32768 });
+	p = b.buf;
+	CU_ASSERT_EQUAL(b.qpair.list_len, 512);
+	iov[0] = (struct iovec)AT(0, 0, 512);
+	for (int i = 1; i < 33; i++)
+		iov[i] = (struct iovec)AT(i, 0, 16);
+	vector_check(&b, iov, 33, PARTS(1, 1));
+	path_teardown(&b);
+}
+
 static void sgls_of_aligned_controllers(void)
 {
 	struct bench b;
@@ -129,6 +146,7 @@ int main(void)
 	static const struct tap_test tests[] = {
 		{ "SGLs word by word", sgls_word_by_word },
 		{ "SGLs of any shape", sgls_of_any_shape },
+		{ "one piece is left of a list", one_piece_is_left_of_a_list },
 		{ "SGLs of aligned controllers", sgls_of_aligned_controllers },
 		{ "no SGLs where they are not wanted", no_sgls_where_they_are_not_wanted },
 	};

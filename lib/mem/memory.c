@@ -106,7 +106,7 @@ int nvio_memory_ready(struct nvio_memory *memory)
 /* Without an IOMMU its address is known with the first memory in it. */
 static void publish_window(struct nvio_memory *memory)
 {
-	memory->window_iova = memory->heap.iova;
+	__atomic_store_n(&memory->window_iova, memory->heap.iova, __ATOMIC_RELAXED);
 	__atomic_store_n(&memory->window_len, memory->heap.len, __ATOMIC_RELEASE);
 }
 

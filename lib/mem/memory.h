@@ -90,7 +90,8 @@ void nvio_mem_user_remove(struct nvio_memory *memory, struct nvio_mem_user *user
 /* The heap's window as it is now: it only grows. */
 static inline struct nvio_window nvio_memory_window(const struct nvio_memory *memory)
 {
-	return (struct nvio_window){ memory->window, memory->window_iova,
+	return (struct nvio_window){ memory->window,
+				     __atomic_load_n(&memory->window_iova, __ATOMIC_RELAXED),
 				     __atomic_load_n(&memory->window_len, __ATOMIC_RELAXED) };
 }
 
@@ -102,7 +103,7 @@ static inline bool nvio_memory_in_window(const struct nvio_memory *memory, uintp
 	uintptr_t offset = addr - memory->window;
 	size_t window_len = __atomic_load_n(&memory->window_len, __ATOMIC_RELAXED);
 
-	*iova = memory->window_iova + offset;
+	*iova = __atomic_load_n(&memory->window_iova, __ATOMIC_RELAXED) + offset;
 	return offset < window_len && len <= window_len - offset;
 }
 

@@ -25,7 +25,9 @@
 static uint64_t iova_of(const struct nvio_qpair *qpair, const void *addr)
 {
 	/* Rings are of the heap. */
-	return (uintptr_t)addr - qpair->memory->window + qpair->memory->window_iova;
+	struct nvio_window window = nvio_memory_window(qpair->memory);
+
+	return (uintptr_t)addr - window.addr + window.iova;
 }
 
 uint64_t nvio_qpair_cq_iova(const struct nvio_qpair *qpair)

@@ -108,6 +108,7 @@ static int bring_up(struct machine *m)
 
 static void teardown(struct machine *m)
 {
+	nvio_admin_forget(&m->ctrl);
 	if (m->ctrl.admin) {
 		nvio_qpair_fini(m->ctrl.admin, m->ctrl.iommu);
 		free(m->ctrl.admin);

@@ -18,7 +18,7 @@
 #define BAR     2u
 
 /* CMBLOC and CMBSZ: units of 4 KiB, 64 KiB or 1 MiB. */
-#define LOC(bir, offset) ((bir) | (offset) << 12)
+#define LOC(bir, offset) ((bir) | (uint32_t)(offset) << 12)
 #define SZ(units, szu)   ((uint32_t)(units) << 12 | (szu) << 8)
 #define SQS              1u
 #define LISTS            4u

@@ -16,7 +16,7 @@ int nvio_no_slot(const struct nvio_qpair *qpair)
 		return nvio_error(EIO, "the controller of queue pair %u was given up", qpair->qid);
 	if (qpair->gone)
 		return nvio_error(ENODEV, "the device of queue pair %u is gone", qpair->qid);
-	return nvio_error(EIO, "queue pair %u failed and takes no more commands", qpair->qid);
+	return nvio_error(EIO, "queue pair %u failed: %s", qpair->qid, qpair->why);
 }
 
 /* Now it is outstanding: it has its time, and says who gets the completion. */

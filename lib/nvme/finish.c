@@ -92,23 +92,22 @@ int nvio_finish_with(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_t 
  * until it was reset. */
 static int lie(struct nvio_qpair *qpair, uint16_t cid, uint16_t sq_id)
 {
-	char why[128];
+	char why[sizeof(qpair->why)];
 
 	if (sq_id != qpair->qid)
 		snprintf(why, sizeof(why),
-			 "queue pair %u: command %u of submission queue %u was completed here",
-			 qpair->qid, cid, sq_id);
+			 "command %u of submission queue %u was completed in queue pair %u", cid,
+			 sq_id, qpair->qid);
 	else
 		snprintf(why, sizeof(why),
-			 "queue pair %u: command %u was completed, which is not outstanding",
-			 qpair->qid, cid);
+			 "command %u of queue pair %u was completed, which is not outstanding", cid,
+			 qpair->qid);
 	/* The admin queue's commands have a thread that waits for them and sees to it. */
 	if (qpair->qid && nvio_recovery_ask(qpair->ctrl, qpair, why)) {
 		nvio_restart_distrust(qpair);
 		return -EIO;
 	}
-	nvio_log(NVIO_LOG_ERROR, "a queue pair failed: %s", why);
-	nvio_qpair_fail(qpair);
+	nvio_qpair_fail(qpair, why);
 	return -EIO;
 }
 

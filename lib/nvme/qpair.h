@@ -131,6 +131,7 @@ struct nvio_qpair {
 	bool sq_made;
 	struct nvio_mem_user user;
 	struct nvio_qpair *next;
+	char why[160]; /* it failed */
 };
 
 /* Lines that a queue pair writes are its own, so that queue pairs never wait for each other: here,

@@ -29,10 +29,12 @@
 /* ...and after which aborting it has not helped. */
 #define STUCK_TICKS 11
 
-void nvio_qpair_fail(struct nvio_qpair *qpair)
+/* What it is stays known: whoever asks it for anything is told. */
+static void fail(struct nvio_qpair *qpair, const char *why)
 {
 	if (qpair->attention & NVIO_ATTENTION_FAILED)
 		return;
+	snprintf(qpair->why, sizeof(qpair->why), "%s", why);
 	qpair->free = NULL;
 	/* Nor is anything taken any more, whatever the controller writes: it would be free again.
 	 */
@@ -40,9 +42,15 @@ void nvio_qpair_fail(struct nvio_qpair *qpair)
 	nvio_attend(qpair, NVIO_ATTENTION_FAILED);
 }
 
+void nvio_qpair_fail(struct nvio_qpair *qpair, const char *why)
+{
+	nvio_log(NVIO_LOG_ERROR, "queue pair %u failed: %s", qpair->qid, why);
+	fail(qpair, why);
+}
+
 static void abandon(struct nvio_qpair *qpair, const char *why)
 {
-	nvio_qpair_fail(qpair);
+	fail(qpair, why);
 	qpair->gone = true;
 	nvio_log(NVIO_LOG_ERROR, "the %s; %u commands of queue pair %u end with an error", why,
 		 nvio_qpair_outstanding(qpair), qpair->qid);
@@ -84,6 +92,7 @@ static const char *is_wrong(uint32_t csts)
 int nvio_qpair_check_ctrl(struct nvio_qpair *qpair)
 {
 	struct nvio_ctrl *ctrl = qpair->ctrl;
+	char why[sizeof(qpair->why)];
 	const char *wrong;
 	uint32_t csts;
 
@@ -99,8 +108,9 @@ int nvio_qpair_check_ctrl(struct nvio_qpair *qpair)
 	wrong = is_wrong(csts);
 	if (!wrong || nvio_recovery_ask(ctrl, qpair, wrong))
 		return 0;
-	nvio_qpair_fail(qpair);
-	return nvio_error(EIO, "%s: %s (CSTS 0x%x)", ctrl->info.name, wrong, csts);
+	snprintf(why, sizeof(why), "%s: %s (CSTS 0x%x)", ctrl->info.name, wrong, csts);
+	nvio_qpair_fail(qpair, why);
+	return nvio_no_slot(qpair);
 }
 
 static uint8_t age(const struct nvio_qpair *qpair, const struct nvio_tracker *t)
@@ -119,14 +129,13 @@ static bool is_late(const struct nvio_qpair *qpair, const struct nvio_tracker *t
 /* Aborting it has not helped: the controller is reset, or else the queue pair has failed. */
 static void is_stuck(struct nvio_qpair *qpair, const struct nvio_tracker *t)
 {
-	char why[128];
+	char why[sizeof(qpair->why)];
 
 	snprintf(why, sizeof(why), "command %zu of queue pair %u was not completed within %u ms",
 		 nvio_tracker_idx(qpair, t), qpair->qid, qpair->tick_ms * 8);
 	if (nvio_recovery_ask(qpair->ctrl, qpair, why))
 		return;
-	nvio_log(NVIO_LOG_ERROR, "queue pair %u failed: %s", qpair->qid, why);
-	nvio_qpair_fail(qpair);
+	nvio_qpair_fail(qpair, why);
 }
 
 /* Returns whether it is at its end. */

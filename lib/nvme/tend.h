@@ -14,8 +14,8 @@
  */
 int nvio_tend(struct nvio_qpair *qpair, struct nvio_completion *done, int n, int max, bool look);
 
-/* It takes no commands any more. */
-void nvio_qpair_fail(struct nvio_qpair *qpair);
+/* It takes no commands any more, and says @why. */
+void nvio_qpair_fail(struct nvio_qpair *qpair, const char *why);
 
 /* The device went: every outstanding command comes out of nvio_poll() with an error, then -ENODEV.
  */

@@ -13,7 +13,7 @@ static void expect_failed(struct stack *s, unsigned int outstanding)
 
 	memset(&done, 0x77, sizeof(done));
 	CU_ASSERT_EQUAL(nvio_wait(s->qpair, &done, 1, 1, 2 * SECOND), -EIO);
-	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "queue pair 1 failed"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "queue pair 1 failed: command "));
 	CU_ASSERT_EQUAL(nvio_poll(s->qpair, &done, 1), -EIO);
 	CU_ASSERT_EQUAL(done.user_data, 0x7777777777777777ull);
 	CU_ASSERT_EQUAL(nvio_read(s->qpair, s->ns, stack_buf(s, 0), 0, 1, 0, 0), -EIO);

@@ -78,6 +78,9 @@ static void fatal_in_the_middle_ends_the_wait(void)
 	CU_ASSERT(said("reports a fatal status (CSTS 0x3)"));
 	CU_ASSERT(now_ns() - start < 5 * SECOND);
 	CU_ASSERT_EQUAL(nvio_qpair_outstanding(s.qpair), 4);
+	/* Whoever asks later is told the same. */
+	CU_ASSERT_EQUAL(nvio_read(s.qpair, s.ns, stack_buf(&s, 0), 0, 1, 0, 0), -EIO);
+	CU_ASSERT(said("queue pair 1 failed: ") && said("reports a fatal status (CSTS 0x3)"));
 	CU_ASSERT_EQUAL(nvio_admin(s.ctrl, &log, page, sizeof(page), NULL), -EIO);
 	stack_close_within(&s, 3 * SECOND);
 }

@@ -4,7 +4,8 @@
  * address space of TYPE, and writes or reads its first 64 KiB, which hold what KEY makes.
  *
  * VERB registered: moves data from and to memory of its own.
- * VERB detach: takes the device out of its address space before it reads; nothing arrives then.
+ * VERB detach: takes the device out of its address space before it reads; nothing arrives then,
+ *   and no reset helps.
  */
 #include "vmtest.h"
 
@@ -38,7 +39,8 @@ static void check_detached(struct vmt_drive *drive, char *data, uint32_t blocks)
 	vmt_ok(nvio_device_detach(nvio_ctrl_device(drive->ctrl)));
 	vmt_ok(nvio_read(qpair, drive->ns, data, 0, blocks, 0, 0));
 	vmt_ok(nvio_submit(qpair));
-	vmt_check(nvio_wait(qpair, &done, 1, 1, VMT_NS_PER_S / 2) <= 0, "a completion came in");
+	vmt_check(nvio_wait(qpair, &done, 1, 1, 5 * VMT_NS_PER_S) <= 0 || done.status,
+		  "the device completed it");
 	vmt_check(vmt_holds(data, LEN, 99), "the device reached memory");
 	vmt_refused(nvio_device_detach(nvio_ctrl_device(drive->ctrl)), ENOTSUP,
 		    "is attached to no");

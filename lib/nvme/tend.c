@@ -29,8 +29,8 @@
 /* ...and after which aborting it has not helped. */
 #define STUCK_TICKS 11
 
-/* What it is stays known: whoever asks it for anything is told. */
-static void fail(struct nvio_qpair *qpair, const char *why)
+/* Nothing is logged: whoever asks it for anything is told. */
+void nvio_qpair_fail(struct nvio_qpair *qpair, const char *why)
 {
 	if (qpair->attention & NVIO_ATTENTION_FAILED)
 		return;
@@ -42,15 +42,9 @@ static void fail(struct nvio_qpair *qpair, const char *why)
 	nvio_attend(qpair, NVIO_ATTENTION_FAILED);
 }
 
-void nvio_qpair_fail(struct nvio_qpair *qpair, const char *why)
-{
-	nvio_log(NVIO_LOG_ERROR, "queue pair %u failed: %s", qpair->qid, why);
-	fail(qpair, why);
-}
-
 static void abandon(struct nvio_qpair *qpair, const char *why)
 {
-	fail(qpair, why);
+	nvio_qpair_fail(qpair, why);
 	qpair->gone = true;
 	nvio_log(NVIO_LOG_ERROR, "the %s; %u commands of queue pair %u end with an error", why,
 		 nvio_qpair_outstanding(qpair), qpair->qid);

@@ -200,7 +200,7 @@ static void sends_again_in_time(void)
 		CU_ASSERT_EQUAL(waits[i](s.qpair, &done), 1);
 		start = now_ns() - start;
 		CU_ASSERT(start >= 100 * MS);
-		CU_ASSERT(start < 350 * MS);
+		CU_ASSERT(start < 2 * SECOND);
 		CU_ASSERT_EQUAL(done.status, 0);
 		CU_ASSERT_EQUAL(stack_differs(stack_buf(&s, 3), 3), 0);
 		stack_close(&s);
@@ -223,7 +223,7 @@ static void notices_what_is_late(void)
 		CU_ASSERT_EQUAL(waits[i](s.qpair, &done), -EIO);
 		start = now_ns() - start;
 		CU_ASSERT(start >= 200 * MS);
-		CU_ASSERT(start < 600 * MS);
+		CU_ASSERT(start < 2 * SECOND);
 		stack_close(&s);
 	}
 }

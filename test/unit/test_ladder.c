@@ -81,10 +81,10 @@ static ssize_t fake_write(struct nvio_device *device, uint32_t idx, uint64_t off
 			  const void *buf, size_t len)
 {
 	struct machine *m = the_machine;
-	uint32_t value;
+	uint32_t value = 0;
 
 	(void)device;
-	memcpy(&value, buf, sizeof(value));
+	memcpy(&value, buf, len < sizeof(value) ? len : sizeof(value));
 	if (idx == NVIO_REGION_CONFIG) {
 		memcpy(&m->command, buf, len);
 		return (ssize_t)len;

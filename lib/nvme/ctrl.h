@@ -97,7 +97,8 @@ uint32_t nvio_reg_read32(struct nvio_ctrl *ctrl, uint32_t offset);
 uint64_t nvio_reg_read64(struct nvio_ctrl *ctrl, uint32_t offset);
 void nvio_reg_write32(struct nvio_ctrl *ctrl, uint32_t offset, uint32_t value);
 void nvio_reg_write64(struct nvio_ctrl *ctrl, uint32_t offset, uint64_t value);
-/* Maps what may be mapped. Returns 0; -ENOTSUP when BAR 0 is too small. */
+/* Maps the doorbells that may be mapped: for fewer queue pairs than asked for when it is only
+ * those. Returns 0; -ENOTSUP when BAR 0 is too small. */
 int nvio_reg_init(struct nvio_ctrl *ctrl);
 /* The address of a doorbell, NULL where it is not mapped. */
 uint32_t *nvio_reg_doorbell(struct nvio_ctrl *ctrl, uint16_t qid, bool cq);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "nvme/ctrl.h"
@@ -52,23 +53,54 @@ uint32_t *nvio_reg_doorbell(struct nvio_ctrl *ctrl, uint16_t qid, bool cq)
 			    NVIO_REG_DOORBELLS);
 }
 
-/* Maps a part of BAR 0; NULL where VFIO does not allow it. */
-static int map_part(struct nvio_ctrl *ctrl, uint64_t offset, size_t len, char **part)
+/* Queue pairs, the admin one among them, whose doorbells lie in a part that may be mapped. */
+static uint64_t mappable_pairs(const struct nvio_ctrl *ctrl, const struct nvio_region_info *bar)
 {
-	void *addr = NULL;
-	int err = nvio_device_region_map(ctrl->device, NVIO_REGION_BAR0, offset, len, &addr);
+	for (uint32_t i = 0; i < bar->nr_areas; i++) {
+		uint64_t start = bar->areas[i].offset, len = bar->areas[i].len;
 
-	*part = addr;
-	return err == -ENOTSUP ? 0 : err;
+		if (start <= NVIO_REG_DOORBELLS && len > NVIO_REG_DOORBELLS - start)
+			return (len - (NVIO_REG_DOORBELLS - start)) / ctrl->doorbell_stride / 2;
+	}
+	return 0;
 }
 
 static void tell_slow(const struct nvio_ctrl *ctrl)
 {
-	nvio_log(
-		NVIO_LOG_WARN,
-		"%s: the doorbells cannot be mapped and go by system call, which is slow (a kernel "
-		"with pages of 4 KiB maps them)",
-		ctrl->info.name);
+	nvio_log(NVIO_LOG_WARN,
+		 "%s: the doorbells cannot be mapped: ringing each takes a call, which is slow%s",
+		 ctrl->info.name,
+		 getpagesize() > (int)NVIO_REG_DOORBELLS ? " (a kernel with pages of 4 KiB maps "
+							   "them)"
+							 : "");
+}
+
+/* Doorbells of as many queue pairs as the area has, and no more pairs than that: those behind it
+ * would cost a call for each ring. */
+static void map_doorbells(struct nvio_ctrl *ctrl, const struct nvio_region_info *bar)
+{
+	uint64_t pairs = min_u64(ctrl->opts.nr_qpairs + 1u, mappable_pairs(ctrl, bar));
+	void *addr = NULL;
+	int err;
+
+	if (pairs < 2) {
+		tell_slow(ctrl);
+		return;
+	}
+	err = nvio_device_region_map(ctrl->device, NVIO_REGION_BAR0, NVIO_REG_DOORBELLS,
+				     2 * pairs * ctrl->doorbell_stride, &addr);
+	if (err) {
+		nvio_log(NVIO_LOG_WARN, "%s: %s", ctrl->info.name, nvio_last_error());
+		tell_slow(ctrl);
+		return;
+	}
+	ctrl->doorbells = addr;
+	if (ctrl->opts.nr_qpairs < pairs)
+		return;
+	nvio_log(NVIO_LOG_WARN,
+		 "%s: the doorbells of %u I/O queue pairs can be mapped: no more are asked for",
+		 ctrl->info.name, (unsigned int)pairs - 1);
+	ctrl->opts.nr_qpairs = (uint16_t)(pairs - 1);
 }
 
 int nvio_reg_init(struct nvio_ctrl *ctrl)
@@ -98,10 +130,6 @@ int nvio_reg_init(struct nvio_ctrl *ctrl)
 	most = min_u64((bar.len - NVIO_REG_DOORBELLS) / ctrl->doorbell_stride / 2, 65535);
 	if (ctrl->opts.nr_qpairs > most - 1)
 		ctrl->opts.nr_qpairs = (uint16_t)(most - 1);
-	err = map_part(ctrl, NVIO_REG_DOORBELLS,
-		       2ull * (ctrl->opts.nr_qpairs + 1u) * ctrl->doorbell_stride,
-		       &ctrl->doorbells);
-	if (!err && !ctrl->doorbells)
-		tell_slow(ctrl);
-	return err;
+	map_doorbells(ctrl, &bar);
+	return 0;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/clock.h"
 #include "nvme/ctrl.h"
@@ -26,6 +27,8 @@ struct machine {
 		uint64_t cap;
 	} regs;
 	uint32_t command; /* PCI Command register */
+	bool unmappable; /* whatever its areas are */
+	size_t mapped;
 };
 
 static struct machine *the_machine;
@@ -77,7 +80,24 @@ static ssize_t fake_write(struct nvio_device *device, uint32_t idx, uint64_t off
 	return (ssize_t)len;
 }
 
-static const struct nvio_device_ops fake_device = { .read = fake_read, .write = fake_write };
+/* What was asked for is memory; NULL when this one cannot be mapped after all. */
+static void *fake_map(struct nvio_device *device, uint32_t idx, uint64_t offset, size_t len)
+{
+	struct machine *m = the_machine;
+
+	(void)device;
+	errno = EPROTO;
+	if (idx != NVIO_REGION_BAR0 || offset != NVIO_REG_DOORBELLS || m->unmappable)
+		return MAP_FAILED;
+	m->mapped = len;
+	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static const struct nvio_device_ops fake_device = {
+	.read = fake_read,
+	.write = fake_write,
+	.map = fake_map,
+};
 
 /* A sound controller with MQES 1023, TO 1 s, and a BAR of 16 KiB. */
 static void setup(struct machine *m, enum mode mode)
@@ -113,6 +133,7 @@ static void teardown(struct machine *m)
 		nvio_qpair_fini(m->ctrl.admin, m->ctrl.iommu);
 		free(m->ctrl.admin);
 	}
+	nvio_device_unmap_regions(&m->device);
 	nvio_iommu_close(m->ctrl.iommu);
 }
 
@@ -233,12 +254,74 @@ static void what_it_is_told(void)
 	}
 }
 
+/* Looks at the doorbells, with one area of BAR 0 that may be mapped. */
+static void map_area(struct machine *m, unsigned int dstrd, uint64_t offset, uint64_t len)
+{
+	struct nvio_region_info *bar = &m->device.regions[NVIO_REGION_BAR0].info;
+
+	setup(m, FOLLOWS);
+	bar->len = 1 << 20;
+	bar->nr_areas = 1;
+	bar->areas[0].offset = offset;
+	bar->areas[0].len = len;
+	m->regs.cap |= (uint64_t)dstrd << 32;
+	CU_ASSERT_EQUAL(nvio_reg_init(&m->ctrl), 0);
+}
+
+/* The doorbells that an area has are mapped, and no more queue pairs wanted than those. */
+static void doorbells_that_can_be_mapped(void)
+{
+	static struct machine m;
+
+	map_area(&m, 0, 0, 1 << 20);
+	CU_ASSERT_PTR_NOT_NULL(m.ctrl.doorbells);
+	CU_ASSERT_EQUAL(m.ctrl.opts.nr_qpairs, 4);
+	teardown(&m);
+	/* A page of doorbells 512 and 1024 bytes apart: three I/O queue pairs' and one's. */
+	map_area(&m, 7, 4096, 4096);
+	CU_ASSERT_PTR_NOT_NULL(m.ctrl.doorbells);
+	CU_ASSERT_EQUAL(m.ctrl.opts.nr_qpairs, 3);
+	CU_ASSERT_EQUAL(m.mapped, 4096);
+	CU_ASSERT_PTR_EQUAL(nvio_reg_doorbell(&m.ctrl, 3, true), m.ctrl.doorbells + 7 * 512);
+	teardown(&m);
+	map_area(&m, 8, 0, 8192);
+	CU_ASSERT_PTR_NOT_NULL(m.ctrl.doorbells);
+	CU_ASSERT_EQUAL(m.ctrl.opts.nr_qpairs, 1);
+	teardown(&m);
+	/* The admin queue's alone, or none: all go by call, and as many as were wanted. */
+	map_area(&m, 9, 4096, 4096);
+	CU_ASSERT_PTR_NULL(m.ctrl.doorbells);
+	CU_ASSERT_EQUAL(m.ctrl.opts.nr_qpairs, 4);
+	teardown(&m);
+	map_area(&m, 0, 8192, 4096);
+	CU_ASSERT_PTR_NULL(m.ctrl.doorbells);
+	CU_ASSERT_EQUAL(m.ctrl.opts.nr_qpairs, 4);
+	teardown(&m);
+}
+
+/* A device that cannot be mapped where it says so is used by call. */
+static void doorbells_that_fail_to_be_mapped(void)
+{
+	static struct machine m;
+
+	setup(&m, FOLLOWS);
+	m.unmappable = true;
+	m.device.regions[NVIO_REGION_BAR0].info.nr_areas = 1;
+	m.device.regions[NVIO_REGION_BAR0].info.areas[0].len = 16384;
+	CU_ASSERT_EQUAL(nvio_reg_init(&m.ctrl), 0);
+	CU_ASSERT_PTR_NULL(m.ctrl.doorbells);
+	CU_ASSERT_EQUAL(m.ctrl.opts.nr_qpairs, 4);
+	teardown(&m);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "controllers that are unfit", unfit_controllers },
 		{ "controllers that do not follow", controllers_that_do_not_follow },
 		{ "what a controller is told", what_it_is_told },
+		{ "doorbells that can be mapped", doorbells_that_can_be_mapped },
+		{ "doorbells that fail to be mapped", doorbells_that_fail_to_be_mapped },
 	};
 
 	return tap_run("bringup", tests, sizeof(tests) / sizeof(tests[0]));

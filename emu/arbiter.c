@@ -26,7 +26,8 @@ static bool round_robin(struct emu_ctrl *ctrl)
 	unsigned int nr = ctrl->nr_sqs;
 	uint32_t done = 0;
 
-	for (unsigned int i = 0, at = ctrl->first_sq; i < nr && ctrl->running; i++) {
+	for (unsigned int i = 0, at = ctrl->first_sq; i < nr && ctrl->running && !ctrl->bus->hold;
+	     i++) {
 		done |= nvio_emu_run_sq(ctrl, ctrl->active[at], ctrl->burst);
 		if (++at == nr)
 			at = 0;
@@ -40,7 +41,8 @@ static bool run_class(struct emu_ctrl *ctrl, enum emu_priority priority, uint32_
 	unsigned int nr = ctrl->nr_sqs, idle = 0;
 	bool busy = false;
 
-	for (unsigned int at = ctrl->first_sq; idle < nr && credits && ctrl->running;) {
+	for (unsigned int at = ctrl->first_sq;
+	     idle < nr && credits && ctrl->running && !ctrl->bus->hold;) {
 		struct emu_sq *sq = ctrl->active[at];
 		uint32_t most = ctrl->burst < credits ? ctrl->burst : credits, n = 0;
 

@@ -52,6 +52,10 @@ struct emu_bus {
 	 * or bus mastering or the power state let the controller reach it or take that away. */
 	uint64_t generation;
 
+	/* Commands are to wait for the next round, which it goes on with when it has looked at what
+	 * else there is: some took long. */
+	bool hold;
+
 	/*
 	 * The doorbells, shared with the client: at byte 2 * qid * stride the tail of submission
 	 * queue qid, at (2 * qid + 1) * stride the head of its completion queue. Read with atomic

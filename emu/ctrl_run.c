@@ -310,7 +310,7 @@ uint32_t nvio_emu_run_sq(struct emu_ctrl *ctrl, struct emu_sq *sq, uint32_t most
 	}
 	if (emu_unlikely(ctrl->faults) && nvio_emu_fault_fetch(ctrl, sq))
 		return 0;
-	while (sq->head != tail && left && ctrl->running) {
+	while (sq->head != tail && left && ctrl->running && !ctrl->bus->hold) {
 		if (!nvio_emu_cq_room(sq->cq) || sq->inflight >= sq->entries ||
 		    !fetch(ctrl, sq, &cmd))
 			break;

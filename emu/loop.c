@@ -64,7 +64,7 @@ static bool work(struct emu_server *server)
 
 	if (!server->running)
 		return false;
-	for (i = 0; i < ROUNDS && idle < IDLE_ROUNDS; i++) {
+	for (i = 0; i < ROUNDS && idle < IDLE_ROUNDS && !server->bus.hold; i++) {
 		if (nvio_emu_ctrl_poll(server->ctrl)) {
 			busy = true;
 			idle = 0;

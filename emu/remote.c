@@ -2,9 +2,11 @@
 /*
  * Asks the client to move bytes of its memory, some requests at a time.
  *
- * The only place where the server waits for its client. Each wait is bounded, and while it waits it
- * reads what comes: answers are taken in any order, other messages are put off for server.c. It
- * never touches memory beyond what the controller named, whatever an answer says.
+ * The only place where the server waits for its client, and with it whoever asks the control
+ * socket. So it waits for so long in a turn and no longer, and the controller begins no other
+ * command in a turn that lasted. While it waits it reads what comes: answers are taken in any
+ * order, other messages are put off for server.c. It never touches memory beyond what the
+ * controller named, whatever an answer says.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,6 +14,9 @@
 #include <time.h>
 
 #include "server.h"
+
+/* Waiting for longer than this ends the turn, with the command that is being done. */
+#define TURN_NS 10000000u
 
 static uint64_t now_ns(void)
 {
@@ -25,6 +30,25 @@ void nvio_emu_remote_init(struct emu_remote *remote)
 {
 	memset(remote, 0, sizeof(*remote));
 	remote->xfer_max = EMU_XFER_MAX;
+}
+
+void nvio_emu_remote_turn(struct emu_server *server)
+{
+	server->remote.since = 0;
+	server->bus.hold = false;
+}
+
+/* By when all has to be answered: in time for the peer of the control socket, who is as patient. */
+static uint64_t begin_wait(struct emu_server *server)
+{
+	struct emu_remote *remote = &server->remote;
+	uint64_t now = now_ns();
+
+	if (!remote->since)
+		remote->since = now;
+	if (now - remote->since > TURN_NS)
+		server->bus.hold = true;
+	return remote->since + server->patience_ns / 2;
 }
 
 /* No answer is waited for any more, so that nothing of the controller's is referred to. */
@@ -110,7 +134,7 @@ static int sleep_until(struct emu_server *server, short events, uint64_t deadlin
 /* Until one more answer is there. */
 static int wait_answer(struct emu_server *server)
 {
-	uint64_t deadline = now_ns() + server->patience_ns;
+	uint64_t deadline = begin_wait(server);
 	unsigned int nr = server->remote.nr_sent;
 	int ret = 0;
 
@@ -126,7 +150,7 @@ static int wait_answer(struct emu_server *server)
  */
 static int push(struct emu_server *server, struct iovec *iov, unsigned int nr)
 {
-	uint64_t deadline = now_ns() + server->patience_ns;
+	uint64_t deadline = begin_wait(server);
 	int ret;
 
 	while (!(ret = nvio_emu_conn_push(&server->conn, iov, nr))) {

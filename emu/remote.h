@@ -31,11 +31,16 @@ struct emu_remote {
 	uint32_t xfer_max; /* bytes of one message that the client allows */
 	uint16_t id;
 	bool failed; /* a part of what is to be settled next */
+	uint64_t since; /* when it first waited in this turn, nanoseconds; 0: it did not */
 	int broken; /* -errno: nothing can be asked of this client any more */
 };
 
 /* A client that has not said anything yet. */
 void nvio_emu_remote_init(struct emu_remote *remote);
+
+/* The client's messages are looked at, and the control socket: what is waited for from here on has
+ * its own time. */
+void nvio_emu_remote_turn(struct emu_server *server);
 
 /*
  * Begins to move bytes, which the client has mapped, to (@write) or from it; @local has to stay

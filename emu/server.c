@@ -308,6 +308,7 @@ int nvio_emu_server_talk(struct emu_server *server)
 {
 	int nr, err;
 
+	nvio_emu_remote_turn(server);
 	if (server->remote.broken)
 		return server->remote.broken;
 	for (nr = 0; nr < REQUESTS_AT_ONCE; nr++) {

@@ -140,6 +140,8 @@ static void *keep(void *arg)
 			break;
 		if (k->manner == SILENT || k->manner == HANGS_UP || k->manner == STOPS)
 			continue;
+		if (k->manner == SLOW)
+			usleep(KEEPER_SLOW_US);
 		if (k->manner == FLOODS)
 			flood(k);
 		if (k->manner == CHATTY)

@@ -13,6 +13,8 @@
 #define KEEPER_BASE 0x100000ull
 #define KEEPER_LEN  (4u << 20)
 
+#define KEEPER_SLOW_US 20000u
+
 enum manner {
 	PROPER,
 	REFUSES,
@@ -26,6 +28,7 @@ enum manner {
 	CHATTY, /* has requests of its own, before each answer */
 	FLOODS, /* with requests, and never answers */
 	SILENT,
+	SLOW, /* answers properly, each time after KEEPER_SLOW_US */
 	HALF, /* a part of the answer, and then nothing */
 	HANGS_UP,
 	STOPS, /* the server is told to stop instead */

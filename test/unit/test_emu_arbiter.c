@@ -156,6 +156,43 @@ static void may_lack_it(void)
 	bench_free(&b);
 }
 
+static bool (*settle)(struct emu_bus *bus);
+
+/* What the client was first waited for took long. */
+static bool settle_late(struct emu_bus *bus)
+{
+	bus->hold = true;
+	return settle(bus);
+}
+
+/* What is left of a round waits for the next one, with each way of taking turns. */
+static void ends_a_round(void)
+{
+	static const uint32_t ways[] = { 0, WRR };
+	struct queues s;
+
+	for (int i = 0; i < 2; i++) {
+		unsigned int taken = 1;
+
+		bench_remote = true;
+		start(&s, ways[i], ARBITRATION(4, 4, 4, 3));
+		for (unsigned int j = 0; j < NR_CLASSES; j++)
+			submit(&s, j, 5);
+		settle = s.b.bus.remote_settle;
+		s.b.bus.remote_settle = settle_late;
+		for (unsigned int nr = 0; nr < 5 * NR_CLASSES && taken == 1; nr++) {
+			s.b.bus.hold = false;
+			one_round(&s);
+			taken = s.taken[0] + s.taken[1] + s.taken[2] + s.taken[3];
+		}
+		CU_ASSERT_EQUAL(taken, 1);
+		s.b.bus.hold = false;
+		expect(&s, 0, 0, 0, 0);
+		bench_remote = false;
+		bench_free(&s.b);
+	}
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -163,6 +200,7 @@ int main(void)
 		{ "urgent comes first", urgent_comes_first },
 		{ "takes turns", takes_turns },
 		{ "may lack it", may_lack_it },
+		{ "ends a round", ends_a_round },
 	};
 
 	return tap_run("emu_arbiter", tests, sizeof(tests) / sizeof(tests[0]));

@@ -319,6 +319,35 @@ static void gives_up(void)
 	}
 }
 
+/* Each answer is in time, but there is no end of them: then the turn ends, and so does patience. */
+static void takes_its_time(void)
+{
+	uint64_t turn = 200000000 / 2;
+	unsigned int nr = 0;
+	uint8_t byte;
+
+	setup(NULL);
+	c.server->patience_ns = 2 * turn;
+	start(SLOW, 1000);
+	for (int i = 0; i < 2; i++) {
+		move(BASE, &byte, 1, false);
+		CU_ASSERT_TRUE(c.server->bus.remote_settle(&c.server->bus));
+		CU_ASSERT_EQUAL(c.server->bus.hold, i > 0);
+	}
+	/* What comes after a look at the socket has all the time again. */
+	client_step(&c);
+	CU_ASSERT_TRUE(c.alive);
+	CU_ASSERT_FALSE(c.server->bus.hold);
+	do
+		move(BASE, &byte, 1, false);
+	while (c.server->bus.remote_settle(&c.server->bus) && ++nr < 100);
+	CU_ASSERT(nr && nr <= turn / 1000 / KEEPER_SLOW_US);
+	client_step(&c);
+	CU_ASSERT_FALSE(c.alive);
+	keeper_join(&keeper);
+	teardown();
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -330,6 +359,7 @@ int main(void)
 		{ "so many requests meanwhile", puts_off_so_much },
 		{ "refused", survives_refusals },
 		{ "clients to give up", gives_up },
+		{ "clients that take their time", takes_its_time },
 	};
 
 	return tap_run("emu_remote", tests, sizeof(tests) / sizeof(tests[0]));

@@ -150,6 +150,7 @@ struct nvio_ns_info {
 
 /**
  * nvio_name_split - takes a name apart: "0000:01:00.0/1" is namespace 1 of 0000:01:00.0.
+ * A number behind a directory is a socket's or file's name instead.
  * @name:   what the user wrote
  * @device: receives the device's name, NUL-terminated; a PCI address in its one full form, so that
  *          two names of one device compare equal

@@ -3,6 +3,7 @@
  * Device names as users write them.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,20 +14,46 @@
 #include "vfio/pci.h"
 #include "vfio/user.h"
 
+#define FILE_OPTION "file="
+
+/* Where a path begins that the name ends in, or ends in before a namespace; NULL: nowhere. */
+static const char *find_path(const char *name)
+{
+	const char *comma = strrchr(name, ',');
+	const char *last = (comma ? comma : strchr(name, ':')) + 1;
+
+	if (!strncmp(name, NVIO_USER_PREFIX, strlen(NVIO_USER_PREFIX)))
+		return name + strlen(NVIO_USER_PREFIX);
+	return strncmp(last, FILE_OPTION, strlen(FILE_OPTION)) ? NULL : last + strlen(FILE_OPTION);
+}
+
+static bool is_directory(const char *path, size_t len)
+{
+	char copy[PATH_MAX];
+	struct stat st;
+
+	if (len >= sizeof(copy))
+		return false;
+	memcpy(copy, path, len);
+	copy[len] = '\0';
+	return !stat(len ? copy : "/", &st) && S_ISDIR(st.st_mode);
+}
+
 /*
- * Where the namespace begins: behind the last slash, if that is no part of a socket's path. A path
- * that is a socket as it stands is taken whole, and so is one that does not end in a number.
+ * Where the namespace begins: behind the last slash, if that is no part of the path of a socket or
+ * file. It is when no number follows it, and when a directory is before it, which is neither.
  */
 static const char *find_slash(const char *name)
 {
 	const char *slash = strrchr(name, '/');
-	struct stat st;
+	const char *path;
 
 	if (!slash || !nvio_user_name(name))
 		return slash;
 	if (slash[1 + strspn(slash + 1, "0123456789")] || !slash[1])
 		return NULL;
-	return !stat(strchr(name, ':') + 1, &st) && S_ISSOCK(st.st_mode) ? NULL : slash;
+	path = find_path(name);
+	return path && slash >= path && is_directory(path, (size_t)(slash - path)) ? NULL : slash;
 }
 
 static int canonical(char *device, size_t len)

@@ -4,9 +4,12 @@
  * no sense; and names and statuses in words.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <nvme/types.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nvme/ctrl.h"
 #include "tap.h"
@@ -315,6 +318,44 @@ static void splits_names(void)
 	CU_ASSERT_EQUAL(nvio_name_split("0000:01:00.0/1", device, 5, &nsid), -ENAMETOOLONG);
 }
 
+/* Whether a name, with @name's %s replaced by a path, is a namespace of that number, or none: 0. */
+static void is_namespace(const char *format, const char *path, uint32_t expected)
+{
+	char name[128], device[128], whole[128];
+	uint32_t nsid = 99;
+
+	snprintf(name, sizeof(name), format, path);
+	CU_ASSERT_EQUAL(nvio_name_split(name, device, sizeof(device), &nsid), 0);
+	CU_ASSERT_EQUAL(nsid, expected);
+	snprintf(whole, sizeof(whole), expected ? "%s/%u" : "%s", device, expected);
+	CU_ASSERT_STRING_EQUAL(whole, name);
+}
+
+/* Sockets and files may be called by a number; neither is a directory. */
+static void splits_names_with_paths(void)
+{
+	char dir[] = "/tmp/nvio-test-XXXXXX", file[64];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/12", dir);
+	for (int exists = 0; exists < 2; exists++) {
+		is_namespace("emu:file=%s", file, 0);
+		is_namespace("emu:size=1M,file=%s", file, 0);
+		is_namespace("emu:file=%s/3", file, 3);
+		is_namespace("emu:file=%s,size=1M", file, 0);
+		is_namespace("emu:file=%s,size=1M/4", file, 4);
+		is_namespace("vfio-user:%s", file, 0);
+		is_namespace("vfio-user:%s/5", file, 5);
+		if (!exists)
+			close(open(file, O_CREAT | O_CLOEXEC, 0600));
+	}
+	unlink(file);
+	rmdir(dir);
+	is_namespace("emu:file=/%s", "6", 0);
+	is_namespace("emu:%s", "/7", 7);
+	is_namespace("emu:size=1M/%s", "8", 8);
+}
+
 static void statuses_in_words(void)
 {
 	CU_ASSERT_STRING_EQUAL(nvio_status_text(0x080), "LBA out of range");
@@ -335,6 +376,7 @@ int main(void)
 		{ "protection information that makes no sense",
 		  protection_information_that_makes_no_sense },
 		{ "splits names", splits_names },
+		{ "splits names with paths", splits_names_with_paths },
 		{ "statuses in words", statuses_in_words },
 	};
 

@@ -15,6 +15,10 @@
 /* Clients that may wait for the one that is served. */
 #define BACKLOG 16
 
+/* How long another nvme_emu could need the directory at most, and how often it is asked for. */
+#define LOCK_MS  2000
+#define RETRY_MS 10
+
 int socket_address(const char *path, struct sockaddr_un *address, struct emu_error *error)
 {
 	size_t max = sizeof(address->sun_path) - 1;
@@ -97,6 +101,23 @@ close_socket:
 	return err;
 }
 
+/* Anybody may lock a directory, for as long as it pleases them. */
+static int lock_directory(int fd, const char *directory, struct emu_error *error)
+{
+	for (int ms = 0; flock(fd, LOCK_EX | LOCK_NB); ms += RETRY_MS) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return nvio_emu_fail(error, -errno, "cannot lock the directory %s: %s",
+					     directory, strerror(errno));
+		if (ms >= LOCK_MS)
+			return nvio_emu_fail(error, -EBUSY,
+					     "the directory %s is locked by another process, which "
+					     "fuser(1) names",
+					     directory);
+		usleep(RETRY_MS * 1000);
+	}
+	return 0;
+}
+
 /* The directory is locked meanwhile: of two that find the same old socket one is to take over. */
 int listener_open(struct listener *listener, const char *path, struct emu_error *error)
 {
@@ -115,10 +136,8 @@ int listener_open(struct listener *listener, const char *path, struct emu_error 
 	if (lock < 0)
 		return nvio_emu_fail(error, -errno, "cannot open the directory %s: %s", directory,
 				     strerror(errno));
-	if (flock(lock, LOCK_EX))
-		err = nvio_emu_fail(error, -errno, "cannot lock the directory %s: %s", directory,
-				    strerror(errno));
-	else
+	err = lock_directory(lock, directory, error);
+	if (!err)
 		err = bind_and_listen(listener, &address, error);
 	close(lock);
 	return err;

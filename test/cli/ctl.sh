@@ -97,6 +97,13 @@ bad 'exists and is no socket' "$emu" --socket "$tmp/t" --control "$tmp/file"
 [ -f "$tmp/file" ] || fail "a file was removed"
 bad '"clear list" is no command' "${ctl[@]}" clear list
 
+# Whoever locks the directory keeps nobody waiting for ever.
+mkdir "$tmp/locked"
+exec {lock}< "$tmp/locked"
+flock "$lock"
+bad 'is locked by another process' "$emu" --socket "$tmp/locked/s"
+exec {lock}<&-
+
 # A server that was killed leaves both sockets; the next one takes them over, and removes them at its end.
 stop KILL
 [ -S "$tmp/s" ] && [ -S "$tmp/c" ] || fail "a killed server removed its sockets"

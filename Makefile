@@ -176,7 +176,8 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(static_lib)
 fuzz_common := $(call obj,$(filter-out $(fuzz_src),$(wildcard test/fuzz/*.c)))
 fuzz_common += $(call obj,$(addprefix test/unit/,emu_client.c fake_iommu.c qpair_bench.c))
 $(B)/test/fuzz/fuzz_caps: wrap := -Wl,--wrap=ioctl
-$(B)/test/fuzz/fuzz_client $(B)/test/fuzz/fuzz_server: wrap := -Wl,--wrap=poll
+$(B)/test/fuzz/fuzz_server: wrap := -Wl,--wrap=poll
+$(B)/test/fuzz/fuzz_client: wrap := -Wl,--wrap=poll,--wrap=nvio_user_reader_look
 $(B)/test/fuzz/fuzz_ctrl: wrap := -Wl,--wrap=nvio_device_open,--wrap=clock_gettime,--wrap=clock_nanosleep
 $(B)/test/fuzz/%: $(B)/obj/test/fuzz/%.o $(fuzz_common) $(static_lib)
 	@mkdir -p $(@D)

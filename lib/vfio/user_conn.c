@@ -18,10 +18,6 @@
 /* What a server that says nothing of it allows. */
 #define DMA_MAPS  65535u
 #define DMA_PAGES 4096u
-/* Requests of the server's own that are put up with while waiting for a reply. */
-#define STRAYS_MAX 64
-/* A stray message longer than this is no request that the protocol knows. */
-#define STRAY_MAX 4096u
 
 #define TIMEOUT_NS 10000000000ull
 
@@ -65,30 +61,6 @@ void nvio_user_conn_fini(struct nvio_user_conn *conn)
 	pthread_mutex_destroy(&conn->lock);
 }
 
-/* A request of the server's while there is nothing that it could ask for. */
-static int refuse_request(struct nvio_user_conn *conn, const struct nvio_user_header *request,
-			  struct nvio_user_fds *fds, uint64_t deadline)
-{
-	struct nvio_user_header reply = {
-		.id = request->id,
-		.command = request->command,
-		.size = sizeof(reply),
-		.flags = NVIO_USER_REPLY | NVIO_USER_ERROR,
-		.error = EOPNOTSUPP,
-	};
-	struct iovec iov = { &reply, sizeof(reply) };
-	char body[STRAY_MAX];
-	int err;
-
-	if (request->size - sizeof(*request) > sizeof(body))
-		return nvio_user_give_up(conn, EPROTO, "it sent a request that is too long");
-	err = nvio_user_receive(conn, fds, body, request->size - sizeof(*request), deadline);
-	nvio_user_fds_close(fds);
-	if (err || request->flags & NVIO_USER_NO_REPLY)
-		return err;
-	return nvio_user_send(conn, &iov, 1, NULL, 0, deadline);
-}
-
 int nvio_user_take_reply(struct nvio_user_conn *conn, struct nvio_user_call *call,
 			 const struct nvio_user_header *header, struct nvio_user_fds *fds,
 			 uint64_t deadline)
@@ -110,28 +82,25 @@ int nvio_user_take_reply(struct nvio_user_conn *conn, struct nvio_user_call *cal
 	return 0;
 }
 
-/* Reads the reply to the request just sent. */
+/* Reads the reply to the request just sent. What the server asks for meanwhile it gets, and if it
+ * goes on asking until the deadline, it has not replied. */
 static int receive_reply(struct nvio_user_conn *conn, struct nvio_user_call *call,
 			 uint64_t deadline)
 {
 	struct nvio_user_fds fds = { .nr = 0 };
 	struct nvio_user_header header;
-	int strays, err;
+	int err;
 
-	for (strays = 0; strays < STRAYS_MAX; strays++) {
-		err = nvio_user_receive_header(conn, &fds, &header, deadline);
-		if (err)
-			break;
+	while (!(err = nvio_user_receive_header(conn, &fds, &header, deadline))) {
 		if ((header.flags & NVIO_USER_TYPE_MASK) == NVIO_USER_REPLY) {
 			err = nvio_user_take_reply(conn, call, &header, &fds, deadline);
 			break;
 		}
-		err = refuse_request(conn, &header, &fds, deadline);
+		err = nvio_user_answer(conn, &header, &fds, deadline);
+		nvio_user_fds_close(&fds);
 		if (err)
 			break;
 	}
-	if (strays == STRAYS_MAX)
-		err = nvio_user_give_up(conn, EPROTO, "it asks and does not answer");
 	nvio_user_fds_close(&fds);
 	return err;
 }
@@ -255,7 +224,14 @@ int nvio_user_negotiate(struct nvio_user_conn *conn)
 
 bool nvio_user_alive(struct nvio_user_conn *conn)
 {
-	struct pollfd fd = { .fd = conn->fd, .events = POLLRDHUP };
+	struct pollfd fd = { .fd = conn->fd, .events = POLLIN | POLLRDHUP };
 
-	return !nvio_user_gone(conn) && (poll(&fd, 1, 0) <= 0 || !(fd.revents & ~POLLIN));
+	if (nvio_user_gone(conn))
+		return false;
+	if (poll(&fd, 1, 0) <= 0)
+		return true;
+	if (fd.revents & ~POLLIN)
+		return false;
+	nvio_user_reader_look(conn);
+	return true;
 }

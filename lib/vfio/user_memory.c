@@ -136,11 +136,12 @@ static int access_locked(const struct nvio_user_memory *memory, unsigned int rig
 			 void *buf, uint64_t len)
 {
 	size_t at = lower_bound(memory, iova);
-	const struct nvio_user_range *range = &memory->ranges[at];
+	const struct nvio_user_range *range;
 	uint64_t offset;
 
-	if (at == memory->nr || range->iova > iova)
+	if (at == memory->nr || memory->ranges[at].iova > iova)
 		return -EFAULT;
+	range = &memory->ranges[at];
 	offset = iova - range->iova;
 	if (len > range->len - offset)
 		return -EFAULT;

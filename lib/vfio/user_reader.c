@@ -6,6 +6,7 @@
  * no sense gets an error, one that leaves the stream without order ends the connection.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,10 +65,18 @@ static int access_memory(struct nvio_user_conn *conn, const struct nvio_user_hea
 				       access->iova, access + 1, access->count);
 }
 
-static int answer(struct nvio_user_conn *conn, const struct nvio_user_header *request,
-		  struct nvio_user_fds *fds, uint64_t deadline)
+/* Memory for a request and its answer; nobody else reads meanwhile. */
+static void *get_buf(struct nvio_user_conn *conn)
 {
-	struct nvio_user_dma_access *access = conn->reader.buf;
+	if (!conn->reader.buf)
+		conn->reader.buf = malloc(BODY_MAX);
+	return conn->reader.buf;
+}
+
+int nvio_user_answer(struct nvio_user_conn *conn, const struct nvio_user_header *request,
+		     struct nvio_user_fds *fds, uint64_t deadline)
+{
+	struct nvio_user_dma_access *access = get_buf(conn);
 	size_t len = request->size - sizeof(*request);
 	struct nvio_user_header reply = { .id = request->id,
 					  .command = request->command,
@@ -75,6 +84,8 @@ static int answer(struct nvio_user_conn *conn, const struct nvio_user_header *re
 	struct iovec iov[] = { { &reply, sizeof(reply) }, { access, 0 } };
 	int err;
 
+	if (!access)
+		return nvio_user_give_up(conn, ENOMEM, "no memory for its requests");
 	if (len > BODY_MAX)
 		return nvio_user_give_up(conn, EPROTO, "it sent a request that is too long");
 	err = nvio_user_receive(conn, fds, access, len, deadline);
@@ -134,7 +145,7 @@ static int serve_one(struct nvio_user_conn *conn)
 	if (!err && (header.flags & NVIO_USER_TYPE_MASK) == NVIO_USER_REPLY)
 		err = deliver(conn, &header, &fds, deadline);
 	else if (!err)
-		err = answer(conn, &header, &fds, deadline);
+		err = nvio_user_answer(conn, &header, &fds, deadline);
 	nvio_user_fds_close(&fds);
 	return err;
 }
@@ -172,16 +183,25 @@ int nvio_user_reader_start(struct nvio_user_conn *conn)
 
 	/* Nobody else reads meanwhile. */
 	pthread_mutex_lock(&conn->lock);
-	if (!conn->reader.running) {
-		if (!conn->reader.buf)
-			conn->reader.buf = malloc(BODY_MAX);
-		if (!conn->reader.buf)
-			err = nvio_error(ENOMEM, "no memory for a vfio-user server's requests");
-		else
-			err = start_thread(conn);
-	}
+	if (!conn->reader.running && !get_buf(conn))
+		err = nvio_error(ENOMEM, "no memory for a vfio-user server's requests");
+	else if (!conn->reader.running)
+		err = start_thread(conn);
 	pthread_mutex_unlock(&conn->lock);
 	return err;
+}
+
+void nvio_user_reader_look(struct nvio_user_conn *conn)
+{
+	struct pollfd fd = { .fd = conn->fd, .events = POLLIN };
+
+	/* Who has the lock has asked, and reads. */
+	if (pthread_mutex_trylock(&conn->lock))
+		return;
+	/* When that fails, the next look tries again. */
+	if (!conn->reader.running && poll(&fd, 1, 0) > 0)
+		start_thread(conn);
+	pthread_mutex_unlock(&conn->lock);
 }
 
 void nvio_user_reader_expect(struct nvio_user_conn *conn, struct nvio_user_call *call)

@@ -30,6 +30,7 @@ struct script {
 	bool request_first; /* a request of the server's own comes before */
 	bool hang_up; /* at once */
 	bool silent; /* for good */
+	bool asks; /* for good, and never replies */
 };
 
 struct server {
@@ -77,13 +78,13 @@ static void send_with_fds(int fd, void *data, size_t len, size_t nr_fds)
 static void ask_client(struct server *server)
 {
 	struct nvio_user_header request = { .id = 77, .command = 11, .size = 32 }, answer = { 0 };
-	char body[16] = { 0 };
+	char body[16] = { [8] = 8 }; /* bytes at 0, where nothing is */
 
 	send_with_fds(server->fd, &request, sizeof(request), 1);
 	send_with_fds(server->fd, body, sizeof(body), 0);
 	read_all(server->fd, &answer, sizeof(answer));
-	server->refusals += answer.id == 77 && (answer.flags & NVIO_USER_ERROR) &&
-			    answer.error == (with_reader ? EINVAL : EOPNOTSUPP);
+	server->refusals +=
+		answer.id == 77 && (answer.flags & NVIO_USER_ERROR) && answer.error == EFAULT;
 }
 
 static void *serve(void *arg)
@@ -92,11 +93,15 @@ static void *serve(void *arg)
 	const struct script *script = &server->script;
 	struct nvio_user_header header = { 0 };
 	char body[4096] = { 0 };
+	/* DMA_READ, and no answer wanted. */
+	const uint8_t endless[32] = { 1, 0, 11, 0, sizeof(endless), [8] = NVIO_USER_NO_REPLY };
 
 	read_all(server->fd, &header, sizeof(header));
 	if (script->hang_up)
 		goto out;
-	if (script->silent)
+	while (script->asks && send(server->fd, endless, sizeof(endless), MSG_NOSIGNAL) > 0)
+		continue;
+	if (script->silent || script->asks)
 		return NULL;
 	if (script->request_first)
 		ask_client(server);
@@ -138,7 +143,7 @@ static int ask(struct script script, bool *dead, struct nvio_user_call *call)
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	nvio_user_conn_init(&conn, ends[0]);
 	server.fd = ends[1];
-	if (script.silent)
+	if (script.silent || script.asks)
 		conn.timeout_ns = 50000000;
 	if (with_reader)
 		CU_ASSERT_EQUAL_FATAL(nvio_user_reader_start(&conn), 0);
@@ -261,6 +266,9 @@ static void broken_answers(void)
 	script = good;
 	script.silent = true;
 	refused(script, -ETIMEDOUT, true);
+	script = good;
+	script.asks = true;
+	refused(script, -ETIMEDOUT, true);
 }
 
 static void all_with_reader(void)
@@ -328,7 +336,7 @@ static unsigned int serve_and_ask(int fd)
 }
 
 /* Callers do not get in each other's way, nor in that of the server's requests. */
-static void many_callers(void)
+static void call_by_many(void)
 {
 	static char page[4096] __attribute__((aligned(4096))) = "its data";
 	struct nvio_map map = {
@@ -342,7 +350,8 @@ static void many_callers(void)
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	nvio_user_conn_init(&conn, ends[0]);
 	CU_ASSERT_EQUAL(nvio_user_memory_add(&conn.memory, &map), 0);
-	CU_ASSERT_EQUAL_FATAL(nvio_user_reader_start(&conn), 0);
+	if (with_reader)
+		CU_ASSERT_EQUAL_FATAL(nvio_user_reader_start(&conn), 0);
 	for (int i = 0; i < CALLERS; i++) {
 		callers[i].conn = &conn;
 		CU_ASSERT_EQUAL(pthread_create(&callers[i].thread, NULL, call_often, &callers[i]),
@@ -360,6 +369,14 @@ static void many_callers(void)
 	CU_ASSERT_FALSE(nvio_user_alive(&conn));
 	CU_ASSERT_EQUAL(nvio_user_ask(&conn, NVIO_USER_IRQ_INFO, NULL, 0, NULL, 0), -ENODEV);
 	nvio_user_conn_fini(&conn);
+}
+
+static void many_callers(void)
+{
+	call_by_many();
+	with_reader = true;
+	call_by_many();
+	with_reader = false;
 }
 
 int main(void)

@@ -59,7 +59,7 @@ static void map(uint64_t iova, size_t page, size_t nr, unsigned int rights)
 	CU_ASSERT_EQUAL(nvio_user_memory_add(&conn.memory, &m), 0);
 }
 
-static void setup(void)
+static void setup_without_reader(void)
 {
 	int ends[2];
 
@@ -74,6 +74,11 @@ static void setup(void)
 	map(BASE + 16 * PAGE, 5, 1, NVIO_DMA_WRITE);
 	map(BASE + 8 * PAGE, 6, 1, NVIO_DMA_RW);
 	mprotect(mem + 6 * PAGE, PAGE, PROT_READ);
+}
+
+static void setup(void)
+{
+	setup_without_reader();
 	CU_ASSERT_EQUAL_FATAL(nvio_user_reader_start(&conn), 0);
 }
 
@@ -337,6 +342,27 @@ static void checks_at_the_map(void)
 	teardown();
 }
 
+/* While all that anybody does is to look whether the server is there, as who polls does. */
+static void notices_requests(void)
+{
+	uint64_t access[2] = { BASE, 8 };
+	struct pollfd ready;
+
+	setup_without_reader();
+	CU_ASSERT_TRUE(nvio_user_alive(&conn));
+	CU_ASSERT_FALSE(conn.reader.running);
+	send_header(7, READ, HEADER + 16, 0);
+	send(server, access, sizeof(access), MSG_NOSIGNAL);
+	ready = (struct pollfd){ .fd = server, .events = POLLIN };
+	CU_ASSERT_EQUAL(poll(&ready, 1, 0), 0);
+	CU_ASSERT_TRUE(nvio_user_alive(&conn));
+	CU_ASSERT_EQUAL(take_answer(7, READ), 0);
+	CU_ASSERT_EQUAL(memcmp(answer + HEADER + 16, mem + PAGE, 8), 0);
+	/* The next ones need no look. */
+	CU_ASSERT_TRUE(read_is_right(BASE + 5, PAGE + 5, PAGE));
+	teardown();
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -347,6 +373,7 @@ int main(void)
 		{ "after an unmap", forgets_what_was_unmapped },
 		{ "memory that went", survives_memory_that_went },
 		{ "memory that is not there", checks_at_the_map },
+		{ "while nobody reads", notices_requests },
 	};
 
 	return tap_run("user_reader", tests, sizeof(tests) / sizeof(tests[0]));

@@ -72,12 +72,21 @@ static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvi
 	nvio_memory_release(qpair->memory);
 }
 
+/* An answer to the command as it was sent before is none to what is sent now. */
+static void next_identifier(const struct nvio_qpair *qpair, struct nvio_tracker *t)
+{
+	t->cid_bits += (uint32_t)qpair->next_use;
+	if (t->state & NVIO_TRACKER_SAVED)
+		nvio_saved(qpair, t)->cid = nvio_tracker_cid(t);
+}
+
 /* Queues what a tracker knows; @more is added to its state. */
 static void queue_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint32_t more)
 {
 	const uint32_t forget = TRACKER_TICK_MASK << TRACKER_TICK_SHIFT | NVIO_TRACKER_ABORTING;
 	struct nvio_sqe *slot = qpair->sq_next;
 
+	next_identifier(qpair, t);
 	if (t->state & NVIO_TRACKER_SAVED)
 		*slot = *nvio_saved(qpair, t);
 	else

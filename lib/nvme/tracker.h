@@ -56,13 +56,14 @@ struct nvio_tracker {
 		uint64_t slba; /* of the short way */
 		uintptr_t metadata; /* of a saved command: where its metadata begins */
 	};
-	uint64_t word0; /* opcode, identifier and namespace, as in the first 8 bytes of the command
-			 */
+	uint64_t word0; /* opcode and namespace, as in the first 8 bytes of the command; and the
+			   identifier that it had first */
 	/*
 	 * One word of 64 bits: what a completion's identifier and status look like when all went
 	 * well and the caller gets it, and nothing that a completion can look like otherwise. The
-	 * identifier is the tracker's index with, above it, a number that counts up with each use:
-	 * what comes twice, or late, is not taken for the answer to what came after.
+	 * identifier is the tracker's index with, above it, a number that counts up each time that
+	 * a command is sent: what comes twice, or late, is not taken for the answer to what came
+	 * after.
 	 */
 	uint32_t cid_bits; /* the identifier, where the first 8 bytes of a command have it */
 	uint32_t kind; /* enum nvio_tracker_kind; read by threads that unregister memory */

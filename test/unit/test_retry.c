@@ -11,6 +11,7 @@
 #define PAGE       4096u
 #define READ_ERROR 0x281u
 #define DNR        0x4000u
+#define SQ_DELETED 0x008u
 
 /* The next command ends so. Returns how many completions a poll then gives, the first at @done. */
 static int end_next(struct bench *b, uint16_t status, struct nvio_completion *done)
@@ -146,10 +147,12 @@ static const void *list_of(const struct bench *b, const struct nvio_sqe *sqe)
 	return sqe->prp2 - b->qpair.lists_iova < len ? at_iova(b, sqe->prp2) : NULL;
 }
 
-/* The queued command, its list memory too, is the same each time that it is sent. */
+/* The queued command, its list memory too, is the same each time that it is sent but for the
+ * identifier, which is a new one. */
 static void check_repeats(struct bench *b, const char *what)
 {
-	const struct nvio_sqe *first = next_command(b), copy = *first, *again;
+	const struct nvio_sqe *first = next_command(b), *again;
+	struct nvio_sqe copy = *first;
 	const void *list = list_of(b, &copy);
 	const size_t len = list ? b->qpair.list_len : 0;
 	struct nvio_completion done;
@@ -164,6 +167,8 @@ static void check_repeats(struct bench *b, const char *what)
 		CU_ASSERT_EQUAL(nvio_poll(&b->qpair, &done, 1), 0);
 		again = next_command(b);
 		CU_ASSERT_PTR_NOT_EQUAL(again, first);
+		CU_ASSERT_NOT_EQUAL(again->cid, copy.cid);
+		copy.cid = again->cid;
 		if (memcmp(again, &copy, sizeof(copy)) || (list && memcmp(kept, list, len)))
 			printf("# %s\n", what);
 		CU_ASSERT_EQUAL(memcmp(again, &copy, sizeof(copy)), 0);
@@ -267,7 +272,7 @@ static void parts_alone(void)
 {
 	struct nvio_completion done;
 	struct bench b;
-	const struct nvio_sqe *third;
+	const struct nvio_sqe *again, *third;
 	uint16_t cids[2];
 
 	path_setup(&b, &(struct path){ .max_transfer = 8192, .max_retries = 1, .depth = 2 });
@@ -277,7 +282,9 @@ static void parts_alone(void)
 	cids[1] = next_command(&b)->cid;
 	complete(&b, cids[1], READ_ERROR, 0);
 	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, &done, 1), 0);
-	CU_ASSERT_EQUAL(sqe_slba(next_command(&b)), 16);
+	again = next_command(&b);
+	CU_ASSERT_EQUAL(sqe_slba(again), 16);
+	cids[1] = again->cid;
 	complete(&b, cids[0], 0, 0);
 	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, &done, 1), 0);
 	third = next_command(&b);
@@ -293,6 +300,42 @@ static void parts_alone(void)
 	path_teardown(&b);
 }
 
+/* The controller answers a command that has ended once more, as if all had gone well. */
+static void late_twin(struct bench *b, uint16_t cid, uint16_t again)
+{
+	struct nvio_completion done;
+
+	CU_ASSERT_NOT_EQUAL(again, cid);
+	complete(b, cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_poll(&b->qpair, &done, 1), -EIO);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b->qpair), 1);
+}
+
+/* Not taken for the answer to its repeat, which may not have moved any data yet: of the short way,
+ * of a saved command, and of one that a reset has ended. */
+static void late_twins(void)
+{
+	const struct nvio_range range = { 5, 1, 0 };
+	struct nvio_completion done;
+	struct bench b;
+	uint16_t cid;
+
+	for (int i = 0; i < 4; i++) {
+		path_setup(&b, &(struct path){ .max_retries = 2, .depth = 3 });
+		if (i % 2) {
+			CU_ASSERT_EQUAL(nvio_dsm(&b.qpair, &b.ns, &range, 1, 4, 6), 0);
+		} else {
+			CU_ASSERT_EQUAL(nvio_read(&b.qpair, &b.ns, b.buf, 6, 1, 0, 6), 0);
+		}
+		nvio_submit(&b.qpair);
+		cid = next_command(&b)->cid;
+		complete(&b, cid, i < 2 ? READ_ERROR : SQ_DELETED, 0);
+		CU_ASSERT_EQUAL(nvio_poll(&b.qpair, &done, 1), 0);
+		late_twin(&b, cid, next_command(&b)->cid);
+		path_teardown(&b);
+	}
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -302,6 +345,7 @@ int main(void)
 		{ "the same reads and writes", the_same_reads_and_writes },
 		{ "the same commands of other kinds", the_same_commands_of_other_kinds },
 		{ "parts alone", parts_alone },
+		{ "late twins", late_twins },
 	};
 
 	return tap_run("retry", tests, sizeof(tests) / sizeof(tests[0]));

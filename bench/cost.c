@@ -17,6 +17,9 @@
 #define BATCH_MAX 64
 #define MD_LEN    8
 
+/* More than it takes a queue pair to find out how often it is polled. */
+#define WARM_POLLS 4096
+
 struct run {
 	struct plain *plain;
 	struct nvio_ns *ns;
@@ -92,10 +95,14 @@ static void warm_up(const struct run *run)
 	struct nvio_completion done;
 
 	for (unsigned int i = 0; i < run->pairs; i++) {
-		run->queue(run, plain_qpair(run->plain, i), 0);
-		nvio_submit(plain_qpair(run->plain, i));
+		struct nvio_qpair *qpair = plain_qpair(run->plain, i);
+
+		/* The first command of a queue pair finds out how large the heap is now. */
+		run->queue(run, qpair, 0);
+		nvio_submit(qpair);
 		plain_serve(run->plain, i);
-		nvio_poll(plain_qpair(run->plain, i), &done, 1);
+		for (int polls = 0; polls < WARM_POLLS; polls++)
+			nvio_poll(qpair, &done, 1);
 	}
 }
 
@@ -173,9 +180,7 @@ int main(int argc, char **argv)
 	if (run.batch > BATCH_MAX || !prepare(&run, argv[1], (uint32_t)atoi(argv[2]),
 					      (uint16_t)(argc > 5 ? atoi(argv[5]) : 128)))
 		return EXIT_FAILURE;
-	/* The first command of a queue pair finds out how large the heap is now. */
-	if (!idle)
-		warm_up(&run);
+	warm_up(&run);
 	start = seconds();
 	done = idle ? measured_idle(&run, rounds) : measured(&run, rounds);
 	printf("%llu %.2f\n", (unsigned long long)done, (seconds() - start) * 1e9 / (double)done);

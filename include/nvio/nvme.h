@@ -277,7 +277,7 @@ struct nvio_qpair_opts {
 				NVIO_NO_RETRIES: never */
 	uint32_t timeout_ms; /* of a command, after which it is aborted, and then the controller
 				reset; 0: 30,000; NVIO_NO_TIMEOUT: none. Noticed by nvio_poll(), up
-				to a quarter late */
+				to a half late, more where polls are rarer than an eighth of it */
 	uint32_t spin_ns; /* with interrupts: how long nvio_wait() spins at most before it sleeps;
 			     0: 20,000; NVIO_NO_SPIN: not at all */
 	uint8_t priority; /* enum nvio_priority: whose commands the controller takes first */

@@ -20,7 +20,6 @@
 #define MAX_RETRIES        4
 #define TIMEOUT_MS_DEFAULT 30000u
 #define LIST_MIN           512u /* bytes: ranges are listed there too */
-#define LOOK_POLLS         1024u /* polls between two looks at the clock */
 
 static uint64_t iova_of(const struct nvio_qpair *qpair, const void *addr)
 {
@@ -141,7 +140,7 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 	qpair->max_retries = shape->max_retries;
 	/* An eighth of the timeout; a tick is seen when its end is, so that 0 would be none. */
 	qpair->tick_ms = (shape->timeout_ms + 7) / 8;
-	qpair->look_mask = qpair->look_usually = shape->interrupts ? 0 : LOOK_POLLS - 1;
+	qpair->look_adapts = !shape->interrupts;
 	err = alloc_trackers(qpair);
 	if (!err)
 		err = alloc_rings(qpair, iommu, shape->max_transfer);

@@ -2,9 +2,10 @@
 /*
  * What a queue pair needs besides submitting and reaping; see tend.h.
  *
- * Time is taken once in many polls. A command's deadline is counted in ticks of an eighth of the
- * timeout, and a tick is at least that long however rarely anybody polls: who comes back after a
- * pause finds what finished meanwhile before anything counts as late.
+ * Time is taken once in many polls: in so many that little of a tick passes between. A command's
+ * deadline is counted in ticks of an eighth of the timeout, and a tick is at least that long
+ * however rarely anybody polls: who comes back after a pause finds what finished meanwhile before
+ * anything counts as late.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@
 /* How often the device is looked after; its registers when nothing was completed meanwhile: then
  * within a second of its end. */
 #define LOOK_MS 400u
+
+/* The most polls between two looks at the clock, less one. */
+#define LOOK_MASK_MAX 1023u
 
 /* Ticks after which a command is late: the one it began in may have been at its end. */
 #define LATE_TICKS 9
@@ -172,10 +176,36 @@ static void look(struct nvio_qpair *qpair)
 		nvio_qpair_check_ctrl(qpair);
 }
 
+/*
+ * Polls until time is taken next: so many that they take an eighth of a tick to a quarter when they
+ * go on coming as they did. That they come less often than that is believed at once.
+ */
+static void adapt(struct nvio_qpair *qpair, uint64_t now)
+{
+	const uint64_t tick_ms = qpair->tick_ms ? min_u64(qpair->tick_ms, LOOK_MS) : LOOK_MS;
+	const uint64_t passed = now - qpair->looked_at;
+	uint32_t mask = qpair->look_usually;
+
+	qpair->looked_at = now;
+	if (passed * 2 > tick_ms)
+		qpair->look_usually = 0;
+	else if (passed * 8 < tick_ms && mask < LOOK_MASK_MAX)
+		qpair->look_usually = mask * 2 + 1;
+	else
+		return;
+	/* Unless nvio_restart_hold() was called meanwhile. */
+	__atomic_compare_exchange_n(&qpair->look_mask, &mask, qpair->look_usually, false,
+				    __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
 static void take_time(struct nvio_qpair *qpair)
 {
 	uint64_t now = nvio_coarse_ms();
 
+	/* Each poll is wanted while the controller is reset. */
+	if (qpair->look_adapts && qpair->answered == NVIO_CALL_NONE &&
+	    !nvio_restart_is_called(qpair))
+		adapt(qpair, now);
 	if (now >= qpair->look_at) {
 		qpair->look_at = now + LOOK_MS;
 		look(qpair);

@@ -208,7 +208,8 @@ NVIO_API int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t sl
 
 /**
  * nvio_passthrough - queues any command.
- * @cmd:          the command; identifier and data pointers are filled in
+ * @cmd:          the command; identifier, data pointers and their kind (PSDT) are filled in,
+ *                whatever they are
  * @iov:          its data, in registered memory; its direction is that of the opcode (bits 1:0)
  * @metadata:     its metadata in registered memory at consecutive IOVAs; NULL when it has none
  * @flags:        0, or NVIO_IO_REPEATABLE: it may be sent again when its status allows

@@ -154,6 +154,9 @@ int nvio_passthrough(struct nvio_qpair *qpair, const struct nvio_sqe *cmd, const
 
 	if (flags & ~(unsigned int)NVIO_IO_REPEATABLE)
 		return nvio_error(EINVAL, "0x%x are no flags of a passthrough", flags);
+	/* Where its data lies is said by what was looked up, and by nothing else. */
+	request.sqe.flags &= (uint8_t)~NVIO_PSDT_MASK;
+	request.sqe.mptr = request.sqe.prp1 = request.sqe.prp2 = 0;
 	/* What a tracker's list memory is made for. */
 	max = qpair->ctrl->info.max_transfer;
 	if (metadata_len > NVIO_TRANSFER_MAX || (nr_iov && nvio_data_len(&request.data) > max))

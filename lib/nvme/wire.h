@@ -100,6 +100,7 @@ enum nvio_nvm_opcode {
 /* Byte 1 of a command: fused operation, and that its data pointer is an SGL. */
 #define NVIO_FUSE_FIRST  1u
 #define NVIO_FUSE_SECOND 2u
+#define NVIO_PSDT_MASK   0xc0u
 #define NVIO_PSDT_SGL    0x40u
 
 enum nvio_cns {

@@ -269,6 +269,12 @@ static void passes_commands_through(void)
 	CU_ASSERT_EQUAL(nvio_passthrough(&b.qpair, &cmd, NULL, 0, NULL, 0, 0, 5), 0);
 	nvio_submit(&b.qpair);
 	check_words(&b, next_command(&b), expected);
+	/* What the caller left in the data pointers leads nowhere. */
+	cmd.flags |= 0xc0;
+	cmd.mptr = cmd.prp1 = cmd.prp2 = 0x123456000;
+	CU_ASSERT_EQUAL(nvio_passthrough(&b.qpair, &cmd, NULL, 0, NULL, 0, 0, 5), 0);
+	nvio_submit(&b.qpair);
+	check_words(&b, next_command(&b), expected);
 	cmd.opcode = 0x82;
 	expected.opcode = 0x82;
 	iov = (struct iovec){ b.buf, 0 };

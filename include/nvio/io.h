@@ -200,7 +200,8 @@ NVIO_API unsigned int nvio_dsm_max_ranges(const struct nvio_qpair *qpair);
  *
  * Never sent again unasked: source and destination may overlap.
  *
- * Return: as nvio_read(); -EINVAL beyond the namespace's limits (MSSRL, MCL, MSRC); -ENOTSUP.
+ * Return: as nvio_read(); -EINVAL beyond the namespace's limits (MSSRL, MCL, MSRC); -ENOTSUP when
+ * the controller cannot, and for namespaces with protection information.
  */
 NVIO_API int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t slba,
 		       const struct nvio_range *ranges, unsigned int nr_ranges, unsigned int flags,

@@ -12,8 +12,7 @@
 
 #define RANGES_MAX 256u
 #define DSM_ENTRY  16u /* bytes (NVM:figure 40) */
-#define COPY_ENTRY 40u /* the longer of two formats (NVM:figures 35 and 36) */
-#define COPY_WIDE  (1u << 8) /* dword 12: the longer one */
+#define COPY_ENTRY 32u /* (NVM:figure 35) */
 
 /* A command whose list of ranges lies in the list memory of its tracker. */
 static int queue_list(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvio_sqe *sqe,
@@ -105,14 +104,12 @@ int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t slba,
 	      const struct nvio_range *ranges, unsigned int nr_ranges, unsigned int flags,
 	      uint64_t user_data)
 {
-	/* Wide guards have descriptors of their own (NVM:figure 36). */
-	const bool wide = ns->info.protection && ns->info.guard_bits != 16;
 	struct nvio_tracker *t = qpair->free;
 	struct nvio_sqe sqe = { .opcode = NVIO_NVM_COPY,
 				.nsid = ns->nsid,
 				.cdw10 = (uint32_t)slba,
 				.cdw11 = (uint32_t)(slba >> 32),
-				.cdw12 = (nr_ranges - 1) | (wide ? COPY_WIDE : 0) | flags << 30 };
+				.cdw12 = (nr_ranges - 1) | flags << 30 };
 	uint64_t *entry;
 	int err;
 
@@ -120,6 +117,12 @@ int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t slba,
 		return nvio_no_slot(qpair);
 	if (!(qpair->ctrl->oncs & NVIO_ONCS_COPY))
 		return nvio_error(ENOTSUP, "%s has no copy command", qpair->ctrl->info.name);
+	/* As they are, blocks would have the reference tags of other places. */
+	if (ns->info.protection)
+		return nvio_error(ENOTSUP,
+				  "blocks of namespace %u have protection information, which a "
+				  "copy does not make anew: read and write them",
+				  ns->nsid);
 	if (flags & ~(unsigned int)(NVIO_IO_FUA | NVIO_IO_LIMITED_RETRY))
 		return nvio_error(EINVAL, "0x%x are no flags of a copy", flags);
 	err = check_copy(qpair, ns, slba, ranges, nr_ranges);
@@ -131,9 +134,7 @@ int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t slba,
 		entry[1] = ranges[i].slba;
 		entry[2] = ranges[i].nr_blocks - 1;
 		entry[3] = 0;
-		if (wide)
-			entry[4] = 0;
-		entry += wide ? 5 : 4;
+		entry += 4;
 	}
 	return queue_list(qpair, t, &sqe, NVIO_TRACKER_ONCE, user_data);
 }

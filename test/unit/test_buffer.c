@@ -106,6 +106,12 @@ static void copies(void)
 	CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 992, ranges, 2, 0, 1), -EINVAL);
 	ranges[2].nr_blocks = 8;
 	CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 50, ranges, 3, 0, 1), -EINVAL);
+	/* The tags of one place are wrong at another. */
+	for (uint8_t type = 1; type <= 3; type++) {
+		b.ns.info.protection = type;
+		CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 50, ranges, 2, 0, 1), -ENOTSUP);
+	}
+	b.ns.info.protection = 0;
 	CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 991, ranges, 2, NVIO_IO_FUA, 1), 0);
 	nvio_submit(&b.qpair);
 	sqe = fetch(&b);

@@ -160,7 +160,8 @@ NVIO_API int nvio_writev(struct nvio_qpair *qpair, struct nvio_ns *ns, const str
  * One completion: status 0x285 when the blocks differ, and nothing was written.
  *
  * Return: as nvio_write(); -EINVAL when the blocks do not fit into one command, or the queue pair's
- * depth is 1; -ENOTSUP when the controller cannot (FUSES).
+ * depth is 1; -ENOTSUP when the controller cannot (FUSES), and where metadata of its own would have
+ * to come along.
  */
 NVIO_API int nvio_compare_and_write(struct nvio_qpair *qpair, struct nvio_ns *ns,
 				    const void *expected, const void *data, uint64_t slba,

@@ -297,6 +297,11 @@ int nvio_compare_and_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const v
 	if (!(qpair->ctrl->fuses & NVIO_FUSES_COMPARE_WRITE))
 		return nvio_error(ENOTSUP, "%s has no fused compare and write",
 				  qpair->ctrl->info.name);
+	if (ns->info.metadata_len && !ns->info.metadata_extended && !nvio_is_stripped(ns, flags))
+		return nvio_error(ENOTSUP,
+				  "namespace %u has metadata of its own, for which "
+				  "nvio_compare_and_write() has no place",
+				  ns->nsid);
 	for (int i = 0; i < 2; i++) {
 		const struct nvio_io io = {
 			.opcode = opcodes[i],

@@ -190,8 +190,9 @@ enum nvio_dsm_attributes {
 NVIO_API int nvio_dsm(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_range *ranges,
 		      unsigned int nr_ranges, unsigned int attributes, uint64_t user_data);
 
-/** nvio_dsm_max_ranges - how many ranges nvio_dsm() and nvio_copy() take at once on this queue
- * pair. Return: 1 to 256. */
+/** nvio_dsm_max_ranges - how many ranges nvio_dsm() takes at once on this queue pair. They lie in
+ * memory that is as long as the list of the largest transfer, so that small transfers (MDTS) make
+ * them few. Return: 1 to 256. */
 NVIO_API unsigned int nvio_dsm_max_ranges(const struct nvio_qpair *qpair);
 
 /**
@@ -207,6 +208,11 @@ NVIO_API unsigned int nvio_dsm_max_ranges(const struct nvio_qpair *qpair);
 NVIO_API int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t slba,
 		       const struct nvio_range *ranges, unsigned int nr_ranges, unsigned int flags,
 		       uint64_t user_data);
+
+/** nvio_copy_max_ranges - how many ranges nvio_copy() takes at once; as above, and by the
+ * namespace's limit (MSRC). Return: 1 to 256; 0 when the namespace has no copy. */
+NVIO_API unsigned int nvio_copy_max_ranges(const struct nvio_qpair *qpair,
+					   const struct nvio_ns *ns);
 
 /**
  * nvio_passthrough - queues any command.

@@ -22,9 +22,15 @@ static int queue_list(struct nvio_qpair *qpair, struct nvio_tracker *t, struct n
 	return nvio_command_post(qpair, sqe, flags, user_data);
 }
 
+/* Bytes of a list: in the list memory of a tracker, and within a page. */
+static uint32_t list_room(const struct nvio_qpair *qpair)
+{
+	return (uint32_t)min_u64(qpair->list_len, qpair->page_mask + 1);
+}
+
 unsigned int nvio_dsm_max_ranges(const struct nvio_qpair *qpair)
 {
-	return (unsigned int)min_u64(qpair->list_len / DSM_ENTRY, RANGES_MAX);
+	return (unsigned int)min_u64(list_room(qpair) / DSM_ENTRY, RANGES_MAX);
 }
 
 static int check_ranges(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
@@ -74,12 +80,18 @@ int nvio_dsm(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_ran
 	return queue_list(qpair, t, &sqe, 0, user_data);
 }
 
+unsigned int nvio_copy_max_ranges(const struct nvio_qpair *qpair, const struct nvio_ns *ns)
+{
+	if (!(qpair->ctrl->oncs & NVIO_ONCS_COPY) || ns->info.protection)
+		return 0;
+	return (unsigned int)min_u64(list_room(qpair) / COPY_ENTRY, ns->copy_ranges);
+}
+
 static int check_copy(const struct nvio_qpair *qpair, const struct nvio_ns *ns, uint64_t slba,
 		      const struct nvio_range *ranges, unsigned int nr)
 {
-	unsigned int max = (unsigned int)min_u64(qpair->list_len / COPY_ENTRY, ns->copy_ranges);
 	uint64_t total = 0;
-	int err = check_ranges(qpair, ns, ranges, nr, max);
+	int err = check_ranges(qpair, ns, ranges, nr, nvio_copy_max_ranges(qpair, ns));
 
 	if (err)
 		return err;

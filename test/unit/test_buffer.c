@@ -5,8 +5,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "qpair_bench.h"
-#include "tap.h"
+#include "path_bench.h"
 
 static char *map_pages(size_t len)
 {
@@ -120,11 +119,52 @@ static void copies(void)
 	CU_ASSERT_EQUAL(sqe->cdw12, 1 | 1u << 30);
 	CU_ASSERT_EQUAL(sqe->prp1, b.qpair.lists_iova + (uint64_t)sqe->cid * b.qpair.list_len);
 	list = (const uint64_t *)((char *)b.qpair.lists + (size_t)sqe->cid * b.qpair.list_len);
+	CU_ASSERT_EQUAL(sqe->prp2, 0);
 	CU_ASSERT_EQUAL(list[1], 5);
 	CU_ASSERT_EQUAL(list[2], 7);
 	CU_ASSERT_EQUAL(list[5], 100);
 	CU_ASSERT_EQUAL(list[6], 0);
 	teardown(&b);
+}
+
+/* As many ranges as are said to fit, which no list runs over with, and not one more. */
+static void copies_as_many_as_it_says(void)
+{
+	static const struct {
+		uint32_t max_transfer, msrc;
+		unsigned int max;
+	} cases[] = {
+		{ 8192, 256, 16 }, { 8192, 3, 3 }, { 2u << 20, 256, 128 }, { 4u << 20, 256, 128 }
+	};
+	struct nvio_range ranges[257];
+	const struct nvio_sqe *sqe;
+	const uint64_t *list;
+	struct bench b;
+
+	for (unsigned int i = 0; i < ARRAY_LEN(ranges); i++)
+		ranges[i] = (struct nvio_range){ i, 1, 0 };
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const unsigned int max = cases[i].max;
+
+		path_setup(&b, &(struct path){ .max_transfer = cases[i].max_transfer });
+		b.ns.copy_max = b.ns.copy_range_max = 1000;
+		b.ns.copy_ranges = cases[i].msrc;
+		CU_ASSERT_EQUAL(nvio_copy_max_ranges(&b.qpair, &b.ns), max);
+		CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 500, ranges, max + 1, 0, 1), -EINVAL);
+		CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 500, ranges, max, 0, 1), 0);
+		nvio_submit(&b.qpair);
+		sqe = fetch(&b);
+		list = at_iova(&b, sqe->prp1);
+		CU_ASSERT_EQUAL(sqe->cdw12, max - 1);
+		CU_ASSERT_TRUE(sqe->prp1 % 4096 + max * 32 <= 4096);
+		CU_ASSERT_EQUAL(list[(max - 1) * 4 + 1], max - 1);
+		b.ns.info.protection = 1;
+		CU_ASSERT_EQUAL(nvio_copy_max_ranges(&b.qpair, &b.ns), 0);
+		b.ns.info.protection = 0;
+		b.ctrl.oncs = 0;
+		CU_ASSERT_EQUAL(nvio_copy_max_ranges(&b.qpair, &b.ns), 0);
+		path_teardown(&b);
+	}
 }
 
 int main(void)
@@ -133,6 +173,7 @@ int main(void)
 		{ "a handle keeps memory registered", keeps_memory_registered },
 		{ "reads and writes through a handle", reads_and_writes },
 		{ "copies", copies },
+		{ "copies as many as it says", copies_as_many_as_it_says },
 	};
 
 	return tap_run("buffer", tests, sizeof(tests) / sizeof(tests[0]));

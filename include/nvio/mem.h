@@ -112,7 +112,8 @@ NVIO_API int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len,
  * nvio_mem_unregister - takes memory out of use.
  * @addr: @len: exactly as registered
  *
- * A request for data in pieces counts as using all from the lowest to the highest of them.
+ * A request for data in pieces counts as using all from the lowest to the highest of them: the
+ * pieces themselves are the caller's again when it completes, which another thread may see first.
  *
  * Return: 0; -EBUSY while a command that uses it is outstanding, and it stays registered; -ENOENT
  * when there is no such registration; -errno of the kernel when it could not be unmapped: it takes

@@ -27,8 +27,8 @@ struct nvio_span nvio_data_span(const struct nvio_data *data, size_t len)
 
 		offset = 0;
 		len -= n;
-		/* Bytes that are thrown away lie nowhere. */
-		if (!data->iov[i].iov_base)
+		/* Bytes that are thrown away lie nowhere, and no bytes do. */
+		if (!data->iov[i].iov_base || !n)
 			continue;
 		low = min_u64(low, addr);
 		high = max_u64(high, addr + n);

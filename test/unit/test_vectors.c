@@ -199,6 +199,31 @@ static void check_random(struct bench *b, const struct path *path)
 	CU_ASSERT_EQUAL(nvio_poll(&b->qpair, (struct nvio_completion[2]){ 0 }, 2), 1);
 }
 
+/* From the lowest to the highest byte, wherever pieces of no bytes point to. */
+static void keeps_what_it_uses_registered(void)
+{
+	char *p = path_pages(4);
+	const struct iovec iov[] = { { p, 0 }, { p + PAGE, 1024 }, { p + 3 * PAGE, 0 } };
+	struct bench b;
+
+	for (int split = 0; split < 2; split++) {
+		path_setup(&b, &(struct path){ .boundary = split });
+		for (int i = 0; i < 4; i++)
+			CU_ASSERT_EQUAL(nvio_mem_register(b.iommu, p + i * PAGE, PAGE, NVIO_DMA_RW),
+					0);
+		CU_ASSERT_EQUAL(nvio_readv(&b.qpair, &b.ns, iov, 3, 0, 2, 0, 1), 0);
+		nvio_submit(&b.qpair);
+		CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p, PAGE), 0);
+		CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p + PAGE, PAGE), -EBUSY);
+		CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p + 2 * PAGE, PAGE), 0);
+		CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p + 3 * PAGE, PAGE), 0);
+		CU_ASSERT_EQUAL(path_finish(&b, 1), 1);
+		CU_ASSERT_EQUAL(nvio_mem_unregister(b.iommu, p + PAGE, PAGE), 0);
+		path_teardown(&b);
+	}
+	munmap(p, 4 * PAGE);
+}
+
 static void random_vectors(void)
 {
 	static const struct path paths[] = {
@@ -228,6 +253,7 @@ int main(void)
 		{ "more commands where PRPs cannot", more_commands_where_prps_cannot },
 		{ "refuses what no command can", refuses_what_no_command_can },
 		{ "registrations that meet", registrations_that_meet },
+		{ "keeps what it uses registered", keeps_what_it_uses_registered },
 		{ "random vectors", random_vectors },
 	};
 

@@ -110,7 +110,8 @@ struct nvio_io {
 	 * SGL bit buckets only). Unless it is one piece, it stays as it is until the completion,
 	 * like what it points to. */
 	const struct iovec *iov;
-	/* Metadata of its own, metadata_len of the namespace for each block; consecutive IOVAs. */
+	/* Metadata of its own, metadata_len of the namespace for each block; consecutive IOVAs for
+	 * each. */
 	void *metadata;
 	size_t metadata_len; /* bytes at @metadata */
 	struct nvio_pi_tags tags; /* of the first block */

@@ -114,24 +114,32 @@ static int64_t describe_data(const struct nvio_qpair *qpair, const struct nvio_r
 	return got;
 }
 
-static int describe_metadata(const struct nvio_qpair *qpair, const struct nvio_request *request,
-			     uint64_t nr, struct nvio_sqe *sqe)
+/* Describes the metadata of @nr blocks. Returns them, or of how many fewer it can be, or -errno. */
+static int64_t describe_metadata(const struct nvio_qpair *qpair, const struct nvio_request *request,
+				 uint64_t nr, struct nvio_sqe *sqe)
 {
 	struct iovec iov = { (void *)request->metadata, nr * request->metadata_len };
 	struct nvio_data data = { &iov, 1, request->data.rights, 0 };
+	const size_t run = nvio_data_run(qpair, &data, iov.iov_len, &sqe->mptr);
 
-	/* A later part's, where its length is no multiple of 4. */
-	if (nr < request->nr_blocks && iov.iov_len & 3)
-		return nvio_error(EINVAL,
-				  "metadata of %u bytes a block: what follows the %llu blocks of "
-				  "one command does not begin at a multiple of 4",
-				  request->metadata_len, (unsigned long long)nr);
-	if (nvio_data_run(qpair, &data, iov.iov_len, &sqe->mptr) < iov.iov_len)
-		return nvio_error(EFAULT,
-				  "metadata %p + %zu is not DMA memory with the rights for this "
-				  "command and consecutive IOVAs",
-				  iov.iov_base, iov.iov_len);
-	return 0;
+	if (run < iov.iov_len) {
+		nr = request->nr_blocks ? run / request->metadata_len : 0;
+		if (!nr)
+			return nvio_error(EFAULT,
+					  "metadata %p + %zu is not DMA memory with the rights for "
+					  "this command and consecutive IOVAs",
+					  iov.iov_base, iov.iov_len);
+	}
+	/* A later part's begins where this one ends. */
+	while (nr && nr < request->nr_blocks && nr * request->metadata_len & 3)
+		nr--;
+	return nr ? (int64_t)nr
+		  : nvio_error(EINVAL,
+			       "metadata of %u bytes a block: no command's can end at a multiple "
+			       "of 4 before block %llu",
+			       request->metadata_len,
+			       (unsigned long long)(request->slba +
+						    iov.iov_len / request->metadata_len));
 }
 
 /* Describes @nr blocks in a command. Returns them, or fewer of which it can be tried again, or
@@ -140,7 +148,6 @@ static int64_t describe(const struct nvio_qpair *qpair, const struct nvio_reques
 			const struct nvio_tracker *t, uint64_t nr, struct nvio_sqe *sqe)
 {
 	const bool counts = request->nr_blocks;
-	int err;
 
 	if (request->data.nr_iov) {
 		size_t len = counts ? nr * request->block_len : nvio_data_len(&request->data);
@@ -155,8 +162,7 @@ static int64_t describe(const struct nvio_qpair *qpair, const struct nvio_reques
 			return nr ? (int64_t)nr : cannot_express(request);
 		}
 	}
-	err = request->metadata ? describe_metadata(qpair, request, nr, sqe) : 0;
-	return err ? err : (int64_t)nr;
+	return request->metadata ? describe_metadata(qpair, request, nr, sqe) : (int64_t)nr;
 }
 
 int64_t nvio_request_build(const struct nvio_qpair *qpair, const struct nvio_request *request,

@@ -263,7 +263,7 @@ static void refuses_metadata_of_no_use(void)
 	nvio_mem_register(b.iommu, p, PAGE, NVIO_DMA_RW);
 	nvio_mem_register(b.iommu, p + 2 * PAGE, PAGE, NVIO_DMA_RW);
 	nvio_mem_register(b.iommu, p + PAGE, PAGE, NVIO_DMA_RW);
-	io.metadata = p + PAGE - 64;
+	io.metadata = p + PAGE - 60;
 	CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 9), -EFAULT);
 	io.metadata = p + PAGE - 128;
 	CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 9), 0);
@@ -282,6 +282,57 @@ static void refuses_metadata_of_no_use(void)
 	path_setup(&b, &(struct path){ .max_transfer = 8192, .metadata_len = 10, .boundary = 3 });
 	CHECK(SHAPE(0, 3, 0, 1536, 30), { 1000, 2, 0, 0, 0 }, { 1002, 1, 1024, 20, 0 });
 	refused(&b, SHAPE(0, 6, 0, 3072, 60), EINVAL);
+	path_teardown(&b);
+	munmap(p, 3 * PAGE);
+}
+
+/* Commands are made smaller for its sake, too: where it ends, and where its registrations do. */
+static void splits_for_the_metadata(void)
+{
+	char *p = path_pages(3);
+	struct nvio_io io = NVIO_IO;
+	struct bench b;
+
+	path_setup(&b, &(struct path){ .max_transfer = 17 * 512, .metadata_len = 6 });
+	CHECK(SHAPE(0, 40, 0, 20480, 240), { 1000, 16, 0, 0, 0 }, { 1016, 16, 8192, 96, 0 },
+	      { 1032, 8, 16384, 192, 0 });
+	CHECK(SHAPE(0, 17, 0, 8704, 102), { 1000, 17, 0, 0, 0 });
+	path_teardown(&b);
+	path_setup(&b, &(struct path){ .max_transfer = 7 * 512, .metadata_len = 5 });
+	CHECK(SHAPE(0, 11, 0, 5632, 55), { 1000, 4, 0, 0, 0 }, { 1004, 7, 2048, 20, 0 });
+	path_teardown(&b);
+	path_setup(&b, &(struct path){ .max_transfer = 3 * 512, .metadata_len = 5 });
+	refused(&b, SHAPE(0, 4, 0, 2048, 20), EINVAL);
+	path_teardown(&b);
+
+	/* Two registrations whose addresses are apart; the metadata of 12 blocks is in the first.
+	 */
+	path_setup(&b, &(struct path){ .metadata_len = 6 });
+	nvio_mem_register(b.iommu, p, PAGE, NVIO_DMA_RW);
+	nvio_mem_register(b.iommu, p + 2 * PAGE, PAGE, NVIO_DMA_RW);
+	nvio_mem_register(b.iommu, p + PAGE, PAGE, NVIO_DMA_RW);
+	io.opcode = NVIO_OP_READ;
+	io.slba = 1000;
+	io.nr_blocks = 40;
+	io.iov = &(struct iovec){ b.buf, 40 * 512 };
+	io.nr_iov = 1;
+	io.metadata = p + PAGE - 76;
+	io.metadata_len = 240;
+	/* The 13th block's lies in both. */
+	CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 9), -EFAULT);
+	io.metadata = p + PAGE - 72;
+	CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 9), 0);
+	CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 2);
+	for (int i = 0; i < 2; i++) {
+		const struct nvio_sqe *sqe = next_command(&b);
+
+		CU_ASSERT_EQUAL(sqe_slba(sqe), i ? 1012 : 1000);
+		CU_ASSERT_EQUAL(sqe_nr(sqe), i ? 28 : 12);
+		CU_ASSERT_EQUAL(sqe->mptr, iova_of(&b, i ? p + PAGE : p + PAGE - 72));
+		CU_ASSERT_TRUE(is_at(&b, sqe, b.buf + i * 6144, i ? 28 * 512 : 6144));
+		complete(&b, sqe->cid, 0, 0);
+	}
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, (struct nvio_completion[2]){ 0 }, 2), 1);
 	path_teardown(&b);
 	munmap(p, 3 * PAGE);
 }
@@ -330,6 +381,7 @@ int main(void)
 		{ "plain calls take the address for a tag",
 		  plain_calls_take_the_address_for_a_tag },
 		{ "refuses metadata of no use", refuses_metadata_of_no_use },
+		{ "splits for the metadata", splits_for_the_metadata },
 		{ "keeps metadata registered", keeps_metadata_registered },
 	};
 

@@ -209,17 +209,20 @@ void nvio_emu_store_close(struct emu_ns *ns)
 	ns->fd = -1;
 }
 
+/* What a file has behind the namespace is not its own, and some files cannot be cut off. */
 int nvio_emu_store_format(struct emu_ctrl *ctrl, struct emu_ns *ns)
 {
-	uint64_t need;
+	int err;
 
 	drop_blocks(ns);
 	set_format(ctrl, ns);
 	ns->nr_blocks = ns->capacity >> ns->lba_shift;
-	need = file_need(ns, ns->nr_blocks);
-	if (ns->fd >= 0 && (ftruncate(ns->fd, 0) || ftruncate(ns->fd, (off_t)round_up(need))))
-		return -errno;
-	return make_blocks(ns);
+	err = make_blocks(ns);
+	if (!err && ns->fd >= 0 && nvio_emu_store_zero(ns, 0, ns->nr_blocks))
+		err = -EIO;
+	if (err)
+		ns->ready = false;
+	return err;
 }
 
 int nvio_emu_store_set_bad(struct emu_ns *ns, uint64_t slba, uint64_t nr)

@@ -4,6 +4,7 @@
  * full. Each command that meets it gets a status, the others go on.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -209,12 +210,45 @@ static void file_size_limit(void)
 	close_bench();
 }
 
+/* What is in the file behind the namespace stays, and the file grows where the format needs it. */
+static void formatted(void)
+{
+	struct nvio_sqe write, format = { .opcode = nvme_admin_format_nvm, .nsid = 1, .cdw10 = 1 };
+	const char text[] = "somebody else's";
+	char found[sizeof(text)];
+	struct stat st;
+	int fd;
+
+	open_bench("/dev/shm", "size=1M,lba=4096");
+	CU_ASSERT_EQUAL(write_block(0, 1), 0);
+	CU_ASSERT_EQUAL(write_block(255, 2), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	CU_ASSERT_EQUAL(pwrite(fd, text, sizeof(text), 3 << 20), sizeof(text));
+	CU_ASSERT_EQUAL(bench_admin(&b, format), 0);
+	CU_ASSERT_EQUAL(pread(fd, found, sizeof(found), 3 << 20), sizeof(found));
+	CU_ASSERT_STRING_EQUAL(found, text);
+	for (uint64_t slba = 0; slba < 256; slba += 255) {
+		CU_ASSERT_EQUAL(io(NVIO_NVM_READ, slba, 1), 0);
+		CU_ASSERT_EQUAL(*(uint8_t *)bench_at(&b, BENCH_DATA + 77), 0);
+	}
+	/* With 64 bytes of metadata for each block. */
+	CU_ASSERT_EQUAL(ftruncate(fd, 1 << 20), 0);
+	format.cdw10 = 7;
+	CU_ASSERT_EQUAL(bench_admin(&b, format), 0);
+	CU_ASSERT(!fstat(fd, &st) && st.st_size >= (1 << 20) + 256 * 64);
+	write = bench_rw(NVIO_NVM_WRITE, 255, 1, BENCH_DATA);
+	write.mptr = BENCH_LISTS;
+	CU_ASSERT_EQUAL(bench_io(&b, write), 0);
+	close(fd);
+	close_bench();
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "cut off", cut_off },           { "metadata cut off", metadata_cut_off },
 		{ "copied", copies_in_the_file }, { "a limit of file sizes", file_size_limit },
-		{ "disk full", disk_full },
+		{ "disk full", disk_full },       { "formatted", formatted },
 	};
 
 	return tap_run("emu_store", tests, sizeof(tests) / sizeof(tests[0]));

@@ -128,11 +128,15 @@ bool nvio_emu_abort(struct emu_ctrl *ctrl, uint16_t sq, uint16_t cid)
 	return true;
 }
 
-/* A submission queue goes away: its commands end without a completion (5.6). */
+/* A submission queue goes away: its commands end without a completion (5.6), but for those whose
+ * entries are there, in front of what others have in that completion queue. */
 void nvio_emu_forget(struct emu_ctrl *ctrl, uint16_t sq)
 {
 	struct emu_done done;
 
+	for (size_t i = 0; i < ctrl->nr_delayed; i++)
+		if (ctrl->delayed[i].sq == sq && ctrl->delayed[i].late)
+			nvio_emu_cq_reveal(ctrl, &ctrl->delayed[i]);
 	heap_remove(ctrl, sq, UINT32_MAX, &done);
 	ctrl->sqs[sq].cq->inflight -= ctrl->sqs[sq].inflight;
 	ctrl->sqs[sq].inflight = 0;

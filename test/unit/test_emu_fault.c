@@ -256,6 +256,36 @@ static void shows_the_phase_late(void)
 	bench_free(&b);
 }
 
+/* Others in the completion queue do not wait for one whose submission queue was deleted. */
+static void shows_it_before_its_queue_goes(void)
+{
+	struct nvio_sqe del = { .opcode = NVIO_ADMIN_DELETE_SQ, .cdw10 = 1 };
+	struct nvio_sqe create = { .opcode = NVIO_ADMIN_CREATE_SQ,
+				   .prp1 = BENCH_SQ + 0x10000,
+				   .cdw10 = 7 << 16 | 2,
+				   .cdw11 = 1 << 16 | NVIO_QUEUE_CONTIGUOUS };
+	struct bench_queue other = {
+		.sq = BENCH_SQ + 0x10000, .cq = BENCH_CQ, .entries = 8, .id = 2, .cid = 100
+	};
+	struct emu_bench b;
+	struct nvio_cqe cqe;
+	uint16_t cid;
+
+	setup(&b);
+	CU_ASSERT_EQUAL(bench_admin(&b, create), 0);
+	add(&b, "late time=1000s count=1");
+	cid = bench_submit(&b, &b.io, READ_AT(0), true);
+	bench_poll(&b);
+	bench_submit(&b, &other, READ_AT(0), true);
+	bench_poll(&b);
+	CU_ASSERT_FALSE(bench_reap(&b, &b.io, &cqe));
+	CU_ASSERT_EQUAL(bench_admin(&b, del), 0);
+	CU_ASSERT_TRUE(bench_reap(&b, &b.io, &cqe) && cqe.cid == cid && cqe.sq_id == 1);
+	CU_ASSERT_TRUE(bench_reap(&b, &b.io, &cqe) && cqe.cid == 100 && cqe.sq_id == 2);
+	CU_ASSERT_EQUAL(nvio_emu_ctrl_next_event(b.ctrl), UINT64_MAX);
+	bench_free(&b);
+}
+
 /* In the middle of commands: the one that it happens at never completes. */
 static void stops_at_a_command(void)
 {
@@ -313,6 +343,7 @@ int main(void)
 		{ "stalls and loses interrupts", stalls_and_loses_interrupts },
 		{ "breaks registers", breaks_registers },
 		{ "shows the phase late", shows_the_phase_late },
+		{ "shows it before its queue goes", shows_it_before_its_queue_goes },
 		{ "stops at a command", stops_at_a_command },
 		{ "breaks fused pairs", breaks_fused_pairs },
 	};

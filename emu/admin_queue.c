@@ -14,10 +14,10 @@
 #define RESERVED_SQ(dw) ((dw)&0xfff8u)
 
 /* What both have in common: identifier, size, place. */
-static uint16_t check_queue(const struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, bool taken,
-			    bool entry_size_is_valid)
+static uint16_t check_queue(const struct emu_ctrl *ctrl, const struct nvio_sqe *cmd,
+			    uint16_t granted, bool taken, bool entry_size_is_valid)
 {
-	uint16_t limit = ctrl->granted_queues ? ctrl->granted_queues : ctrl->opts.nr_queues;
+	uint16_t limit = granted ? granted : ctrl->opts.nr_queues;
 
 	if (!QID(cmd) || QID(cmd) > limit || taken)
 		return EMU_SPECIFIC(NVME_SC_QID_INVALID);
@@ -40,7 +40,7 @@ static bool is_open(const struct emu_ctrl *ctrl, uint16_t id, bool sq)
 
 uint16_t nvio_emu_create_cq(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd)
 {
-	uint16_t status = check_queue(ctrl, cmd, is_open(ctrl, QID(cmd), false),
+	uint16_t status = check_queue(ctrl, cmd, ctrl->granted_cqs, is_open(ctrl, QID(cmd), false),
 				      NVME_CC_IOCQES(ctrl->cc) == NVIO_CQE_SHIFT);
 
 	if (status)
@@ -59,7 +59,7 @@ uint16_t nvio_emu_create_cq(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd)
 uint16_t nvio_emu_create_sq(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd)
 {
 	uint16_t cq = HIGH(cmd);
-	uint16_t status = check_queue(ctrl, cmd, is_open(ctrl, QID(cmd), true),
+	uint16_t status = check_queue(ctrl, cmd, ctrl->granted_sqs, is_open(ctrl, QID(cmd), true),
 				      NVME_CC_IOSQES(ctrl->cc) == NVIO_SQE_SHIFT);
 
 	/* The completion queue is looked at first where it is none at all (5.5). */

@@ -43,7 +43,8 @@ static void stop(struct emu_ctrl *ctrl)
 	nvio_emu_hmb_reset(ctrl);
 	ctrl->shadow = 0;
 	ctrl->intms = 0;
-	ctrl->granted_queues = 0;
+	ctrl->granted_sqs = 0;
+	ctrl->granted_cqs = 0;
 	ctrl->kato_due = 0;
 	ctrl->kato_ms = 0;
 	if (ctrl->intx_up)

@@ -158,7 +158,8 @@ static uint16_t set_queues(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, ui
 		return NVME_SC_INVALID_FIELD;
 	sqs = grant(sqs, ctrl->opts.nr_queues);
 	cqs = grant(cqs, ctrl->opts.nr_queues);
-	ctrl->granted_queues = (uint16_t)((sqs > cqs ? sqs : cqs) + 1);
+	ctrl->granted_sqs = (uint16_t)(sqs + 1);
+	ctrl->granted_cqs = (uint16_t)(cqs + 1);
 	*value = *result = sqs | cqs << 16;
 	return 0;
 }

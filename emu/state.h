@@ -195,7 +195,8 @@ struct emu_ctrl {
 
 	uint64_t shadow; /* Doorbell Buffer Config: the two pages, 0: none */
 	uint64_t shadow_events;
-	uint16_t granted_queues; /* by Number of Queues; 0: not asked for yet */
+	uint16_t granted_sqs; /* by Number of Queues; 0: not asked for yet */
+	uint16_t granted_cqs;
 	uint32_t kato_ms;
 	uint64_t kato_due; /* nanoseconds; 0: off */
 	uint64_t born; /* nanoseconds, CLOCK_MONOTONIC */

@@ -308,6 +308,25 @@ static void misses_keep_alive(void)
 	bench_free(&b);
 }
 
+/* More of one kind than of the other: each has its own limit. */
+static void grants_queues(void)
+{
+	struct emu_bench b;
+	uint32_t result;
+
+	bench_new(&b, "null,queues=8");
+	CU_ASSERT_EQUAL(bench_enable(&b), 1);
+	CU_ASSERT_EQUAL(send(&b, nvme_admin_set_features, 0, 7, 4u << 16 | 1, &result), 0);
+	CU_ASSERT_EQUAL(result, 4u << 16 | 1);
+	CU_ASSERT_EQUAL(send(&b, nvme_admin_create_cq, 0, 7 << 16 | 6, 1, NULL),
+			SPECIFIC(NVME_SC_QID_INVALID));
+	CU_ASSERT_EQUAL(send(&b, nvme_admin_create_cq, 0, 7 << 16 | 5, 1, NULL), 0);
+	CU_ASSERT_EQUAL(send(&b, nvme_admin_create_sq, 0, 7 << 16 | 3, 5 << 16 | 1, NULL),
+			SPECIFIC(NVME_SC_QID_INVALID));
+	CU_ASSERT_EQUAL(send(&b, nvme_admin_create_sq, 0, 7 << 16 | 2, 5 << 16 | 1, NULL), 0);
+	bench_free(&b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -317,6 +336,7 @@ int main(void)
 		{ "sends events", sends_events },
 		{ "reads shadow doorbells", reads_shadow_doorbells },
 		{ "misses keep alive", misses_keep_alive },
+		{ "grants queues", grants_queues },
 	};
 
 	return tap_run("emu admin", tests, sizeof(tests) / sizeof(tests[0]));

@@ -67,6 +67,8 @@ void nvio_emu_event_seen(struct emu_ctrl *ctrl, uint8_t log)
 	for (unsigned int i = 0; i < NR_TYPES; i++)
 		if (ctrl->events->held_log[i] == log)
 			ctrl->events->held[i] = false;
+	if (log == NVME_LOG_LID_CHANGED_NS)
+		ctrl->events->nr_changed = 0;
 }
 
 static void remove_request(struct emu_events *events, unsigned int i)
@@ -151,14 +153,12 @@ void nvio_emu_ns_changed(struct emu_ctrl *ctrl, uint32_t nsid)
 			       NVME_LOG_LID_CHANGED_NS);
 }
 
-/* Ascending; reading the list empties it. */
-void nvio_emu_changed_list(struct emu_ctrl *ctrl, uint32_t list[1024], bool keep)
+/* Ascending. */
+void nvio_emu_changed_list(struct emu_ctrl *ctrl, uint32_t list[1024])
 {
 	struct emu_events *events = ctrl->events;
 
 	_Static_assert(EMU_NS_MAX <= 1024, "all changed namespaces fit in the list");
 	for (unsigned int i = 0; i < events->nr_changed; i++)
 		list[i] = htole32(events->changed[i]);
-	if (!keep)
-		events->nr_changed = 0;
 }

@@ -136,7 +136,7 @@ static size_t build(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint8_t *
 	case NVME_LOG_LID_FW_SLOT:
 		return firmware_log(ctrl, page);
 	case NVME_LOG_LID_CHANGED_NS:
-		nvio_emu_changed_list(ctrl, (uint32_t *)page, RAE(cmd));
+		nvio_emu_changed_list(ctrl, (uint32_t *)page);
 		return PAGE_MAX;
 	case NVME_LOG_LID_CMD_EFFECTS:
 		return effects_log(page);

@@ -354,7 +354,7 @@ void nvio_emu_events_send(struct emu_ctrl *ctrl);
 uint16_t nvio_emu_event_request(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd);
 bool nvio_emu_event_abort(struct emu_ctrl *ctrl, uint16_t cid);
 void nvio_emu_ns_changed(struct emu_ctrl *ctrl, uint32_t nsid);
-void nvio_emu_changed_list(struct emu_ctrl *ctrl, uint32_t list[1024], bool keep);
+void nvio_emu_changed_list(struct emu_ctrl *ctrl, uint32_t list[1024]);
 
 /* io.c, io_md.c, io_range.c */
 uint16_t nvio_emu_io(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *result);

@@ -114,6 +114,11 @@ static void manages_namespaces(void)
 	bench_fill(&b, OUT, 1, 4096);
 	CU_ASSERT_EQUAL(send(&b, nvme_admin_ns_attach, 1, 1, 0, NULL),
 			SPECIFIC(NVME_SC_CTRL_LIST_INVALID));
+	/* It is not read before it has arrived. */
+	CU_ASSERT_EQUAL(get_log(&b, NVME_LOG_LID_CHANGED_NS, 4096, 8192), NVME_SC_INVALID_FIELD);
+	b.read_only = OUT;
+	CU_ASSERT_EQUAL(get_log(&b, NVME_LOG_LID_CHANGED_NS, 4096, 0), NVME_SC_DATA_XFER_ERROR);
+	b.read_only = 0;
 	CU_ASSERT_EQUAL(get_log(&b, NVME_LOG_LID_CHANGED_NS, 4096, 0), 0);
 	CU_ASSERT_TRUE(ids[0] == 1 && ids[1] == 0);
 	CU_ASSERT_EQUAL(get_log(&b, NVME_LOG_LID_CHANGED_NS, 4096, 0), 0);

@@ -75,3 +75,14 @@ bad "core=1023" "$build/nvme_emu" --socket "$tmp/t" -o core=1023
 bad "nonsense" "$build/nvme_emu" --socket "$tmp/t" --ns nonsense=1
 bad 'delay needs "time="' "$build/nvme_emu" --socket "$tmp/t" --fault 'delay opcode=2'
 bad 'a path of 2.. bytes' "$build/nvme_emu" --socket "$tmp/$(printf '%0200d' 0)"
+bad 'size=1000: no multiple of the block' "$build/nvme_emu" --socket "$tmp/t" --ns size=1000,lba=512
+bad 'size=1000: no multiple of the block' "$build/nvme_perf" -r emu:size=1000
+truncate -s 4096 "$tmp/small"
+bad 'small is too small: 4096 bytes, and 1048576 are needed' "$build/nvme_emu" --socket "$tmp/t" --ns size=1M,file="$tmp/small"
+bad 'cannot open .*/none: No such file' "$build/nvme_emu" --socket "$tmp/t" --ns file="$tmp/none"
+serve "$tmp/s" --ns size=1M,file="$tmp/file"
+bad 'file is in use by another instance' "$build/nvme_emu" --socket "$tmp/t" --ns size=1M,file="$tmp/file"
+bad 'file is in use by another instance' "$build/nvme_perf" -r "emu:size=1M,file=$tmp/file"
+# A file that is called by a number.
+counted "emu:size=1M,file=$tmp/12" -w randrw
+[ "$(stat -c %s "$tmp/12")" = 1048576 ] || fail "the namespace is not in $tmp/12"

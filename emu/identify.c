@@ -116,15 +116,10 @@ static uint16_t ctrl_list(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, boo
 	return 0;
 }
 
-static uint16_t id_ctrl_nvm(const struct nvio_sqe *cmd, uint8_t *data)
+static uint16_t id_ctrl_nvm(const struct nvio_sqe *cmd)
 {
-	struct nvme_id_ctrl_nvm *id = (void *)data;
-
-	if (CSI(cmd) != NVME_CSI_NVM)
-		return NVME_SC_INVALID_FIELD;
-	/* No limits beyond those of the commands' fields; 256 ranges (NVM: 4.1.5.2). */
-	id->dmrl = 255;
-	return 0;
+	/* All zero: no limits beyond those of the commands' fields (NVM: 4.1.5.2). */
+	return CSI(cmd) == NVME_CSI_NVM ? 0 : NVME_SC_INVALID_FIELD;
 }
 
 /* The combinations of I/O command sets (5.17.2.19): NVM alone. */
@@ -155,7 +150,7 @@ static uint16_t fill(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint8_t 
 	case NVME_IDENTIFY_CNS_CSI_NS:
 		return id_ns_nvm(ctrl, cmd, false, data);
 	case NVME_IDENTIFY_CNS_CSI_CTRL:
-		return id_ctrl_nvm(cmd, data);
+		return id_ctrl_nvm(cmd);
 	case NVME_IDENTIFY_CNS_CSI_NS_ACTIVE_LIST:
 		return other_csi ? NVME_SC_INVALID_FIELD
 				 : ns_list(ctrl, cmd->nsid, false, (uint32_t *)data);

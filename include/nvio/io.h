@@ -186,14 +186,15 @@ enum nvio_dsm_attributes {
  * @ranges:     up to 256; copied
  * @attributes: enum nvio_dsm_attributes
  *
- * Return: as nvio_read(); -EINVAL for more ranges than a command takes (nvio_dsm_max_ranges()).
+ * Return: as nvio_read(); -EINVAL for more ranges than a command takes (nvio_dsm_max_ranges()), or
+ * more blocks (DMRSL, DMSL).
  */
 NVIO_API int nvio_dsm(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_range *ranges,
 		      unsigned int nr_ranges, unsigned int attributes, uint64_t user_data);
 
 /** nvio_dsm_max_ranges - how many ranges nvio_dsm() takes at once on this queue pair. They lie in
  * memory that is as long as the list of the largest transfer, so that small transfers (MDTS) make
- * them few. Return: 1 to 256. */
+ * them few; the controller may want fewer (DMRL). Return: 1 to 256. */
 NVIO_API unsigned int nvio_dsm_max_ranges(const struct nvio_qpair *qpair);
 
 /**

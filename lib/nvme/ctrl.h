@@ -63,6 +63,13 @@ struct nvio_ctrl {
 	uint16_t oacs; /* optional admin commands */
 	uint16_t oncs; /* optional commands */
 	uint16_t fuses; /* fused operations */
+	uint64_t verify_max; /* bytes of one command, as far as it moved them; 0 in these: no limit
+				(VSL, WZSL) */
+	uint64_t zeroes_max;
+	uint64_t dsm_max; /* blocks, of one of its ranges, and ranges of dataset management (DMSL,
+			     DMRSL, DMRL) */
+	uint32_t dsm_range_max;
+	uint32_t dsm_ranges;
 	uint64_t hmb_preferred; /* bytes of host memory that it wants, and takes at least */
 	uint64_t hmb_min;
 	uint64_t hmb_min_piece;

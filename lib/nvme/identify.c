@@ -22,6 +22,7 @@
 #define LBAFEE            2
 
 _Static_assert(sizeof(struct nvme_id_ctrl) == NVIO_IDENTIFY_LEN, "figure 276");
+_Static_assert(sizeof(struct nvme_id_ctrl_nvm) == NVIO_IDENTIFY_LEN, "NVM:figure 103");
 
 int nvio_identify(struct nvio_ctrl *ctrl, uint32_t cns, uint32_t nsid, void *data)
 {
@@ -48,6 +49,35 @@ static uint32_t max_transfer(const struct nvio_ctrl *ctrl, uint8_t mdts)
 	if (!mdts || shift >= 31)
 		return NVIO_TRANSFER_MAX;
 	return (uint32_t)min_u64(1u << shift, NVIO_TRANSFER_MAX);
+}
+
+/* The same of commands that transfer nothing, in bytes; 0 is none. */
+static uint64_t size_limit(const struct nvio_ctrl *ctrl, uint8_t value)
+{
+	uint32_t shift = value + 12u + (uint32_t)FIELD_GET(CAP_MPSMIN, ctrl->cap);
+
+	return value && shift < 64 ? 1ull << shift : 0;
+}
+
+/* Limits of the NVM command set that MDTS does not say (NVM:4.1.5.2). A controller of an older
+ * revision has no such structure, and no such limits. */
+static int identify_limits(struct nvio_ctrl *ctrl)
+{
+	struct nvme_id_ctrl_nvm *id = malloc(sizeof(*id));
+	int err;
+
+	if (!id)
+		return nvio_error(ENOMEM, "no memory to identify a controller");
+	err = nvio_identify(ctrl, NVIO_CNS_NVM_CTRL, 0, id);
+	if (!err) {
+		ctrl->verify_max = size_limit(ctrl, id->vsl);
+		ctrl->zeroes_max = size_limit(ctrl, id->wzsl);
+		ctrl->dsm_max = le64toh(id->dmsl);
+		ctrl->dsm_range_max = le32toh(id->dmrsl);
+		ctrl->dsm_ranges = id->dmrl;
+	}
+	free(id);
+	return err < 0 ? err : 0;
 }
 
 static int host_behavior(struct nvio_ctrl *ctrl, uint8_t opcode, uint8_t *host)
@@ -119,7 +149,9 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 						      SHUTDOWN_TIMEOUT_MAX_MS);
 	ctrl->shares_subsystem = id->cmic & NVIO_CMIC_SHARED;
 	ctrl->extended_formats = le32toh(id->ctratt) & NVME_CTRL_CTRATT_ELBAS;
-	err = tell_host_behavior(ctrl);
+	err = identify_limits(ctrl);
+	if (!err)
+		err = tell_host_behavior(ctrl);
 
 free_id:
 	free(id);

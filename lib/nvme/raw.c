@@ -30,7 +30,9 @@ static uint32_t list_room(const struct nvio_qpair *qpair)
 
 unsigned int nvio_dsm_max_ranges(const struct nvio_qpair *qpair)
 {
-	return (unsigned int)min_u64(list_room(qpair) / DSM_ENTRY, RANGES_MAX);
+	uint32_t limit = qpair->ctrl->dsm_ranges;
+
+	return (unsigned int)min_u64(list_room(qpair) / DSM_ENTRY, limit ? limit : RANGES_MAX);
 }
 
 static int check_ranges(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
@@ -54,6 +56,30 @@ static int check_ranges(const struct nvio_qpair *qpair, const struct nvio_ns *ns
 	return 0;
 }
 
+static int check_dsm(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
+		     const struct nvio_range *ranges, unsigned int nr)
+{
+	const struct nvio_ctrl *ctrl = qpair->ctrl;
+	uint64_t total = 0, largest = 0;
+	int err = check_ranges(qpair, ns, ranges, nr, nvio_dsm_max_ranges(qpair));
+
+	if (err)
+		return err;
+	for (unsigned int i = 0; i < nr; i++) {
+		total += ranges[i].nr_blocks;
+		largest = max_u64(largest, ranges[i].nr_blocks);
+	}
+	if ((ctrl->dsm_max && total > ctrl->dsm_max) ||
+	    (ctrl->dsm_range_max && largest > ctrl->dsm_range_max))
+		return nvio_error(EINVAL,
+				  "dataset management of %llu blocks with %llu in a range: %s "
+				  "takes up to %llu (DMSL) and %u (DMRSL); 0 is any number",
+				  (unsigned long long)total, (unsigned long long)largest,
+				  ctrl->info.name, (unsigned long long)ctrl->dsm_max,
+				  ctrl->dsm_range_max);
+	return 0;
+}
+
 int nvio_dsm(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_range *ranges,
 	     unsigned int nr_ranges, unsigned int attributes, uint64_t user_data)
 {
@@ -69,7 +95,7 @@ int nvio_dsm(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_ran
 		return nvio_no_slot(qpair);
 	if (!(qpair->ctrl->oncs & NVIO_ONCS_DSM))
 		return nvio_error(ENOTSUP, "%s has no dataset management", qpair->ctrl->info.name);
-	err = check_ranges(qpair, ns, ranges, nr_ranges, nvio_dsm_max_ranges(qpair));
+	err = check_dsm(qpair, ns, ranges, nr_ranges);
 	if (err)
 		return err;
 	entry = nvio_tracker_prps(qpair, t).entries;

@@ -116,10 +116,18 @@ static int take_metadata(struct nvio_request *request, const struct nvio_io *io,
 	return 0;
 }
 
-/* Blocks of one command: of those without data, only the count of 16 bits is the limit. */
+/* Blocks of one command. Of those without data the count of 16 bits is the limit, and what the
+ * controller says of each: never less than one. */
 static uint32_t max_blocks(const struct nvio_ns *ns, const struct verb *verb)
 {
-	return verb->is_limited ? ns->info.max_blocks : BLOCKS_MAX;
+	uint64_t max = verb->is_limited ? ns->info.max_blocks : BLOCKS_MAX;
+	uint64_t len = verb->opcode == NVIO_OP_VERIFY         ? ns->ctrl->verify_max
+		       : verb->opcode == NVIO_OP_WRITE_ZEROES ? ns->ctrl->zeroes_max
+							      : 0;
+
+	if (len)
+		max = min_u64(max, max_u64(len / (ns->info.block_len + ns->info.metadata_len), 1));
+	return (uint32_t)max;
 }
 
 /* Turns what the caller wants into a request. Returns 0 or -errno. */

@@ -108,6 +108,7 @@ enum nvio_cns {
 	NVIO_CNS_CTRL = 0x01,
 	NVIO_CNS_ACTIVE_NS = 0x02,
 	NVIO_CNS_NVM_NS = 0x05, /* with the command set identifier of NVM, which is 0 */
+	NVIO_CNS_NVM_CTRL = 0x06, /* likewise */
 };
 
 #define NVIO_FEATURE_ARBITRATION   0x01u

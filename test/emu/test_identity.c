@@ -8,10 +8,11 @@
 
 #include "stack.h"
 
-/* CNS: Identify Namespace, Controller, active namespaces. */
-#define NS   0
-#define CTRL 1
-#define LIST 2
+/* CNS: Identify Namespace, Controller, active namespaces, the NVM command set. */
+#define NS       0
+#define CTRL     1
+#define LIST     2
+#define NVM_CTRL 6
 
 struct lie {
 	unsigned int cns;
@@ -193,6 +194,44 @@ static void any_byte_may_lie(void)
 	CU_ASSERT(refused > 10 && usable > 100);
 }
 
+/* VSL, WZSL and DMRL of the NVM command set's own structure, whatever it holds. */
+static void limits_of_the_command_set_are_kept(void)
+{
+	static const struct {
+		struct lie lie;
+		uint64_t commands; /* for 64 blocks of 512 bytes */
+		unsigned int ranges;
+	} cases[] = {
+		{ { NVM_CTRL, 0, 1, 0, NULL }, 1 + 1, 64 },
+		{ { NVM_CTRL, 0, 1, 1, NULL }, 4 + 1, 64 },
+		{ { NVM_CTRL, 1, 1, 1, NULL }, 1 + 4, 64 },
+		{ { NVM_CTRL, 3, 1, 7, NULL }, 1 + 1, 7 },
+		{ { NVM_CTRL, 0, 4096, 255, NULL }, 1 + 1, 64 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nvio_io io = NVIO_IO;
+		struct nvio_qpair_stats stats;
+		struct nvio_completion done[2];
+		struct nvio_qpair *qpair;
+		struct nvio_ctrl *ctrl;
+
+		CU_ASSERT_EQUAL_FATAL(open_with(&cases[i].lie, &ctrl), 0);
+		CU_ASSERT_EQUAL_FATAL(nvio_qpair_create(ctrl, NULL, &qpair), 0);
+		io.nr_blocks = 64;
+		io.opcode = NVIO_OP_VERIFY;
+		CU_ASSERT_EQUAL(nvio_io(qpair, nvio_ctrl_ns(ctrl, 1), &io, 1), 0);
+		io.opcode = NVIO_OP_WRITE_ZEROES;
+		CU_ASSERT_EQUAL(nvio_io(qpair, nvio_ctrl_ns(ctrl, 1), &io, 2), 0);
+		CU_ASSERT_EQUAL(nvio_wait(qpair, done, 2, 2, 5 * SECOND), 2);
+		CU_ASSERT(!done[0].status && !done[1].status);
+		nvio_qpair_get_stats(qpair, &stats, sizeof(stats));
+		CU_ASSERT_EQUAL(stats.submitted, cases[i].commands);
+		CU_ASSERT_EQUAL(nvio_dsm_max_ranges(qpair), cases[i].ranges);
+		nvio_ctrl_close(ctrl);
+	}
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -202,6 +241,7 @@ int main(void)
 		{ "an impossible controller is put up with", controller_is_put_up_with },
 		{ "metadata out of nowhere", metadata_out_of_nowhere },
 		{ "any byte may lie", any_byte_may_lie },
+		{ "limits of the command set are kept", limits_of_the_command_set_are_kept },
 	};
 
 	return tap_run("identity", tests, sizeof(tests) / sizeof(tests[0]));

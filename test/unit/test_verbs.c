@@ -170,6 +170,45 @@ static void words_of_ranges(void)
 	path_teardown(&b);
 }
 
+/* What the controller says of commands that transfer nothing; 0 is no limit. */
+static void keeps_to_the_limits_of_the_command_set(void)
+{
+	const struct nvio_range ranges[] = { { 0, 8, 0 }, { 100, 9, 0 }, { 200, 1, 0 } };
+	static const uint8_t opcodes[] = { NVIO_OP_WRITE_ZEROES, NVIO_OP_VERIFY };
+	struct nvio_io io = NVIO_IO;
+	struct bench b;
+
+	path_setup(&b, &(struct path){ .max_transfer = 1u << 20, .metadata_len = 8 });
+	io.nr_blocks = 100;
+	b.ctrl.zeroes_max = b.ctrl.verify_max = 8192;
+	for (int i = 0; i < 2; i++) {
+		io.opcode = opcodes[i];
+		CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 5), 0);
+		CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 7);
+		for (uint64_t k = 0; k < 7; k++) {
+			const struct nvio_sqe *sqe = next_command(&b);
+
+			CU_ASSERT_EQUAL(sqe_slba(sqe), k * 15);
+			CU_ASSERT_EQUAL(sqe_nr(sqe), k < 6 ? 15 : 10);
+			complete(&b, sqe->cid, 0, 0);
+		}
+		CU_ASSERT_EQUAL(nvio_poll(&b.qpair, (struct nvio_completion[2]){ 0 }, 2), 1);
+	}
+	CU_ASSERT_EQUAL(nvio_dsm_max_ranges(&b.qpair), 128);
+	CU_ASSERT_EQUAL(nvio_dsm(&b.qpair, &b.ns, ranges, 3, 4, 5), 0);
+	b.ctrl.dsm_ranges = 2;
+	CU_ASSERT_EQUAL(nvio_dsm_max_ranges(&b.qpair), 2);
+	CU_ASSERT_EQUAL(nvio_dsm(&b.qpair, &b.ns, ranges, 3, 4, 5), -EINVAL);
+	b.ctrl.dsm_range_max = 8;
+	CU_ASSERT_EQUAL(nvio_dsm(&b.qpair, &b.ns, ranges, 2, 4, 5), -EINVAL);
+	b.ctrl.dsm_range_max = 9;
+	b.ctrl.dsm_max = 16;
+	CU_ASSERT_EQUAL(nvio_dsm(&b.qpair, &b.ns, ranges, 2, 4, 5), -EINVAL);
+	b.ctrl.dsm_max = 17;
+	CU_ASSERT_EQUAL(nvio_dsm(&b.qpair, &b.ns, ranges, 2, 4, 5), 0);
+	path_teardown(&b);
+}
+
 static void refuses_what_is_not_offered(void)
 {
 	static const struct {
@@ -345,6 +384,8 @@ int main(void)
 		{ "words of each opcode", words_of_each_opcode },
 		{ "words of directives", words_of_directives },
 		{ "words of ranges", words_of_ranges },
+		{ "keeps to the limits of the command set",
+		  keeps_to_the_limits_of_the_command_set },
 		{ "refuses what is not offered", refuses_what_is_not_offered },
 		{ "takes structs of other versions", takes_structs_of_other_versions },
 		{ "passes commands through", passes_commands_through },

@@ -26,6 +26,7 @@ struct run {
 	unsigned int pairs;
 	uint32_t nr_blocks;
 	uint32_t len;
+	uint8_t opcode; /* of requests with metadata */
 	int batch;
 	char *buf;
 	char *metadata;
@@ -54,12 +55,17 @@ static int queue_readv(const struct run *run, struct nvio_qpair *qpair, uint64_t
 	return nvio_readv(qpair, run->ns, run->iov, 4, i * 8, run->nr_blocks, 0, i);
 }
 
+static int queue_writev(const struct run *run, struct nvio_qpair *qpair, uint64_t i)
+{
+	return nvio_writev(qpair, run->ns, run->iov, 4, i * 8, run->nr_blocks, 0, i);
+}
+
 static int queue_metadata(const struct run *run, struct nvio_qpair *qpair, uint64_t i)
 {
 	const struct iovec iov = { run->buf, run->len };
 	struct nvio_io io = NVIO_IO;
 
-	io.opcode = NVIO_OP_READ;
+	io.opcode = run->opcode;
 	io.slba = i * 8;
 	io.nr_blocks = run->nr_blocks;
 	io.iov = &iov;
@@ -140,7 +146,8 @@ static char *get_buffer(const struct run *run, bool registered)
 
 static bool prepare(struct run *run, const char *workload, uint32_t len, uint16_t depth)
 {
-	bool metadata = !strcmp(workload, "metadata"), handle = !strcmp(workload, "buffer");
+	bool metadata = !strncmp(workload, "metadata", 8), handle = !strcmp(workload, "buffer");
+	bool write = strstr(workload, "write");
 	bool registered = handle || !strcmp(workload, "registered");
 	uint32_t block_len = len < 4096 ? 512 : 4096;
 
@@ -154,11 +161,13 @@ static bool prepare(struct run *run, const char *workload, uint32_t len, uint16_
 	run->metadata = nvio_alloc(plain_iommu(run->plain), 4096, 64);
 	for (int i = 0; i < 4; i++)
 		run->iov[i] = (struct iovec){ run->buf + i * (len / 4 + 4096), len / 4 };
-	run->queue = !strcmp(workload, "write")      ? queue_write
-		     : !strcmp(workload, "vectored") ? queue_readv
-		     : handle                        ? queue_buffer
-		     : metadata                      ? queue_metadata
-						     : queue_read;
+	run->opcode = write ? NVIO_OP_WRITE : NVIO_OP_READ;
+	run->queue = metadata                              ? queue_metadata
+		     : handle                              ? queue_buffer
+		     : !strcmp(workload, "vectored")       ? queue_readv
+		     : !strcmp(workload, "vectored-write") ? queue_writev
+		     : write                               ? queue_write
+							   : queue_read;
 	if (handle &&
 	    nvio_buffer_open(plain_iommu(run->plain), run->buf, len, NVIO_DMA_RW, &run->handle))
 		return false;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Requests of all kinds, sizes and shapes against a model, on namespaces with and without metadata and protection
-# information: pieces by SGLs and by PRPs alone, requests that MDTS cuts into many commands.
+# information: of one block to 4 MiB, pieces by SGLs and by PRPs alone, cut by MDTS into many commands.
 # vm: --nvme mdts=3 --image d1=32M --image d2=32M --image d3=32M --image d4=32M --image d5=32M --image d6=32M
 # vm: --qemu '-drive if=none,id=d1,file={tmp}/d1,format=raw -device nvme-ns,bus=nvme0,nsid=3,drive=d1,ms=8'
 # vm: --qemu '-drive if=none,id=d2,file={tmp}/d2,format=raw -device nvme-ns,bus=nvme0,nsid=4,drive=d2,ms=8,mset=1'
@@ -21,7 +21,7 @@ discard=0x80 copy=0x400 zero=0x40
 mixed()
 {
 	echo "namespace $1"
-	"$BUILD/test/vm/mixed" -x $(($2)) -m 1048576 "$BDF/$1" 0 8:600 1:150
+	"$BUILD/test/vm/mixed" -x $(($2)) -m 4194304 "$BDF/$1" 0 8:600 1:150
 	"$BUILD/test/vm/mixed" -x $(($2)) -m 262144 -s "$BDF/$1" 0 32:600
 }
 

@@ -82,9 +82,12 @@ static void until_it_is_gone(struct vmt_drive *drive)
 	struct nvio_qpair *qpair = vmt_qpair(drive->ctrl, NR_READS, false);
 	struct nvio_completion done[NR_READS];
 	char *buf = vmt_alloc(drive->iommu, drive->info.block_len);
+	struct nvio_watch_opts watch = NVIO_WATCH_OPTS;
 	uint64_t submitted = 0, completed = 0;
 	int n = 0, err = 0;
 
+	watch.grace_ms = 100;
+	vmt_ok(nvio_device_watch(nvio_ctrl_device(drive->ctrl), &watch));
 	printf("reading\n");
 	fflush(stdout);
 	while (n >= 0) {

@@ -72,7 +72,7 @@ struct waiting {
 	uint64_t spin_until;
 	uint64_t look_at; /* when the controller is looked after next */
 	bool probes; /* spins although waits are too long for it */
-	bool overslept; /* the last sleep ended by the clock */
+	bool overslept; /* the last sleep ended by the clock, and was no short one */
 };
 
 static void begin(struct nvio_qpair *qpair, struct waiting *w, uint64_t now)
@@ -95,7 +95,8 @@ static int sleep_on(struct nvio_qpair *qpair, struct waiting *w, uint64_t now)
 	if (timeout >= 0)
 		until = min_u64(until, now + (uint64_t)timeout);
 	ret = nvio_signals_take(qpair, until - now);
-	w->overslept = !ret && until < w->deadline;
+	/* What was completed just before it, or soon after, may be ahead of its interrupt. */
+	w->overslept = !ret && until < w->deadline && until - now > GRACE_NS;
 	return ret < 0 ? ret : 0;
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/vfio.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -132,10 +133,11 @@ static int open_cdev(struct nvio_iommu *iommu, struct nvio_device *device,
 static int take_files(struct nvio_iommu *iommu, const char *name,
 		      const struct nvio_device_opts *opts, struct nvio_device *device)
 {
-	int fd, iommufd, end = 0;
+	char fd[10], iommufd[10]; /* so many digits fit an int */
+	int end = 0;
 
-	if (sscanf(name, NVIO_FD_PREFIX "%d,%d%n", &fd, &iommufd, &end) != 2 || name[end] ||
-	    fd < 0 || iommufd < 0 || (size_t)end >= sizeof(device->name))
+	if (sscanf(name, NVIO_FD_PREFIX "%9[0-9],%9[0-9]%n", fd, iommufd, &end) != 2 || name[end] ||
+	    (size_t)end >= sizeof(device->name))
 		return nvio_error(EINVAL,
 				  "'%s' is no device: expected the numbers of its file and an "
 				  "iommufd, such as fd:5,6",
@@ -144,7 +146,7 @@ static int take_files(struct nvio_iommu *iommu, const char *name,
 	device->pci.group = -1;
 	device->pci.numa_node = -1;
 	device->why = "its files were handed in";
-	return nvio_cdev_take(iommu, device, fd, iommufd, opts);
+	return nvio_cdev_take(iommu, device, atoi(fd), atoi(iommufd), opts);
 }
 
 /* Who it is, where no /sys was asked. */

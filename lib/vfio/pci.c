@@ -19,10 +19,11 @@ int nvio_pci_name(const char *name, char out[NVIO_PCI_NAME_LEN])
 	size_t i, separators = 0;
 	int end = 0;
 
-	if (strlen(name) >= sizeof(text))
+	/* Nothing else: sscanf() takes signs and blanks before a number. */
+	if (strlen(name) >= sizeof(text) || name[strspn(name, ":.0123456789abcdefABCDEF")])
 		goto malformed;
 	for (i = 0; name[i]; i++) {
-		text[i] = name[i] == '.' ? ':' : name[i];
+		text[i] = (char)(name[i] == '.' ? ':' : name[i]);
 		separators += text[i] == ':';
 	}
 	text[i] = '\0';

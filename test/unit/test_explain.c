@@ -73,6 +73,10 @@ static void names(void)
 	CU_ASSERT_EQUAL(nvio_pci_name("0000:01:00.8", name), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_pci_name("0000:01:00.0x", name), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_pci_name("0000:0001:00.0", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("-1:01:00.0", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("0000:-1:00.0", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("0000: 1:00.0", name), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_pci_name("0000:+1:00.0", name), -EINVAL);
 	CU_ASSERT_EQUAL(nvio_pci_name("/dev/nvme0", name), -EINVAL);
 	SAYS(nvio_last_error(), "such as 0000:01:00.0");
 }

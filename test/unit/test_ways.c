@@ -136,8 +136,8 @@ static void handed_in(void)
 
 static void wrong_files(void)
 {
-	static const char *const malformed[] = { "fd:",     "fd:5",    "fd:5,", "fd:5,6,7",
-						 "fd:-1,5", "fd:5,-6", "fd:x,5" };
+	static const char *const malformed[] = { "fd:",     "fd:5",    "fd:5,",  "fd:5,6,7",
+						 "fd:-1,5", "fd:5,-6", "fd:x,5", "fd: 5,6" };
 	char name[32];
 	int other;
 
@@ -145,6 +145,10 @@ static void wrong_files(void)
 	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
 		CU_ASSERT_EQUAL(open_named(malformed[i], NVIO_WAY_AUTO, NULL), -EINVAL);
 	other = fake_kernel_file(FAKE_OTHER, 0);
+	/* No number of a file, though its lower 32 bits are one. */
+	snprintf(name, sizeof(name), "fd:%lld,%d", (1ll << 32) + other, other);
+	CU_ASSERT_EQUAL(open_named(name, NVIO_WAY_AUTO, NULL), -EINVAL);
+	CU_ASSERT(strstr(nvio_last_error(), "expected the numbers of its file") != NULL);
 	snprintf(name, sizeof(name), "fd:%d,%d", other, other);
 	CU_ASSERT_EQUAL(open_named(name, NVIO_WAY_AUTO, NULL), -EINVAL);
 	CU_ASSERT(strstr(nvio_last_error(), "no address space of iommufd comes out of file") !=

@@ -20,7 +20,7 @@
 
 /* Memory of messages that are put off, and their descriptors: a few of the longest, thousands of
  * the usual. */
-#define LATE_MAX     (4u * EMU_MSG_MAX)
+#define LATE_MAX     (4ul * EMU_MSG_MAX)
 #define LATE_FDS_MAX 128u
 
 void nvio_emu_conn_open(struct emu_conn *conn, int fd)

@@ -17,7 +17,7 @@
 #define SEED 0x9e3779b97f4a7c15ull
 
 /* A block of 64 KiB with all the metadata that Identify can express. */
-#define BOUNCE_LEN (2u * EMU_BLOCK_MAX)
+#define BOUNCE_LEN (2ul * EMU_BLOCK_MAX)
 
 uint64_t nvio_emu_now(void)
 {

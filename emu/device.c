@@ -78,7 +78,7 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 /* BARs have a power of two; half a page of MSI-X is rounded up too, as BARs share no page. */
 static uint64_t bar_len(uint64_t need)
 {
-	uint64_t len = 4 * PAGE_LEN;
+	uint64_t len = 4ull * PAGE_LEN;
 
 	while (len < need)
 		len *= 2;
@@ -92,7 +92,8 @@ static struct emu_pci_layout layout_of(const struct emu_opts *opts, size_t doorb
 
 	layout.nr_vectors = nr < 1 ? 1 : nr > EMU_VECTORS_MAX ? EMU_VECTORS_MAX : nr;
 	layout.bar0_len = bar_len(EMU_DOORBELLS_OFFSET + doorbells_len);
-	layout.pba_offset = (uint32_t)round_up(layout.nr_vectors * EMU_MSIX_ENTRY, PAGE_LEN);
+	layout.pba_offset =
+		(uint32_t)round_up((uint64_t)layout.nr_vectors * EMU_MSIX_ENTRY, PAGE_LEN);
 	layout.bar4_len = bar_len(layout.pba_offset + PAGE_LEN);
 	return layout;
 }

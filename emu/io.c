@@ -80,8 +80,8 @@ static __attribute__((noinline)) uint16_t move_file(struct emu_data *data, struc
 static uint16_t move(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct nvio_sqe *cmd,
 		     uint64_t slba, uint64_t nr)
 {
-	uint8_t *blocks = ns->data + (slba << ns->lba_shift);
 	size_t len = nr << ns->lba_shift;
+	uint8_t *blocks;
 	struct emu_data data;
 	uint16_t status = nvio_emu_data(&data, ctrl, cmd, len, cmd->opcode == nvme_cmd_read);
 
@@ -89,6 +89,7 @@ static uint16_t move(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct nvio
 		return status;
 	if (emu_unlikely(!ns->data))
 		return move_file(&data, ns, cmd->opcode, slba, nr);
+	blocks = ns->data + (slba << ns->lba_shift);
 	switch (cmd->opcode) {
 	case nvme_cmd_read:
 		return read_blocks(&data, blocks, len);

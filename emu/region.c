@@ -211,12 +211,11 @@ int nvio_emu_region_read(struct emu_server *server, const void *payload, size_t 
 		return -ENOMEM;
 	*out = *in;
 	data = (uint8_t *)(out + 1);
-	if (nvio_emu_ctrl_gone(server->ctrl))
+	if (nvio_emu_ctrl_gone(server->ctrl) ||
+	    (in->region != VFIO_PCI_CONFIG_REGION_INDEX && !server->running))
 		memset(data, 0xff, in->count);
 	else if (in->region == VFIO_PCI_CONFIG_REGION_INDEX)
 		nvio_emu_pci_read(&server->pci, (uint32_t)in->offset, data, in->count);
-	else if (!server->running)
-		memset(data, 0xff, in->count);
 	else if (in->region == VFIO_PCI_BAR0_REGION_INDEX)
 		bar0_read(server, in->offset, data, in->count);
 	else

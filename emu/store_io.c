@@ -14,7 +14,7 @@
 #include "store.h"
 
 /* From here on, giving pages back is faster than clearing them. */
-#define PUNCH_MIN (64u * 1024)
+#define PUNCH_MIN (64ul * 1024)
 
 #define READ_ERROR  EMU_MEDIA(NVME_SC_READ_ERROR)
 #define WRITE_FAULT EMU_MEDIA(NVME_SC_WRITE_FAULT)

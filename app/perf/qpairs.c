@@ -72,7 +72,7 @@ static int open_buffers(const struct perf_opts *opts, struct nvio_iommu *iommu,
 		q->slots[i].buf = (char *)q->buf + i * data_len;
 		if (q->metadata_len)
 			q->slots[i].metadata =
-				(char *)q->buf + q->depth * data_len + i * q->metadata_len;
+				(char *)q->buf + q->depth * data_len + (size_t)i * q->metadata_len;
 	}
 	/* Drives that compress or recognise zeros would look faster than they are. */
 	if (opts->read_percent < 100)

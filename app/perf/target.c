@@ -204,13 +204,11 @@ int perf_target_open(const struct perf_opts *opts, unsigned int nr_workers,
 	int err;
 
 	memset(target, 0, sizeof(*target));
-	err = open_iommu(opts, target, msg);
 	/* As many controllers as names at most, so that pointers to them stay good. */
-	if (!err) {
-		target->ctrls = calloc(opts->nr_names, sizeof(*target->ctrls));
-		if (!target->ctrls)
-			err = perf_fail(msg, "out of memory");
-	}
+	target->ctrls = calloc(opts->nr_names, sizeof(*target->ctrls));
+	if (!target->ctrls)
+		return perf_fail(msg, "out of memory");
+	err = open_iommu(opts, target, msg);
 	for (i = 0; i < opts->nr_names && !err; i++)
 		err = add_name(opts, nr_workers, opts->names[i], target, msg);
 	if (err)

@@ -49,7 +49,7 @@ bool nvio_backoff_wait(struct nvio_backoff *b)
 	}
 	ts.tv_nsec = (long)min_u64(b->sleep_ns, b->deadline - now);
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
-	b->sleep_ns = (uint32_t)min_u64(b->sleep_ns * 2, SLEEP_MAX_NS);
+	b->sleep_ns = (uint32_t)min_u64(b->sleep_ns * 2ull, SLEEP_MAX_NS);
 	return true;
 }
 

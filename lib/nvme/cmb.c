@@ -63,7 +63,7 @@ static int read_registers(struct nvio_ctrl *ctrl, struct nvio_cmb *cmb)
 /* Finds the buffer in its BAR and maps it. What reaches beyond the BAR is not there (3.1.3.12). */
 static int map(struct nvio_ctrl *ctrl, struct nvio_cmb *cmb)
 {
-	uint64_t unit = 4096ull << min_u64(4 * FIELD_GET(CMBSZ_SZU, cmb->sz), 24), len;
+	uint64_t unit = 4096ull << min_u64(4ull * FIELD_GET(CMBSZ_SZU, cmb->sz), 24), len;
 	struct nvio_region_info region;
 	void *addr;
 	int err;

@@ -72,7 +72,7 @@ static int tell(struct nvio_ctrl *ctrl)
 {
 	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_DOORBELL_BUFFERS };
 
-	nvio_mem_iova(ctrl->iommu, ctrl->shadow, 2 * ctrl->info.page_len, NVIO_DMA_RW, &sqe.prp1);
+	nvio_mem_iova(ctrl->iommu, ctrl->shadow, 2ul * ctrl->info.page_len, NVIO_DMA_RW, &sqe.prp1);
 	sqe.prp2 = sqe.prp1 + ctrl->info.page_len;
 	return nvio_admin_locked(ctrl, &sqe, NULL, 0, NULL);
 }
@@ -81,7 +81,7 @@ static int configure(struct nvio_ctrl *ctrl)
 {
 	int status;
 
-	memset(ctrl->shadow, 0, 2 * ctrl->info.page_len);
+	memset(ctrl->shadow, 0, 2ul * ctrl->info.page_len);
 	status = tell(ctrl);
 	if (status <= 0 || ctrl->opts.shadow_doorbells == NVIO_ON)
 		return nvio_admin_must(ctrl, "Doorbell Buffer Config", status);
@@ -99,7 +99,7 @@ int nvio_shadow_set_up(struct nvio_ctrl *ctrl)
 		return wanted;
 	if (!ctrl->shadow) {
 		ctrl->shadow =
-			nvio_alloc(ctrl->iommu, 2 * ctrl->info.page_len, ctrl->info.page_len);
+			nvio_alloc(ctrl->iommu, 2ul * ctrl->info.page_len, ctrl->info.page_len);
 		if (!ctrl->shadow)
 			return -ENOMEM;
 	}

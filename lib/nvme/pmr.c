@@ -208,7 +208,7 @@ int nvio_pmr_map(struct nvio_ctrl *ctrl, void **addr, size_t *len)
 static uint64_t scaled(uint32_t value)
 {
 	return FIELD_GET(PMREBS_VALUE, (uint64_t)value)
-	       << min_u64(10 * FIELD_GET(PMREBS_UNIT, value), 30);
+	       << min_u64(10ull * FIELD_GET(PMREBS_UNIT, value), 30);
 }
 
 int nvio_pmr_get_info(struct nvio_ctrl *ctrl, struct nvio_pmr_info *out, size_t size)

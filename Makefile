@@ -77,7 +77,7 @@ shared_lib := $(B)/libnvio.so.$(VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
-.PHONY: all lib programs examples tests fuzzers fio deps demo check fuzz soak bench-vm bench-emu bench-cost bench-fio install clean help
+.PHONY: all lib programs examples tests fuzzers fio analysis deps demo check fuzz soak bench-vm bench-emu bench-cost bench-fio install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio
@@ -96,16 +96,16 @@ $(B)/flags: FORCE
 FORCE:
 
 # Applications and the tests of the public API see the public headers only; unit tests see the private ones too.
-$(B)/obj/lib/%.o $(B)/obj/test/unit/%.o $(B)/obj/test/fuzz/%.o: private_inc := -Ilib -I.
+$(B)/obj/lib/% $(B)/obj/test/unit/%.o $(B)/obj/test/fuzz/%.o: private_inc := -Ilib -I.
 $(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest
 $(B)/obj/test/emu/%.o: private_inc := -Itest/unit -Itest
 $(B)/obj/test/fuzz/%.o: private_inc += -Itest/unit
 $(B)/obj/test/vm/%.o: private_inc := -Itest
-$(B)/obj/emu/%.o: private_inc := -Ilib
-$(B)/obj/app/%.o: private_inc := -Iapp
-$(emu_obj): private_inc += -I.
+$(B)/obj/emu/%: private_inc := -Ilib
+$(B)/obj/app/%: private_inc := -Iapp
+$(emu_obj) $(emu_obj:.o=.tidy): private_inc += -I.
 # It prepares what the library needs, and reads /sys as the library does.
-$(B)/obj/app/nvio.o $(B)/obj/app/nvio/%.o: private_inc := -Iapp -Ilib
+$(B)/obj/app/nvio.% $(B)/obj/app/nvio/%: private_inc := -Iapp -Ilib
 $(B)/obj/bench/plain.o: private_inc := -Ilib -Itest
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -191,7 +191,7 @@ fio_version = $(eval fio_version := $(shell cat $(fio_src)/version 2> /dev/null 
 	sed -n 's/^FIO_VERSION = //p' $(fio_src)/FIO-VERSION-FILE))$(or $(fio_version),$(error $(fio_src): build fio there first))
 fio_obj := $(call obj,$(fio_engine_src))
 fio_cost_obj := $(call obj,bench/fio_cost.c bench/fio_null.c)
-$(fio_obj) $(fio_cost_obj): private_inc = -include $(fio_src)/config-host.h -isystem $(fio_src) -DNVIO_FIO_VERSION='"$(fio_version)"'
+$(fio_obj) $(fio_cost_obj) $(fio_obj:.o=.tidy): private_inc = -include $(fio_src)/config-host.h -isystem $(fio_src) -DNVIO_FIO_VERSION='"$(fio_version)"'
 $(fio_cost_obj): private_inc += -Ifio_engine
 $(fio_obj) $(fio_cost_obj): $(B)/fio-version
 $(B)/fio-version: FORCE
@@ -202,6 +202,34 @@ $(B)/fio-version: FORCE
 $(B)/nvio-fio.so: $(fio_obj) fio_engine/nvio-fio.map $(static_lib)
 	$(call say,LD)
 	$(Q)$(CC) -shared -Wl,-z,nodelete -Wl,--version-script=fio_engine/nvio-fio.map -o $@ $(filter %.o %.a,$^) $(all_ldflags) $(libs)
+
+# What static analysis finds: a stamp for each file, made again when its object is. Nothing else is built of it.
+analysis_src ?= $(sort $(lib_src) $(emu_src) $(perf_src) $(nvio_src) $(example_src) $(fio_engine_src))
+tidy_out := $(patsubst %.c,$(B)/obj/%.tidy,$(analysis_src))
+fanalyzer_out := $(patsubst %.c,$(B)/obj/%.fanalyzer,$(filter lib/%,$(analysis_src)))
+analysis: $(tidy_out) $(fanalyzer_out) $(B)/cppcheck
+known := -include test/build/errors.h
+
+$(B)/obj/%.tidy: %.c $(B)/obj/%.o .clang-tidy test/build/errors.h
+	$(call say,TIDY)
+	$(Q)clang-tidy --quiet --config-file=.clang-tidy $< -- $(base_cflags) $(private_inc) $(known) > $@ 2>&1 || { cat $@; exit 1; }
+
+# gcc 12 takes memory for lost that a pointer behind a pointer keeps, or one to the first member, and memory for unset
+# that pread() has filled; the sanitizer of addresses and valgrind know better.
+$(B)/obj/%.fanalyzer: %.c $(B)/obj/%.o test/build/errors.h
+	$(call say,GCC)
+	$(Q)gcc $(base_cflags) $(private_inc) $(known) -fanalyzer -Wno-analyzer-malloc-leak \
+		-Wno-analyzer-use-of-uninitialized-value -Werror -S -o /dev/null $<
+	@touch $@
+
+# It looks into no header of the system's: what those define is told.
+$(B)/cppcheck: $(analysis_src) $(wildcard include/nvio/*.h lib/*/*.h emu/*.h app/*/*.h fio_engine/*.h) test/build/cppcheck.txt
+	@mkdir -p $(@D)
+	$(call say,CPP)
+	$(Q)cppcheck -j2 --quiet --error-exitcode=1 --enable=warning,performance,portability --inconclusive --std=c11 \
+		--library=posix --platform=unix64 --max-configs=1 --suppressions-list=test/build/cppcheck.txt \
+		-D__linux__ -D__x86_64__ -D_GNU_SOURCE -DUINTPTR_MAX=0xffffffffffffffff -DSIZE_MAX=0xffffffffffffffff \
+		-DNVIO_VERSION='"$(VERSION)"' -Iinclude -Ilib -I. -Iapp $(analysis_src) > $@ 2>&1 || { cat $@; exit 1; }
 
 # What the engine costs, on a queue pair in plain memory.
 $(B)/bench/fio_cost: $(fio_cost_obj) $(call obj,$(addprefix fio_engine/,io.c request.c wait.c) bench/plain.c test/unit/fake_iommu.c) $(static_lib)

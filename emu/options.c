@@ -26,7 +26,7 @@ struct parser {
 	bool filed;
 };
 
-int nvio_emu_fail(struct emu_error *error, int rc, const char *format, ...)
+int(nvio_emu_fail)(struct emu_error *error, int rc, const char *format, ...)
 {
 	va_list args;
 

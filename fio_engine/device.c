@@ -221,7 +221,7 @@ void nvio_fio_running(int change)
 static int run_alone(struct nvio_qpair *qpair, const struct nvio_sqe *cmd, void *data, size_t len)
 {
 	const struct iovec iov = { data, len };
-	struct nvio_completion done;
+	struct nvio_completion done = { 0 };
 	int ret = nvio_passthrough(qpair, cmd, &iov, len ? 1 : 0, NULL, 0, 0, 0);
 
 	if (!ret)

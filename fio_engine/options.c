@@ -5,8 +5,8 @@
  */
 #include "engine.h"
 
-#define OPTION(_member, _text)                                                                \
-	.name = #_member, .lname = _text, .off1 = offsetof(struct nvio_fio_options, _member), \
+#define OPTION(_member, _text)                                                                  \
+	.name = #_member, .lname = (_text), .off1 = offsetof(struct nvio_fio_options, _member), \
 	.category = FIO_OPT_C_ENGINE, .group = FIO_OPT_G_INVALID
 
 struct fio_option nvio_fio_option_table[] = {

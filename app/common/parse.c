@@ -40,7 +40,7 @@ int parse_size(const char *text, uint64_t max, uint64_t *value)
 	uint64_t number;
 
 	if (len) {
-		char unit = text[len - 1] | 0x20;
+		char unit = (char)(text[len - 1] | 0x20);
 
 		shift = unit == 'k' ? 10 : unit == 'm' ? 20 : 0;
 	}

@@ -36,8 +36,9 @@ static int new_socket(struct emu_error *error)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	return fd >= 0 ? fd
-		       : nvio_emu_fail(error, -errno, "cannot make a socket: %s", strerror(errno));
+	if (fd < 0)
+		return nvio_emu_fail(error, -errno, "cannot make a socket: %s", strerror(errno));
+	return fd;
 }
 
 /*

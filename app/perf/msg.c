@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include "perf/msg.h"
 
-int perf_fail(struct perf_msg *msg, const char *fmt, ...)
+int(perf_fail)(struct perf_msg *msg, const char *fmt, ...)
 {
 	va_list args;
 

@@ -15,7 +15,7 @@ static const char *size_text(uint64_t bytes, char text[32])
 
 	for (; size >= 1024 && i + 1 < sizeof(units) / sizeof(units[0]); i++)
 		size /= 1024;
-	snprintf(text, 32, size == (uint64_t)size ? "%.0f %s" : "%.1f %s", size, units[i]);
+	snprintf(text, 32, size == (double)(uint64_t)size ? "%.0f %s" : "%.1f %s", size, units[i]);
 	return text;
 }
 

@@ -28,7 +28,7 @@ const char *nvio_last_error(void)
 	return sentence;
 }
 
-int nvio_error(int err, const char *fmt, ...)
+int(nvio_error)(int err, const char *fmt, ...)
 {
 	va_list ap;
 	char text[NVIO_SENTENCE_LEN];

@@ -117,7 +117,8 @@ static int populate(void *addr, size_t len, int fd)
 
 static void reserve(void *addr, size_t len)
 {
-	mmap(addr, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	(void)mmap(addr, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		   -1, 0);
 }
 
 /* Owns @fd from here on. */

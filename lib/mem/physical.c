@@ -64,8 +64,8 @@ static int lay_out(struct nvio_pages *pages, const struct place *run, size_t nr,
 {
 	size_t len = nr * pages->page_len;
 
-	mmap(pages->addr, pages->len, PROT_NONE,
-	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	(void)mmap(pages->addr, pages->len, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	for (size_t i = 0; i < nr; i++) {
 		if (mmap((char *)pages->addr + i * pages->page_len, pages->page_len,
 			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, pages->fd,

@@ -37,7 +37,7 @@ static void copy_text(char *out, const char *text, size_t len)
 	while (len && (text[len - 1] == ' ' || !text[len - 1]))
 		len--;
 	for (size_t i = 0; i < len; i++)
-		out[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+		out[i] = (char)(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
 	out[len] = '\0';
 }
 

@@ -54,6 +54,7 @@ static void *next_bytes(struct stream *s, size_t want, size_t *len)
 {
 	char *at;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 	while (s->at == s->piece->iov_len) {
 		s->piece++;
 		s->at = 0;

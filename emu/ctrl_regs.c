@@ -143,6 +143,8 @@ static void enable(struct emu_ctrl *ctrl)
 	ctrl->cqs[0].interrupts = true;
 	ctrl->csts |= CSTS_RDY;
 	ctrl->running = true;
+	ctrl->kato_ms = nvio_emu_feature(ctrl, NVME_FEAT_FID_KATO);
+	ctrl->kato_due = ctrl->kato_ms ? nvio_emu_now() + ctrl->kato_ms * 1000000ull : 0;
 }
 
 /* The shutdown is complete once what was written is on the medium (3.6.1). */

@@ -298,7 +298,7 @@ static uint32_t default_value(const struct emu_ctrl *ctrl, uint8_t fid)
 		return (ctrl->opts.nr_queues - 1u) | (ctrl->opts.nr_queues - 1u) << 16;
 	if (fid == NVME_FEAT_FID_VOLATILE_WC)
 		return ctrl->opts.vwc;
-	return features[fid].start;
+	return fid == NVME_FEAT_FID_KATO ? ctrl->opts.kato_ms : features[fid].start;
 }
 
 int nvio_emu_features_new(struct emu_ctrl *ctrl)

@@ -174,6 +174,7 @@ static int parse_ctrl_number(struct parser *p, const char *key, const char *valu
 			{ "mpsmax", 0, MPS_MAX, FIELD(mpsmax) },
 			{ "dstrd", 0, 10, FIELD(dstrd) },
 			{ "to", 0, 127500, FIELD(to_ms) },
+			{ "kato", 0, 3600000, FIELD(kato_ms) },
 			{ "core", 0, EMU_CORES_MAX - 1, FIELD(core) },
 			{ "vectors", 1, 2048, FIELD(nr_vectors) },
 			{ "hmb", 0, 1u << 30, FIELD(hmb) } };
@@ -297,6 +298,7 @@ static const struct {
 	{ "mpsmax", parse_ctrl_number, false },
 	{ "dstrd", parse_ctrl_number, false },
 	{ "to", parse_ctrl_number, false },
+	{ "kato", parse_ctrl_number, false },
 	{ "core", parse_ctrl_number, false },
 	{ "vectors", parse_ctrl_number, false },
 	{ "hmb", parse_ctrl_number, false },

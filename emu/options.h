@@ -47,6 +47,7 @@ struct emu_opts {
 	uint8_t dstrd;
 	uint16_t nr_vectors; /* MSI-X; 0: one for each queue pair and one more */
 	uint32_t to_ms; /* CAP.TO, rounded up to 500 ms */
+	uint32_t kato_ms; /* the keep alive timer that runs by itself; 0: none */
 	int core; /* the only one that its thread runs on; -1: any */
 	bool vwc; /* a volatile write cache */
 	uint32_t hmb; /* bytes of host memory that it prefers; takes half of it, too */
@@ -69,7 +70,7 @@ void nvio_emu_opts_default(struct emu_opts *opts);
 /*
  * Changes @opts by "key=value,key=value": size, lba, md, extended, pi, guard, null, file (of the
  * first namespace, or of the one begun last with "ns"), and mdts, queues, entries, mpsmin, mpsmax,
- * dstrd, to, vectors, hmb, core, vwc, shadow, mmap, wrr, latency, serial, model, fw, fault.
+ * dstrd, to, kato, vectors, hmb, core, vwc, shadow, mmap, wrr, latency, serial, model, fw, fault.
  * "" changes nothing. Returns 0, or -EINVAL with a sentence that names the key and the value.
  */
 int nvio_emu_opts_parse(struct emu_opts *opts, const char *text, struct emu_error *error);

@@ -35,7 +35,7 @@ static void parses(void)
 		nvio_emu_opts_parse(
 			&o,
 			"size=4G,lba=4k,md=16,pi=1,guard=64,extended,mdts=3,"
-			"queues=7,entries=64,dstrd=2,to=500,vwc=off,shadow=off,mmap=0,wrr=no,serial=X,core=5,vectors=3,hmb=3M,"
+			"queues=7,entries=64,dstrd=2,to=500,kato=250,vwc=off,shadow=off,mmap=0,wrr=no,serial=X,core=5,vectors=3,hmb=3M,"
 			"latency=10us-1ms,ns,null,size=1T",
 			&error),
 		0);
@@ -49,6 +49,7 @@ static void parses(void)
 	CU_ASSERT_EQUAL(o.nr_vectors, 3);
 	CU_ASSERT_EQUAL(o.hmb, 3u << 20);
 	CU_ASSERT_EQUAL(o.dstrd, 2);
+	CU_ASSERT_EQUAL(o.kato_ms, 250);
 	CU_ASSERT_EQUAL(o.core, 5);
 	CU_ASSERT_FALSE(o.vwc || o.shadow || o.mmap || o.wrr);
 	CU_ASSERT_EQUAL(o.latency_min_ns, 10000);

@@ -10,6 +10,7 @@
 #ifndef NVIO_NVIO_H
 #define NVIO_NVIO_H
 
+#include <nvio/async.h>
 #include <nvio/base.h>
 #include <nvio/vfio.h>
 #include <nvio/iommu.h>

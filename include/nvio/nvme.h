@@ -93,15 +93,20 @@ struct nvio_ctrl_opts {
 	bool no_recovery; /* what goes wrong stays wrong: no Abort, no reset but the one that
 			     nvio_ctrl_open() begins with */
 	uint8_t interrupts; /* enum nvio_interrupts: for queue pairs that have them */
+	uint32_t keep_alive_ms; /* the controller takes us for dead, and stops, when it hears
+				   nothing for so long (7.12); a thread of the library's sees to
+				   it. 0: only where it does so by itself; NVIO_NO_KEEP_ALIVE */
 };
 
 #define NVIO_NO_HOST_MEMORY UINT64_MAX
 
 #define NVIO_NO_BURST_LIMIT 255
 
-#define NVIO_CTRL_OPTS                                                                          \
-	{                                                                                       \
-		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0, false, 0 \
+#define NVIO_NO_KEEP_ALIVE UINT32_MAX
+
+#define NVIO_CTRL_OPTS                                                                             \
+	{                                                                                          \
+		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0, false, 0, 0 \
 	}
 
 struct nvio_ctrl_info {
@@ -211,6 +216,11 @@ NVIO_API uint32_t nvio_ctrl_next_nsid(struct nvio_ctrl *ctrl, uint32_t nsid);
 
 /**
  * nvio_ctrl_ns - a namespace; it is identified at the first call for it.
+ *
+ * The handle is good until the controller is closed. A namespace that is found to have been
+ * resized has another size from then on, under the same handle. One that went, or has another
+ * format or identity, takes no more commands by the handle that it had: what queues commands
+ * returns -ESTALE, and this call returns what there is now.
  *
  * Return: the namespace, owned by the controller; NULL when it is not active or cannot be
  * identified.

@@ -115,6 +115,23 @@ static int check_status(struct nvio_ctrl *ctrl)
 	return 0;
 }
 
+/* Returns 1 with an answer, 0 when none has come, -errno. What else comes is as much as was asked
+ * for. */
+static int reap(struct nvio_ctrl *ctrl, struct nvio_completion *done)
+{
+	int n;
+
+	while ((n = nvio_poll(ctrl->admin, done, 1)) == 1) {
+		if (done->user_data == NVIO_ADMIN_ANSWER)
+			break;
+		if (done->user_data == NVIO_ADMIN_EVENT)
+			nvio_async_take(ctrl, done);
+		else
+			nvio_keep_alive_take(ctrl, done->status);
+	}
+	return n;
+}
+
 static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
 		      struct nvio_completion *done)
 {
@@ -123,10 +140,11 @@ static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
 	nvio_backoff_start(&backoff, ctrl->opts.admin_timeout_ms * NVIO_NS_PER_MS);
 	for (;;) {
 		bool in_time = nvio_backoff_wait(&backoff);
-		int n = nvio_poll(ctrl->admin, done, 1);
+		int n = reap(ctrl, done);
 
 		if (n)
 			return n < 0 ? n : 0;
+		nvio_keep_alive_tend(ctrl);
 		n = nvio_backoff_is_long(&backoff) ? check_status(ctrl) : 0;
 		if (n)
 			return n;
@@ -154,20 +172,36 @@ static void ask_for_reset(struct nvio_ctrl *ctrl, int err)
 	nvio_error_restore(&sentence);
 }
 
+int nvio_admin_failed(struct nvio_ctrl *ctrl, int err)
+{
+	/* Nothing else gets an answer either, until it is reset. */
+	ctrl->dead = true;
+	ask_for_reset(ctrl, err);
+	return err;
+}
+
+int nvio_admin_look(struct nvio_ctrl *ctrl)
+{
+	struct nvio_completion done;
+	int n = 0;
+
+	if (ctrl->dead)
+		return -EIO;
+	if (nvio_cqe_is_there(ctrl->admin))
+		n = reap(ctrl, &done);
+	return n < 0 ? nvio_admin_failed(ctrl, n) : 0;
+}
+
 /* Sends a command and waits for it. On an error no answer came and memory may still be written. */
 static int execute(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe, uint32_t *result)
 {
 	struct nvio_completion done;
-	int err = nvio_command_post(ctrl->admin, sqe, NVIO_TRACKER_ONCE, 0);
+	int err = nvio_command_post(ctrl->admin, sqe, NVIO_TRACKER_ONCE, NVIO_ADMIN_ANSWER);
 
 	if (!err)
 		err = wait_admin(ctrl, sqe, &done);
-	if (err) {
-		/* Nothing else gets an answer either, until it is reset. */
-		ctrl->dead = true;
-		ask_for_reset(ctrl, err);
-		return err;
-	}
+	if (err)
+		return nvio_admin_failed(ctrl, err);
 	if (result)
 		*result = done.result;
 	return done.status;

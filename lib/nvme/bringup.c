@@ -214,6 +214,7 @@ int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
 		{ "making the admin queue", nvio_admin_queue_init, NULL, NULL },
 		{ "enabling", enable, check_enabled, ready_deadline },
 		{ "identifying the controller", nvio_identify_ctrl, NULL, NULL },
+		{ "keeping it alive", nvio_keep_alive_set_up, NULL, NULL },
 		{ "lending memory", nvio_hmb_set_up, NULL, NULL },
 		{ "setting up shadow doorbells", nvio_shadow_set_up, NULL, NULL },
 		{ "setting up arbitration", nvio_arbitration_set_up, NULL, NULL },
@@ -228,6 +229,8 @@ int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
 static int restart_admin_queue(struct nvio_ctrl *ctrl)
 {
 	nvio_restart_admin(ctrl->admin);
+	nvio_async_forget(ctrl);
+	ctrl->keeper.under_way = false;
 	nvio_admin_forget(ctrl);
 	return 0;
 }
@@ -242,10 +245,12 @@ int nvio_ctrl_bring_up_again(struct nvio_ctrl *ctrl)
 		{ "enabling its persistent memory", nvio_pmr_again, NULL, NULL },
 		{ "enabling", enable, check_enabled, ready_deadline },
 		{ "identifying the controller", nvio_identify_again, NULL, NULL },
+		{ "keeping it alive", nvio_keep_alive_set_up, NULL, NULL },
 		{ "lending memory", nvio_hmb_again, NULL, NULL },
 		{ "setting up shadow doorbells", nvio_shadow_again, NULL, NULL },
 		{ "setting up arbitration", nvio_arbitration_set_up, NULL, NULL },
 		{ "asking for queues", nvio_request_queues, NULL, NULL },
+		{ "asking for events", nvio_async_again, NULL, NULL },
 		{ "setting features", nvio_features_again, NULL, NULL },
 	};
 

@@ -84,6 +84,7 @@ static void release(struct nvio_ctrl *ctrl)
 	}
 	nvio_admin_forget(ctrl);
 	nvio_features_free(ctrl);
+	nvio_async_free(ctrl);
 	nvio_vectors_free(ctrl);
 	nvio_ns_free_all(ctrl);
 	nvio_cmb_free_all(ctrl);
@@ -93,6 +94,7 @@ static void release(struct nvio_ctrl *ctrl)
 	nvio_recovery_fini(ctrl);
 	if (ctrl->iommu)
 		nvio_iommu_put(ctrl->iommu);
+	pthread_mutex_destroy(&ctrl->ns_lock);
 	pthread_mutex_destroy(&ctrl->lock);
 	free(ctrl);
 }
@@ -106,6 +108,7 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 	if (!ctrl)
 		return nvio_error(ENOMEM, "no memory for a controller");
 	pthread_mutex_init(&ctrl->lock, NULL);
+	pthread_mutex_init(&ctrl->ns_lock, NULL);
 	nvio_recovery_init(ctrl);
 	err = take_opts(ctrl, opts);
 	if (!err)
@@ -116,6 +119,9 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 		err = nvio_reg_init(ctrl);
 	if (!err)
 		err = nvio_ctrl_bring_up(ctrl);
+	ctrl->up = !err;
+	if (!err && ctrl->keeper.timeout_ms)
+		err = nvio_keeper_start(ctrl);
 	if (err) {
 		nvio_error_save(&sentence);
 		nvio_hmb_stop(ctrl);
@@ -128,7 +134,6 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 	nvio_log(NVIO_LOG_INFO, "%s: %s, firmware %s, %u namespaces, %u I/O queue pairs",
 		 ctrl->info.name, ctrl->info.model, ctrl->info.firmware, ctrl->info.nr_namespaces,
 		 ctrl->info.nr_qpairs);
-	ctrl->up = true;
 	*out = ctrl;
 	return 0;
 }
@@ -138,6 +143,7 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 	if (!ctrl)
 		return;
 	nvio_recovery_stop(ctrl);
+	nvio_keeper_stop(ctrl);
 	pthread_mutex_lock(&ctrl->lock);
 	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
 		if (nvio_queues_delete(q))
@@ -158,7 +164,12 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 
 int nvio_ctrl_get_info(struct nvio_ctrl *ctrl, struct nvio_ctrl_info *out, size_t size)
 {
-	return nvio_give_info(out, size, &ctrl->info, sizeof(ctrl->info));
+	struct nvio_ctrl_info info;
+
+	pthread_mutex_lock(&ctrl->ns_lock);
+	info = ctrl->info;
+	pthread_mutex_unlock(&ctrl->ns_lock);
+	return nvio_give_info(out, size, &info, sizeof(info));
 }
 
 struct nvio_iommu *nvio_ctrl_iommu(struct nvio_ctrl *ctrl)

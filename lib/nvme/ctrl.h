@@ -7,6 +7,8 @@
 
 #include <pthread.h>
 
+#include "nvme/async.h"
+#include "nvme/keeper.h"
 #include "nvme/local.h"
 #include "nvme/qpair.h"
 #include "nvme/recovery.h"
@@ -20,8 +22,8 @@
 
 struct nvio_ns {
 	/* Read on the I/O path: the short way's checks, and the first 8 bytes of its commands. */
-	const struct nvio_ctrl *ctrl;
-	uint64_t last_block;
+	struct nvio_ctrl *ctrl;
+	uint64_t last_block; /* this and max_blocks change when the namespace is resized */
 	uint64_t boundary_mask; /* a command stays between multiples of this mask + 1... */
 	uint64_t max_blocks; /* ...and takes so many blocks; 0: the short way is not for it */
 	uint64_t read_word0;
@@ -35,7 +37,9 @@ struct nvio_ns {
 	uint32_t copy_range_max;
 	uint32_t copy_ranges;
 	uint32_t boundary; /* blocks, any number; 0: none (NOIOB) */
-	struct nvio_ns_info info;
+	struct nvio_ns_info info; /* what changes of it does so with ns_lock held */
+	bool ended; /* not there any more, or another one now; also read without a lock */
+	struct nvio_ns *next_ended;
 };
 
 _Static_assert(offsetof(struct nvio_ns, nsid) <= CACHE_LINE, "one line");
@@ -70,6 +74,10 @@ struct nvio_ctrl {
 			     DMRSL, DMRL) */
 	uint32_t dsm_range_max;
 	uint32_t dsm_ranges;
+	uint32_t oaes; /* events that can be had */
+	uint8_t aerl; /* requests for them, minus one */
+	uint16_t kas; /* granularity of keep alive; 0: there is none */
+	uint32_t error_log_len; /* bytes of the error log */
 	uint64_t hmb_preferred; /* bytes of host memory that it wants, and takes at least */
 	uint64_t hmb_min;
 	uint64_t hmb_min_piece;
@@ -84,6 +92,8 @@ struct nvio_ctrl {
 
 	pthread_mutex_t lock; /* over all below, and over admin commands as a whole */
 	struct nvio_qpair *admin;
+	struct nvio_async *async; /* NULL: nobody wants events */
+	struct nvio_keeper keeper;
 	bool dead; /* an admin command timed out or the device is gone: no more commands, unless
 		      a reset helps */
 	struct kept_feature *features; /* that the application has set */
@@ -95,6 +105,10 @@ struct nvio_ctrl {
 	struct nvio_cmb *cmb; /* each once it was asked for */
 	struct nvio_pmr *pmr;
 	struct nvio_hmb *hmb; /* NULL: no memory is lent */
+	struct nvio_ns *ended; /* namespaces that are no more, whose handles somebody may have */
+
+	/* Over these too, which change with both locks held; taken inside the other. */
+	pthread_mutex_t ns_lock;
 	struct nvio_ns_slot *namespaces; /* ascending */
 	size_t nr_namespaces;
 };
@@ -120,6 +134,18 @@ void nvio_ctrl_shut_down(struct nvio_ctrl *ctrl);
 /* admin.c: nvio_admin() with the lock held. */
 int nvio_admin_locked(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, size_t len,
 		      uint32_t *result);
+/* Who gets the completion of an admin command: its user_data. */
+enum nvio_admin_user {
+	NVIO_ADMIN_ANSWER = 0, /* whoever waits for it, with the lock held */
+	NVIO_ADMIN_EVENT, /* async.c */
+	NVIO_ADMIN_ALIVE, /* keeper.c */
+};
+
+/* Takes what came that nobody waits for, with the lock held. Returns 0, or -errno: nothing comes
+ * any more. */
+int nvio_admin_look(struct nvio_ctrl *ctrl);
+/* No command gets an answer: a reset is asked for. The sentence of @err says why. Returns @err. */
+int nvio_admin_failed(struct nvio_ctrl *ctrl, int err);
 /* Turns a positive status into -EIO and a sentence: "CTRL: WHAT failed: STATUS". */
 int nvio_admin_must(struct nvio_ctrl *ctrl, const char *what, int status);
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl);
@@ -134,6 +160,8 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl);
 int nvio_identify_again(struct nvio_ctrl *ctrl);
 int nvio_request_queues(struct nvio_ctrl *ctrl);
 int nvio_identify_namespaces(struct nvio_ctrl *ctrl);
+/* Reads the active namespace list. Returns how many, with *@slots malloc()ed; -errno. */
+int64_t nvio_identify_active(struct nvio_ctrl *ctrl, struct nvio_ns_slot **slots);
 
 /* Fetches one active namespace list: the identifiers above @nsid into @list (NVIO_NS_LIST_LEN of
  * them, then zeros). */
@@ -154,6 +182,21 @@ void nvio_ns_prepare(struct nvio_ns *ns);
 /* The layout of protection information, for a namespace with its type. @data is as above; @nvm is
  * the same of the NVM command set (CNS 05h), NULL where the controller has none. */
 int nvio_ns_parse_pi(struct nvio_ns *ns, const void *data, const void *nvm);
+/* Identifies a namespace, with the lock held. Returns NULL when it cannot be used. */
+struct nvio_ns *nvio_ns_make(struct nvio_ctrl *ctrl, uint32_t nsid);
+/* Why a namespace that has ended takes no commands. */
+int nvio_ns_ended(const struct nvio_ns *ns);
+static inline bool nvio_ns_has_ended(const struct nvio_ns *ns)
+{
+	return __atomic_load_n(&ns->ended, __ATOMIC_RELAXED);
+}
 void nvio_ns_free_all(struct nvio_ctrl *ctrl);
+
+/*
+ * rescan.c: nvio_ctrl_rescan() with the lock held. @changed: receives what changed as a Changed
+ * Namespace List (5.16.1.5) of NVIO_NS_LIST_LEN entries; may be NULL. Returns how many did, or
+ * -errno.
+ */
+int nvio_rescan(struct nvio_ctrl *ctrl, uint32_t *changed);
 
 #endif

@@ -136,6 +136,10 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 	ctrl->oacs = le16toh(id->oacs);
 	ctrl->oncs = le16toh(id->oncs);
 	ctrl->fuses = le16toh(id->fuses);
+	ctrl->oaes = le32toh(id->oaes);
+	ctrl->aerl = id->aerl;
+	ctrl->kas = le16toh(id->kas);
+	ctrl->error_log_len = (id->elpe + 1u) * (uint32_t)sizeof(struct nvme_error_log_page);
 	ctrl->sgls = le32toh(id->sgls);
 	ctrl->hmb_preferred = (uint64_t)le32toh(id->hmpre) << 12;
 	ctrl->hmb_min = (uint64_t)le32toh(id->hmmin) << 12;
@@ -274,14 +278,21 @@ int64_t nvio_ns_list_read(nvio_ns_list_fn fetch, void *arg, struct nvio_ns_slot 
 	return nr;
 }
 
+int64_t nvio_identify_active(struct nvio_ctrl *ctrl, struct nvio_ns_slot **slots)
+{
+	int64_t nr = nvio_ns_list_read(fetch_ns_list, ctrl, slots);
+
+	if (nr < 0)
+		nvio_error_prefix("%s", ctrl->info.name);
+	return nr;
+}
+
 int nvio_identify_namespaces(struct nvio_ctrl *ctrl)
 {
-	int64_t nr = nvio_ns_list_read(fetch_ns_list, ctrl, &ctrl->namespaces);
+	int64_t nr = nvio_identify_active(ctrl, &ctrl->namespaces);
 
-	if (nr < 0) {
-		nvio_error_prefix("%s", ctrl->info.name);
+	if (nr < 0)
 		return (int)nr;
-	}
 	ctrl->nr_namespaces = (size_t)nr;
 	ctrl->info.nr_namespaces = (uint32_t)nr;
 	return 0;

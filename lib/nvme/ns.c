@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Namespaces: identified when they are first asked for, then unchanged.
+ * Namespaces: identified when they are first asked for. What of them changes later is rescan.c's.
  */
 #include <endian.h>
 #include <errno.h>
@@ -223,7 +223,7 @@ free_data:
 	return err;
 }
 
-static struct nvio_ns *make_ns(struct nvio_ctrl *ctrl, uint32_t nsid)
+struct nvio_ns *nvio_ns_make(struct nvio_ctrl *ctrl, uint32_t nsid)
 {
 	/* The I/O path reads it: its line is nobody else's to write. */
 	size_t len = align_up(sizeof(struct nvio_ns), CACHE_LINE);
@@ -259,40 +259,66 @@ static size_t find_slot(const struct nvio_ctrl *ctrl, uint32_t nsid)
 
 uint32_t nvio_ctrl_next_nsid(struct nvio_ctrl *ctrl, uint32_t nsid)
 {
+	uint32_t next = 0;
 	size_t idx;
 
 	if (nsid == UINT32_MAX)
 		return 0;
+	pthread_mutex_lock(&ctrl->ns_lock);
 	idx = find_slot(ctrl, nsid + 1);
-	return idx < ctrl->nr_namespaces ? ctrl->namespaces[idx].nsid : 0;
+	if (idx < ctrl->nr_namespaces)
+		next = ctrl->namespaces[idx].nsid;
+	pthread_mutex_unlock(&ctrl->ns_lock);
+	return next;
 }
 
 struct nvio_ns *nvio_ctrl_ns(struct nvio_ctrl *ctrl, uint32_t nsid)
 {
-	size_t idx = find_slot(ctrl, nsid);
-	struct nvio_ns *ns;
+	struct nvio_ns *ns = NULL;
+	size_t idx;
 
+	pthread_mutex_lock(&ctrl->lock);
+	idx = find_slot(ctrl, nsid);
 	if (idx == ctrl->nr_namespaces || ctrl->namespaces[idx].nsid != nsid) {
 		nvio_error(ENOENT, "%s has no active namespace %u", ctrl->info.name, nsid);
-		return NULL;
+		goto unlock;
 	}
-	pthread_mutex_lock(&ctrl->lock);
 	ns = ctrl->namespaces[idx].ns;
 	if (!ns)
-		ns = ctrl->namespaces[idx].ns = make_ns(ctrl, nsid);
+		ns = ctrl->namespaces[idx].ns = nvio_ns_make(ctrl, nsid);
+unlock:
 	pthread_mutex_unlock(&ctrl->lock);
 	return ns;
 }
 
 int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *out, size_t size)
 {
-	return nvio_give_info(out, size, &ns->info, sizeof(ns->info));
+	struct nvio_ns_info info;
+
+	pthread_mutex_lock(&ns->ctrl->ns_lock);
+	info = ns->info;
+	pthread_mutex_unlock(&ns->ctrl->ns_lock);
+	return nvio_give_info(out, size, &info, sizeof(info));
+}
+
+int nvio_ns_ended(const struct nvio_ns *ns)
+{
+	return nvio_error(ESTALE,
+			  "namespace %u of %s is not there any more, or not the same: "
+			  "nvio_ctrl_ns() knows what is",
+			  ns->nsid, ns->ctrl->info.name);
 }
 
 void nvio_ns_free_all(struct nvio_ctrl *ctrl)
 {
 	for (size_t i = 0; i < ctrl->nr_namespaces; i++)
 		free(ctrl->namespaces[i].ns);
+	while (ctrl->ended) {
+		struct nvio_ns *ns = ctrl->ended;
+
+		ctrl->ended = ns->next_ended;
+		free(ns);
+	}
 	free(ctrl->namespaces);
 	ctrl->namespaces = NULL;
 	ctrl->nr_namespaces = 0;

@@ -38,15 +38,19 @@ unsigned int nvio_dsm_max_ranges(const struct nvio_qpair *qpair)
 static int check_ranges(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 			const struct nvio_range *ranges, unsigned int nr, unsigned int max)
 {
+	const uint64_t last_block = NVIO_LOOK(ns->last_block);
+
 	if (ns->ctrl != qpair->ctrl)
 		return nvio_error(EINVAL,
 				  "namespace %u is of another controller than queue pair %u",
 				  ns->nsid, qpair->qid);
+	if (nvio_ns_has_ended(ns))
+		return nvio_ns_ended(ns);
 	if (!nr || nr > max)
 		return nvio_error(EINVAL, "%u ranges: a command takes 1 to %u", nr, max);
 	for (unsigned int i = 0; i < nr; i++) {
-		if (!ranges[i].nr_blocks || ranges[i].slba > ns->last_block ||
-		    ranges[i].nr_blocks - 1 > ns->last_block - ranges[i].slba)
+		if (!ranges[i].nr_blocks || ranges[i].slba > last_block ||
+		    ranges[i].nr_blocks - 1 > last_block - ranges[i].slba)
 			return nvio_error(EINVAL,
 					  "range %u, blocks %llu + %u, is empty or beyond "
 					  "namespace %u",
@@ -116,6 +120,7 @@ unsigned int nvio_copy_max_ranges(const struct nvio_qpair *qpair, const struct n
 static int check_copy(const struct nvio_qpair *qpair, const struct nvio_ns *ns, uint64_t slba,
 		      const struct nvio_range *ranges, unsigned int nr)
 {
+	const uint64_t last_block = NVIO_LOOK(ns->last_block);
 	uint64_t total = 0;
 	int err = check_ranges(qpair, ns, ranges, nr, nvio_copy_max_ranges(qpair, ns));
 
@@ -129,12 +134,12 @@ static int check_copy(const struct nvio_qpair *qpair, const struct nvio_ns *ns, 
 					  i, ranges[i].nr_blocks, ns->nsid, ns->copy_range_max);
 		total += ranges[i].nr_blocks;
 	}
-	if (total > ns->copy_max || slba > ns->last_block || total - 1 > ns->last_block - slba)
+	if (total > ns->copy_max || slba > last_block || total - 1 > last_block - slba)
 		return nvio_error(EINVAL,
 				  "a copy of %llu blocks to %llu: namespace %u has %llu and takes "
 				  "up to %u at once (MCL)",
 				  (unsigned long long)total, (unsigned long long)slba, ns->nsid,
-				  (unsigned long long)ns->last_block + 1, ns->copy_max);
+				  (unsigned long long)last_block + 1, ns->copy_max);
 	return 0;
 }
 

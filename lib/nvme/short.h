@@ -33,8 +33,8 @@ static inline __attribute__((always_inline)) bool nvio_is_short(const struct nvi
 
 	/* max_blocks is at most the namespace's, so that the last subtraction cannot wrap. */
 	return likely(flags <= NVIO_SHORT_FLAGS && !(addr & 3) && ns->ctrl == qpair->ctrl &&
-		      (slba & ns->boundary_mask) + last < ns->max_blocks &&
-		      slba <= ns->last_block - last);
+		      (slba & ns->boundary_mask) + last < NVIO_LOOK(ns->max_blocks) &&
+		      slba <= NVIO_LOOK(ns->last_block) - last);
 }
 
 /* The command, in its slot and in its tracker, where address, length and the caller's data are. */

@@ -47,17 +47,21 @@ static const struct verb *find_verb(uint8_t opcode)
 static int check_blocks(const struct nvio_qpair *qpair, const struct nvio_ns *ns, uint64_t slba,
 			uint32_t nr_blocks)
 {
+	const uint64_t last_block = NVIO_LOOK(ns->last_block);
+
 	if (ns->ctrl != qpair->ctrl)
 		return nvio_error(EINVAL,
 				  "namespace %u is of another controller than queue pair %u",
 				  ns->nsid, qpair->qid);
+	if (nvio_ns_has_ended(ns))
+		return nvio_ns_ended(ns);
 	if (!nr_blocks)
 		return nvio_error(EINVAL, "a request for no blocks of namespace %u", ns->nsid);
-	if (slba > ns->last_block || nr_blocks - 1 > ns->last_block - slba)
+	if (slba > last_block || nr_blocks - 1 > last_block - slba)
 		return nvio_error(EINVAL,
 				  "blocks %llu + %u lie beyond namespace %u with its %llu blocks",
 				  (unsigned long long)slba, nr_blocks, ns->nsid,
-				  (unsigned long long)ns->last_block + 1);
+				  (unsigned long long)last_block + 1);
 	return 0;
 }
 

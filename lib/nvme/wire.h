@@ -76,12 +76,15 @@ enum nvio_status_code {
 enum nvio_admin_opcode {
 	NVIO_ADMIN_DELETE_SQ = 0x00,
 	NVIO_ADMIN_CREATE_SQ = 0x01,
+	NVIO_ADMIN_GET_LOG = 0x02,
 	NVIO_ADMIN_DELETE_CQ = 0x04,
 	NVIO_ADMIN_CREATE_CQ = 0x05,
 	NVIO_ADMIN_IDENTIFY = 0x06,
 	NVIO_ADMIN_ABORT = 0x08,
 	NVIO_ADMIN_SET_FEATURES = 0x09,
 	NVIO_ADMIN_GET_FEATURES = 0x0a,
+	NVIO_ADMIN_ASYNC_EVENT = 0x0c,
+	NVIO_ADMIN_KEEP_ALIVE = 0x18,
 	NVIO_ADMIN_DOORBELL_BUFFERS = 0x7c,
 };
 
@@ -115,8 +118,10 @@ enum nvio_cns {
 #define NVIO_FEATURE_TEMPERATURE   0x04u
 #define NVIO_FEATURE_NR_QUEUES     0x07u
 #define NVIO_FEATURE_VECTOR        0x09u
+#define NVIO_FEATURE_ASYNC_EVENTS  0x0bu
 #define NVIO_FEATURE_HOST_MEMORY   0x0du
 #define NVIO_FEATURE_TIMESTAMP     0x0eu
+#define NVIO_FEATURE_KEEP_ALIVE    0x0fu
 #define NVIO_FEATURE_HOST_BEHAVIOR 0x16u
 
 /* dword 11 of Create I/O Completion Queue and Create I/O Submission Queue */
@@ -155,5 +160,6 @@ enum nvio_cns {
 
 /* The largest namespace identifier; the one above means all. */
 #define NVIO_NSID_MAX 0xfffffffeu
+#define NVIO_NSID_ALL 0xffffffffu
 
 #endif

@@ -26,7 +26,8 @@ enum {
 	OPT_PRIORITY,
 	OPT_HOST_MEMORY,
 	OPT_VFIO,
-	OPT_FDS
+	OPT_FDS,
+	OPT_QUIRKS
 };
 
 #define HOST_MEMORY_MAX (UINT64_C(16) << 30)
@@ -72,6 +73,8 @@ static const struct argp_option options[] = {
 	  3 },
 	{ "host-memory", OPT_HOST_MEMORY, "BYTES|none", 0,
 	  "Most memory to lend to a drive that wants some (default 64m)", 3 },
+	{ "quirks", OPT_QUIRKS, "N", 0,
+	  "What controllers need besides what is known: a sum of 1, 2, 4 and 8 (default 0)", 3 },
 	{ "seed", OPT_SEED, "N", 0, "Start of the random numbers (default 1: runs repeat)", 3 },
 	{ "latency", 'L', NULL, 0, "Print latency percentiles too", 4 },
 	{ "json", OPT_JSON, "FILE", 0,
@@ -95,6 +98,7 @@ static const struct number {
 	{ 'n', "-n", offsetof(struct perf_opts, nr_ios), 1, INT64_MAX },
 	{ 'P', "-P", offsetof(struct perf_opts, nr_qpairs), 1, UINT16_MAX },
 	{ OPT_SEED, "--seed", offsetof(struct perf_opts, seed), 0, UINT64_MAX },
+	{ OPT_QUIRKS, "--quirks", offsetof(struct perf_opts, quirks), 0, UINT32_MAX },
 };
 
 static const struct number *find_number(int key)

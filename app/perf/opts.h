@@ -42,6 +42,7 @@ struct perf_opts {
 	struct perf_choice way; /* enum nvio_way; nothing given: what nvio chooses */
 	char fds[48]; /* a name made of --fds; "" when it was not given */
 	uint64_t seed;
+	uint64_t quirks; /* as in struct nvio_ctrl_opts */
 	bool verbose;
 };
 

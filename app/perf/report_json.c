@@ -32,6 +32,7 @@ static void put_options(struct json *json, const struct perf_report *report)
 	json_str(json, "priority", opts->priority.word);
 	json_str(json, "host_memory", opts->host_memory);
 	json_u64(json, "seed", opts->seed);
+	json_u64(json, "quirks", opts->quirks);
 	json_close(json, '}');
 }
 

@@ -20,6 +20,7 @@
 #include <nvio/nvme.h>
 #include <nvio/io.h>
 #include <nvio/pi.h>
+#include <nvio/quirk.h>
 #include <nvio/devmem.h>
 
 #endif

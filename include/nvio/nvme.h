@@ -96,6 +96,7 @@ struct nvio_ctrl_opts {
 	uint32_t keep_alive_ms; /* the controller takes us for dead, and stops, when it hears
 				   nothing for so long (7.12); a thread of the library's sees to
 				   it. 0: only where it does so by itself; NVIO_NO_KEEP_ALIVE */
+	uint32_t quirks; /* enum nvio_quirk (nvio/quirk.h), besides those that nvio knows of */
 };
 
 #define NVIO_NO_HOST_MEMORY UINT64_MAX
@@ -104,9 +105,10 @@ struct nvio_ctrl_opts {
 
 #define NVIO_NO_KEEP_ALIVE UINT32_MAX
 
-#define NVIO_CTRL_OPTS                                                                             \
-	{                                                                                          \
-		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0, false, 0, 0 \
+#define NVIO_CTRL_OPTS                                                                           \
+	{                                                                                        \
+		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0, false, 0, \
+			0, 0                                                                     \
 	}
 
 struct nvio_ctrl_info {
@@ -125,6 +127,7 @@ struct nvio_ctrl_info {
 	int numa_node; /* -1 when the machine has none */
 	bool shadow_doorbells; /* they are in use */
 	uint64_t host_memory_len; /* bytes that it was lent (HMB) */
+	uint32_t quirks; /* enum nvio_quirk: what it is taken to need */
 };
 
 struct nvio_ns_info {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nvio/quirk.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "nvme/command.h"
@@ -16,8 +18,11 @@
 
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl)
 {
+	/* CAP.MQES is about I/O queues: those that need whole pages get them. */
 	struct nvio_qpair_shape shape = {
-		.depth = (uint16_t)min_u64(NVIO_ADMIN_DEPTH, ctrl->info.max_depth),
+		.depth = ctrl->info.quirks & NVIO_QUIRK_ADMIN_PAGE
+				 ? NVIO_ADMIN_PAGE_DEPTH
+				 : (uint16_t)min_u64(NVIO_ADMIN_DEPTH, ctrl->info.max_depth),
 		.page_len = ctrl->info.page_len,
 	};
 	struct nvio_qpair *admin = aligned_alloc(CACHE_LINE, sizeof(*admin));

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <nvio/quirk.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "nvme/arbitration.h"
@@ -23,6 +25,9 @@
 #define DEPTH_MAX 65534u
 
 #define VERSION_1_1 0x00010100u
+
+/* With NVIO_QUIRK_DELAY_READY. */
+#define DELAY_READY_MS 2300u
 
 struct state {
 	const char *name;
@@ -161,9 +166,16 @@ static int check_settled(struct nvio_ctrl *ctrl, uint32_t csts)
 static int disable(struct nvio_ctrl *ctrl)
 {
 	uint32_t cc = nvio_reg_read32(ctrl, NVIO_REG_CC);
+	struct nvio_backoff pause;
 
-	if (FIELD_GET(CC_EN, cc))
-		nvio_reg_write32(ctrl, NVIO_REG_CC, cc & ~(CC_EN_MASK << CC_EN_SHIFT));
+	if (!FIELD_GET(CC_EN, cc))
+		return 0;
+	nvio_reg_write32(ctrl, NVIO_REG_CC, cc & ~(CC_EN_MASK << CC_EN_SHIFT));
+	if (!(ctrl->info.quirks & NVIO_QUIRK_DELAY_READY))
+		return 0;
+	nvio_backoff_start(&pause, DELAY_READY_MS * NVIO_NS_PER_MS);
+	while (nvio_backoff_wait(&pause))
+		;
 	return 0;
 }
 

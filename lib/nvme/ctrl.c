@@ -59,6 +59,7 @@ static int open_device(struct nvio_ctrl *ctrl, const char *name)
 	ctrl->info.vendor = info.vendor;
 	ctrl->info.device = info.device;
 	ctrl->info.numa_node = info.numa_node;
+	nvio_quirks_choose(ctrl);
 	/* Completions are polled, or come by MSI-X: an INTx that nobody serves would stay asserted.
 	 */
 	return nvio_device_intx(ctrl->device, false);

@@ -15,6 +15,7 @@
 #include "nvme/regs.h"
 
 #define NVIO_ADMIN_DEPTH         31
+#define NVIO_ADMIN_PAGE_DEPTH    63 /* with NVIO_QUIRK_ADMIN_PAGE */
 #define NVIO_ADMIN_TIMEOUT_MS    30000u
 #define NVIO_SHUTDOWN_TIMEOUT_MS 10000u
 /* One command never moves more than this, whatever MDTS allows. */
@@ -99,6 +100,7 @@ struct nvio_ctrl {
 	struct kept_feature *features; /* that the application has set */
 	struct nvio_leftover *leftovers; /* of admin commands without an answer */
 	struct nvio_qpair *qpairs;
+	uint16_t last_qid; /* that was given to one */
 	struct nvio_vector *vectors; /* the MSI-X vectors that are enabled; NULL while none are */
 	uint32_t nr_vectors;
 	enum nvio_irq irq; /* their kind */
@@ -124,6 +126,9 @@ int nvio_reg_init(struct nvio_ctrl *ctrl);
 /* The address of a doorbell, NULL where it is not mapped. */
 uint32_t *nvio_reg_doorbell(struct nvio_ctrl *ctrl, uint16_t qid, bool cq);
 uint64_t nvio_reg_doorbell_offset(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq);
+
+/* quirks.c: once its PCI vendor and device are known. */
+void nvio_quirks_choose(struct nvio_ctrl *ctrl);
 
 /* bringup.c */
 int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl);

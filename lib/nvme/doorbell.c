@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <nvio/quirk.h>
+
 #include "base/error.h"
 #include "base/mmio.h"
 #include "nvme/command.h"
@@ -59,7 +61,8 @@ static int is_wanted(const struct nvio_ctrl *ctrl)
 	case NVIO_AUTO:
 		/* A mapped register costs less than the barrier, unless it stops a guest for long:
 		 * whoever runs in such a one knows. */
-		return offered && fit && !ctrl->doorbells;
+		return offered && fit && !ctrl->doorbells &&
+		       !(ctrl->info.quirks & NVIO_QUIRK_NO_SHADOW);
 	case NVIO_OFF:
 		return 0;
 	default:

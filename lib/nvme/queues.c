@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 
+#include <nvio/quirk.h>
+
 #include "base/error.h"
 #include "nvme/arbitration.h"
 #include "nvme/ctrl.h"
@@ -76,15 +78,26 @@ int nvio_queues_delete(struct nvio_qpair *qpair)
 	return err;
 }
 
-/* The smallest identifier that no queue pair has, 0 when all that were granted are taken. */
+static bool is_taken(const struct nvio_ctrl *ctrl, uint16_t qid)
+{
+	const struct nvio_qpair *q = ctrl->qpairs;
+
+	while (q && q->qid != qid)
+		q = q->next;
+	return q;
+}
+
+/* The smallest identifier that no queue pair has, or the next one behind the last that was given;
+ * 0 when all that were granted are taken. */
 static uint16_t free_qid(const struct nvio_ctrl *ctrl)
 {
-	for (uint16_t qid = 1; qid <= ctrl->info.nr_qpairs; qid++) {
-		const struct nvio_qpair *q = ctrl->qpairs;
+	const uint32_t nr = ctrl->info.nr_qpairs;
+	const uint32_t last = ctrl->info.quirks & NVIO_QUIRK_FRESH_QIDS ? ctrl->last_qid : 0;
 
-		while (q && q->qid != qid)
-			q = q->next;
-		if (!q)
+	for (uint32_t i = 0; i < nr; i++) {
+		uint16_t qid = (uint16_t)((last + i) % nr + 1);
+
+		if (!is_taken(ctrl, qid))
 			return qid;
 	}
 	return 0;
@@ -102,6 +115,7 @@ int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts)
 	if (!qpair->qid)
 		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",
 				  ctrl->info.name, ctrl->info.nr_qpairs);
+	ctrl->last_qid = qpair->qid;
 	nvio_doorbells_find(qpair);
 	nvio_doorbells_use(qpair);
 	err = interrupts ? nvio_qpair_take_vector(qpair) : 0;

@@ -49,7 +49,7 @@ prints() {
 
 prints --help
 for option in -r -q -o -w -M -t -a -n -P -c -L -v -V --device= --depth= --io-size= --workload= \
-	--read-percent= --time= --warmup= --number-ios= --qpairs= --cores= --hugepage= --seed= --shadow-doorbells= --priority= --host-memory= \
+	--read-percent= --time= --warmup= --number-ios= --qpairs= --cores= --hugepage= --seed= --quirks= --shadow-doorbells= --priority= --host-memory= \
 	--latency --json= --verbose --help --version; do
 	grep -Eq -e "^ +(-., )?${option}[, =]?" "$dir/out" || fail "--help does not name $option"
 done

@@ -89,6 +89,9 @@ static void all_options(void)
 	CU_ASSERT_EQUAL(opts.host_memory_max, 5u << 20);
 	CU_ASSERT_EQUAL_FATAL(parse("--host-memory none"), 0);
 	CU_ASSERT_EQUAL(opts.host_memory_max, NVIO_NO_HOST_MEMORY);
+	CU_ASSERT_EQUAL(opts.quirks, 0);
+	CU_ASSERT_EQUAL_FATAL(parse("--quirks 5"), 0);
+	CU_ASSERT_EQUAL(opts.quirks, NVIO_QUIRK_FRESH_QIDS | NVIO_QUIRK_DELAY_READY);
 	CU_ASSERT_EQUAL(opts.priority.value, NVIO_PRIORITY_DEFAULT);
 	CU_ASSERT_EQUAL_FATAL(parse("--priority urgent"), 0);
 	CU_ASSERT_EQUAL(opts.priority.value, NVIO_PRIORITY_URGENT);
@@ -168,6 +171,7 @@ static void bad_words(void)
 		  "-c '3-1': not a list such as 0,2-3 or a mask such as 0x5 of cores 0 to "
 		  "4095");
 	check_bad("--hugepage 4K", "--hugepage '4K': not one of 2M, 1G, none");
+	check_bad("--quirks x", "--quirks 'x': not a whole number from 0 to 4294967295");
 	check_bad("--host-memory all",
 		  "--host-memory 'all': not none, nor a size from 1 to 16384m");
 	check_bad("--priority default", "--priority 'default': not one of urgent high medium low");

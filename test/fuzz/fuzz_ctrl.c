@@ -17,6 +17,7 @@
 #include "nvme/ctrl.h"
 #include "vfio/device.h"
 #include "fake_iommu.h"
+#include "events.h"
 #include "fuzz.h"
 
 #define BAR_LEN    (4096u + (2 * QUEUES * 4u << 15)) /* doorbells as far apart as can be */
@@ -338,6 +339,7 @@ static void use_ctrl(struct nvio_ctrl *ctrl)
 			check_ns(ctrl, ns, nsid);
 	}
 	read_block(ctrl, ns);
+	fuzz_events(ctrl);
 	nvio_ctrl_close(ctrl);
 }
 
@@ -388,6 +390,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	opts.ready_timeout_ms = TIMEOUT_MS;
 	/* A thread would not know which input it is of. */
 	opts.no_recovery = true;
+	opts.keep_alive_ms = NVIO_NO_KEEP_ALIVE;
 	if (!nvio_ctrl_open("fuzz", &opts, &ctrl))
 		use_ctrl(ctrl);
 	fuzz_check(!f.honest || heap_used() == f.used_before);

@@ -23,7 +23,7 @@
 
 struct nvio_ns {
 	/* Read on the I/O path: the short way's checks, and the first 8 bytes of its commands. */
-	struct nvio_ctrl *ctrl;
+	struct nvio_ctrl *ctrl; /* NULL once it is not there any more, or another one */
 	uint64_t last_block; /* this and max_blocks change when the namespace is resized */
 	uint64_t boundary_mask; /* a command stays between multiples of this mask + 1... */
 	uint64_t max_blocks; /* ...and takes so many blocks; 0: the short way is not for it */
@@ -39,7 +39,7 @@ struct nvio_ns {
 	uint32_t copy_ranges;
 	uint32_t boundary; /* blocks, any number; 0: none (NOIOB) */
 	struct nvio_ns_info info; /* what changes of it does so with ns_lock held */
-	bool ended; /* not there any more, or another one now; also read without a lock */
+	struct nvio_ctrl *owner; /* always */
 	struct nvio_ns *next_ended;
 };
 
@@ -189,12 +189,8 @@ void nvio_ns_prepare(struct nvio_ns *ns);
 int nvio_ns_parse_pi(struct nvio_ns *ns, const void *data, const void *nvm);
 /* Identifies a namespace, with the lock held. Returns NULL when it cannot be used. */
 struct nvio_ns *nvio_ns_make(struct nvio_ctrl *ctrl, uint32_t nsid);
-/* Why a namespace that has ended takes no commands. */
-int nvio_ns_ended(const struct nvio_ns *ns);
-static inline bool nvio_ns_has_ended(const struct nvio_ns *ns)
-{
-	return __atomic_load_n(&ns->ended, __ATOMIC_RELAXED);
-}
+/* Why a namespace whose controller is not the queue pair's takes no commands. Returns -errno. */
+int nvio_ns_refuse(const struct nvio_ns *ns, const struct nvio_qpair *qpair);
 void nvio_ns_free_all(struct nvio_ctrl *ctrl);
 
 /*

@@ -216,7 +216,7 @@ static int identify_ns(struct nvio_ctrl *ctrl, struct nvio_ns *ns, uint32_t nsid
 		err = identify_pi(ctrl, ns, data);
 	if (err == -EPROTO)
 		nvio_error_prefix("%s", ctrl->info.name);
-	ns->ctrl = ctrl;
+	ns->ctrl = ns->owner = ctrl;
 
 free_data:
 	free(data);
@@ -295,18 +295,22 @@ int nvio_ns_get_info(const struct nvio_ns *ns, struct nvio_ns_info *out, size_t 
 {
 	struct nvio_ns_info info;
 
-	pthread_mutex_lock(&ns->ctrl->ns_lock);
+	pthread_mutex_lock(&ns->owner->ns_lock);
 	info = ns->info;
-	pthread_mutex_unlock(&ns->ctrl->ns_lock);
+	pthread_mutex_unlock(&ns->owner->ns_lock);
 	return nvio_give_info(out, size, &info, sizeof(info));
 }
 
-int nvio_ns_ended(const struct nvio_ns *ns)
+int nvio_ns_refuse(const struct nvio_ns *ns, const struct nvio_qpair *qpair)
 {
+	if (ns->owner != qpair->ctrl)
+		return nvio_error(EINVAL,
+				  "namespace %u is of another controller than queue pair %u",
+				  ns->nsid, qpair->qid);
 	return nvio_error(ESTALE,
 			  "namespace %u of %s is not there any more, or not the same: "
 			  "nvio_ctrl_ns() knows what is",
-			  ns->nsid, ns->ctrl->info.name);
+			  ns->nsid, ns->owner->info.name);
 }
 
 void nvio_ns_free_all(struct nvio_ctrl *ctrl)

@@ -40,12 +40,8 @@ static int check_ranges(const struct nvio_qpair *qpair, const struct nvio_ns *ns
 {
 	const uint64_t last_block = NVIO_LOOK(ns->last_block);
 
-	if (ns->ctrl != qpair->ctrl)
-		return nvio_error(EINVAL,
-				  "namespace %u is of another controller than queue pair %u",
-				  ns->nsid, qpair->qid);
-	if (nvio_ns_has_ended(ns))
-		return nvio_ns_ended(ns);
+	if (NVIO_LOOK(ns->ctrl) != qpair->ctrl)
+		return nvio_ns_refuse(ns, qpair);
 	if (!nr || nr > max)
 		return nvio_error(EINVAL, "%u ranges: a command takes 1 to %u", nr, max);
 	for (unsigned int i = 0; i < nr; i++) {

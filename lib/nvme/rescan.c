@@ -75,20 +75,19 @@ static bool resize(struct nvio_ns *ns, const struct nvio_ns *now)
 
 	__atomic_store_n(&ns->last_block, now->last_block, __ATOMIC_RELAXED);
 	__atomic_store_n(&ns->max_blocks, now->max_blocks, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&ns->ctrl->ns_lock);
+	pthread_mutex_lock(&ns->owner->ns_lock);
 	info->nr_blocks = now->info.nr_blocks;
 	info->capacity = now->info.capacity;
 	info->used = now->info.used;
 	info->read_only = now->info.read_only;
-	pthread_mutex_unlock(&ns->ctrl->ns_lock);
+	pthread_mutex_unlock(&ns->owner->ns_lock);
 	return changes;
 }
 
-/* The short way is closed, and the long one looks. */
+/* Whatever queues commands looks whose it is, and finds nobody. */
 static void end(struct nvio_ctrl *ctrl, struct nvio_ns *ns)
 {
-	__atomic_store_n(&ns->ended, true, __ATOMIC_RELAXED);
-	__atomic_store_n(&ns->max_blocks, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&ns->ctrl, NULL, __ATOMIC_RELAXED);
 	ns->next_ended = ctrl->ended;
 	ctrl->ended = ns;
 	nvio_log(NVIO_LOG_WARN, "%s: namespace %u is not what it was", ctrl->info.name, ns->nsid);

@@ -32,7 +32,8 @@ static inline __attribute__((always_inline)) bool nvio_is_short(const struct nvi
 	const uint64_t last = nr_blocks - 1; /* of 32 bits: none becomes too many */
 
 	/* max_blocks is at most the namespace's, so that the last subtraction cannot wrap. */
-	return likely(flags <= NVIO_SHORT_FLAGS && !(addr & 3) && ns->ctrl == qpair->ctrl &&
+	return likely(flags <= NVIO_SHORT_FLAGS && !(addr & 3) &&
+		      NVIO_LOOK(ns->ctrl) == qpair->ctrl &&
 		      (slba & ns->boundary_mask) + last < NVIO_LOOK(ns->max_blocks) &&
 		      slba <= NVIO_LOOK(ns->last_block) - last);
 }

@@ -49,12 +49,8 @@ static int check_blocks(const struct nvio_qpair *qpair, const struct nvio_ns *ns
 {
 	const uint64_t last_block = NVIO_LOOK(ns->last_block);
 
-	if (ns->ctrl != qpair->ctrl)
-		return nvio_error(EINVAL,
-				  "namespace %u is of another controller than queue pair %u",
-				  ns->nsid, qpair->qid);
-	if (nvio_ns_has_ended(ns))
-		return nvio_ns_ended(ns);
+	if (NVIO_LOOK(ns->ctrl) != qpair->ctrl)
+		return nvio_ns_refuse(ns, qpair);
 	if (!nr_blocks)
 		return nvio_error(EINVAL, "a request for no blocks of namespace %u", ns->nsid);
 	if (slba > last_block || nr_blocks - 1 > last_block - slba)
@@ -122,11 +118,12 @@ static int take_metadata(struct nvio_request *request, const struct nvio_io *io,
 
 /* Blocks of one command. Of those without data the count of 16 bits is the limit, and what the
  * controller says of each: never less than one. */
-static uint32_t max_blocks(const struct nvio_ns *ns, const struct verb *verb)
+static uint32_t max_blocks(const struct nvio_ctrl *ctrl, const struct nvio_ns *ns,
+			   const struct verb *verb)
 {
 	uint64_t max = verb->is_limited ? ns->info.max_blocks : BLOCKS_MAX;
-	uint64_t len = verb->opcode == NVIO_OP_VERIFY         ? ns->ctrl->verify_max
-		       : verb->opcode == NVIO_OP_WRITE_ZEROES ? ns->ctrl->zeroes_max
+	uint64_t len = verb->opcode == NVIO_OP_VERIFY         ? ctrl->verify_max
+		       : verb->opcode == NVIO_OP_WRITE_ZEROES ? ctrl->zeroes_max
 							      : 0;
 
 	if (len)
@@ -166,7 +163,7 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 		.nr_blocks = io->nr_blocks,
 		.data = { io->iov, io->nr_iov, verb->rights, 0 },
 		.tags = io->tags,
-		.max_blocks = max_blocks(ns, verb),
+		.max_blocks = max_blocks(qpair->ctrl, ns, verb),
 		.boundary = ns->boundary,
 		.block_len = (uint32_t)nvio_transfer_len(ns, 1, io->flags),
 		.ref_tag_counts = info->protection && info->protection != PI_TYPE_CUSTOM,

@@ -104,6 +104,7 @@ struct nvio_qpair {
 	uint64_t tick_at; /* when the next begins; milliseconds of the coarse clock */
 	uint64_t look_at; /* when the device is looked after next */
 	uint64_t seen_completed; /* what was completed when it was last */
+	uint64_t completed_before; /* ...when the controller was reset last */
 	uint64_t looked_at; /* when time was taken */
 	uint32_t look_usually; /* look_mask, unless something has happened */
 	bool look_adapts; /* to how often polls come */

@@ -64,27 +64,42 @@ static void call_all(struct nvio_ctrl *ctrl, enum nvio_call what)
 		call(q, what);
 }
 
-/* Commands that were completed so far, which tells whether a reset was of any use. */
-static uint64_t count_completed(const struct nvio_ctrl *ctrl)
+/*
+ * Whether the last reset was of any use to whoever asks for another one: an I/O queue pair wants
+ * I/O commands to be completed, which the admin queue may well do without.
+ */
+static bool was_of_use(const struct nvio_ctrl *ctrl)
 {
-	uint64_t n = ctrl->admin->stats.completed;
-
-	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
-		n += __atomic_load_n(&q->stats.completed, __ATOMIC_RELAXED);
-	return n;
+	if (!ctrl->recovery.for_io)
+		return ctrl->admin->stats.completed != ctrl->admin->completed_before;
+	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
+		if (__atomic_load_n(&q->stats.completed, __ATOMIC_RELAXED) !=
+		    __atomic_load_n(&q->completed_before, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
 }
 
-/*
- * Where to begin: at the bottom, unless nothing was completed since the last reset, or no queues
- * could be made after it.
- */
+/* What is completed from here on speaks for the reset; owners that find more of what was before say
+ * so themselves. */
+static void note_completed(struct nvio_ctrl *ctrl)
+{
+	ctrl->admin->completed_before = ctrl->admin->stats.completed;
+	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
+		__atomic_store_n(&q->completed_before,
+				 __atomic_load_n(&q->stats.completed, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+}
+
+/* Where to begin: at the bottom, unless the last reset was of no use, or no queues could be made
+ * after it. */
 static unsigned int choose_rung(const struct nvio_ctrl *ctrl)
 {
 	const struct nvio_recovery *r = &ctrl->recovery;
 
 	if (r->refused)
 		return r->rung + 1;
-	if (r->asked || !r->stats.recoveries || count_completed(ctrl) != r->completed)
+	if (r->asked || !r->stats.recoveries || was_of_use(ctrl))
 		return 0;
 	return (unsigned int)min_u64(r->rung + 1, nvio_ladder_top(ctrl));
 }
@@ -125,7 +140,7 @@ static void reset(struct nvio_ctrl *ctrl)
 	ctrl->dead = err != 0;
 	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
 		q->cq_made = q->sq_made = false;
-	r->completed = count_completed(ctrl);
+	note_completed(ctrl);
 	r->climbing = false;
 	end_reset(ctrl, err);
 	if (err)
@@ -268,6 +283,7 @@ static bool ask_locked(struct nvio_ctrl *ctrl, const struct nvio_qpair *qpair, c
 		return true;
 	if (!r->wanted) {
 		nvio_log(NVIO_LOG_WARN, "%s is reset: %s", ctrl->info.name, why);
+		r->for_io = qpair && qpair->qid;
 		__atomic_store_n(&r->wanted, true, __ATOMIC_RELAXED);
 	}
 	if (start_thread(ctrl))

@@ -46,12 +46,12 @@ struct nvio_recovery {
 	bool closing; /* no thread is to be started any more */
 	bool ended; /* the ladder was climbed in vain */
 	bool wanted; /* a reset; also read without the lock: admin commands make way for it */
+	bool for_io; /* an I/O queue pair wants it */
 	bool asked; /* by the application, so that it says nothing about the controller */
 	bool refused; /* queues could not be made after the last reset */
 	bool ready; /* an owner is */
 	unsigned int nr_aborts;
 	struct nvio_abort aborts[NVIO_ABORTS_MAX];
-	uint64_t completed; /* commands of all queue pairs, when the last reset ended */
 	struct nvio_ctrl_stats stats;
 
 	/* The thread's, with ctrl->lock held. */

@@ -55,6 +55,7 @@ static void restart_rings(struct nvio_qpair *qpair)
 	qpair->cq_next = qpair->cq;
 	qpair->cq_lag = qpair->cq_entries - qpair->depth - 1u;
 	qpair->cq_rung = qpair->stats.completed;
+	__atomic_store_n(&qpair->completed_before, qpair->stats.completed, __ATOMIC_RELAXED);
 	nvio_qpair_set_id(qpair, qpair->qid);
 }
 

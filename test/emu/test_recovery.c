@@ -205,6 +205,30 @@ static void higher_rungs(void)
 	}
 }
 
+static bool has_reset_the_subsystem(const struct nvio_ctrl_stats *stats)
+{
+	return stats->subsystem_resets;
+}
+
+/* A reset after which no I/O is completed was of no use, though admin commands were. */
+static void no_io_after_resets(void)
+{
+	struct rig r;
+
+	begin(&r);
+	for (unsigned int qid = 1; qid <= NR_THREADS; qid++) {
+		char fault[32];
+
+		snprintf(fault, sizeof(fault), "drop of=%u count=0", qid);
+		daemon_do(&r.d, fault);
+	}
+	await(&r, has_reset_the_subsystem, 12 * TIMEOUT_MS);
+	daemon_do(&r.d, "clear");
+	CU_ASSERT_TRUE(load_goes_on(&r.load, ROUND_TRIPS, 20 * SECOND));
+	CU_ASSERT_FALSE(stats_of(r.ctrl).given_up);
+	end(&r);
+}
+
 /* Queues that cannot be made again are as good as no reset. */
 static void queues_that_do_not_come_back(void)
 {
@@ -355,6 +379,7 @@ int main(void)
 		{ "stalled queues come back", stalled_queues },
 		{ "higher rungs are climbed", higher_rungs },
 		{ "queues that do not come back take another reset", queues_that_do_not_come_back },
+		{ "no I/O after resets", no_io_after_resets },
 		{ "no rung helps", no_rung_helps },
 		{ "a device that goes", device_that_goes },
 		{ "an admin command without an answer", admin_command_without_an_answer },

@@ -143,7 +143,7 @@ static int agree(struct nvio_ctrl *ctrl, uint32_t *ms)
 	if (wanted == NVIO_NO_KEEP_ALIVE)
 		return set_timer(ctrl, 0);
 	if (wanted) {
-		*ms = round_up(wanted, ctrl->kas * KAS_MS);
+		*ms = round_up(wanted, (uint64_t)ctrl->kas * KAS_MS);
 		return set_timer(ctrl, *ms);
 	}
 	/* One that runs by itself is the controller's wish. */

@@ -88,6 +88,9 @@ logged 0 'once more'
 ends 125 $vm --append 'rdinit=/nowhere' true
 logged 1 'once more'
 logged 2 'died before its command started'
+ends 124 $vm --boot-timeout 0.3 true
+logged 1 'once more'
+logged 2 '^vm: timeout after 0.3 s, before its command started$'
 ends 125 $vm --nvme nosuch=1 true
 logged 0 'once more'
 ends 125 $vm --qemu-bin /nowhere true

@@ -85,7 +85,7 @@ class Guest:
         out, status = self._start()
         begin = time.monotonic()  # not earlier: the kernel may just have been built
         with out, status:
-            self._follow(out, status, begin + self.options.timeout)
+            self._follow(out, status, begin)
             self.seconds = time.monotonic() - begin
             self._kill()
             # QEMU has written the end of the output before it showed us the status.
@@ -95,7 +95,7 @@ class Guest:
 
     def died_early(self):
         """Whether another try makes sense: QEMU's own 1 says that its arguments are wrong."""
-        return self.in_time and "start" not in self.reports and self.qemu.returncode != 1
+        return "start" not in self.reports and (not self.in_time or self.qemu.returncode != 1)
 
     def _start(self):
         """Starts QEMU; returns our ends of the sockets for the command's output and the status."""
@@ -115,14 +115,21 @@ class Guest:
                 raise machine.MachineError(f"cannot run {argv[0]}: {e.strerror}") from e
         return out, status
 
-    def _follow(self, out, status, deadline):
+    def _time_limit(self):
+        """Seconds for what the guest does at present: a boot that hangs is known to by then."""
+        limits = [self.options.timeout]
+        if "start" not in self.reports:
+            limits.append(self.options.boot_timeout)
+        return min(limits)
+
+    def _follow(self, out, status, begin):
         """Hands the output on until the status is there, QEMU has ended or time is up."""
         text = b""
         with selectors.DefaultSelector() as selector:
             selector.register(out, selectors.EVENT_READ)
             selector.register(status, selectors.EVENT_READ)
             while "exit" not in self.reports and selector.get_map():
-                left = deadline - time.monotonic()
+                left = begin + self._time_limit() - time.monotonic()
                 if left <= 0:
                     self.in_time = False
                     return
@@ -164,7 +171,8 @@ class Guest:
             self.log(f"the guest died {when} (QEMU's status: {self.qemu.returncode})")
         else:
             status = STATUS_TIMEOUT
-            self.log(f"timeout after {self.options.timeout:g} s")
+            what = "" if "start" in self.reports else ", before its command started"
+            self.log(f"timeout after {self._time_limit():g} s{what}")
         if bool(stray) == self.options.expect_stray_dma:
             return status
         self.log("stray DMA: " + "; ".join(stray) if stray else "there was no stray DMA")

@@ -54,6 +54,9 @@ def parser(**kwargs):
                    help="groups of modules to load (%(default)s)")
     p.add_argument("--timeout", type=float, default=120, metavar="S",
                    help="end the guest after S seconds (%(default)s)")
+    p.add_argument("--boot-timeout", type=float, default=40, metavar="S",
+                   help="start a guest again, once, whose command has not begun after S seconds "
+                        "(%(default)s): now and then a processor of QEMU's gets no timer interrupt")
     p.add_argument("--qmp", metavar="PATH", help="a QMP server on this UNIX socket")
     p.add_argument("--expect-stray-dma", action="store_true",
                    help="the command provokes a stray DMA: fail when QEMU reports none")

@@ -83,6 +83,18 @@ static int setup_job(struct thread_data *td, struct nvio_fio_job *job)
 	return err;
 }
 
+/* What is queued before somebody waits gets one doorbell, and who waits takes all there is, so that
+ * the next doorbell is for as many: fio's own default is one, for both. What the job says comes
+ * first. */
+static void batch(struct thread_options *o)
+{
+	if (!fio_option_is_set(o, iodepth_batch))
+		o->iodepth_batch = o->iodepth;
+	if (!fio_option_is_set(o, iodepth_batch_complete_min) &&
+	    !fio_option_is_set(o, iodepth_batch_complete_max))
+		o->iodepth_batch_complete_max = o->iodepth;
+}
+
 int nvio_fio_setup(struct thread_data *td)
 {
 	struct nvio_fio_job *job;
@@ -90,9 +102,7 @@ int nvio_fio_setup(struct thread_data *td)
 
 	/* The devices' descriptors and memory do not survive a fork(). */
 	td->o.use_thread = 1;
-	/* A doorbell for as many as are queued before somebody waits, unless the job says else. */
-	if (!fio_option_is_set(&td->o, iodepth_batch))
-		td->o.iodepth_batch = td->o.iodepth;
+	batch(&td->o);
 	/* fio takes nothing else for zones, and nothing else is what there is. */
 	if (td->o.zone_mode == ZONE_MODE_ZBD)
 		td->o.odirect = 1;

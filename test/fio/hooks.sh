@@ -49,6 +49,12 @@ good "$user" --rw=randread --bs=4k --iodepth=32 --iodepth_batch_complete_min=32
 figures 'jobs[0]["iodepth_submit"]["32"] > 90'
 good "$user" --rw=randread --bs=4k --iodepth=32 --iodepth_batch_submit=4 --iodepth_batch_complete_min=32
 figures 'jobs[0]["iodepth_submit"]["4"] > 90'
+# What is there is taken at once, unless the job says else: of 32 that take 10 ms, many are there together.
+slow=emu:size=64M,latency=10ms
+good "$slow" --rw=randread --bs=4k --iodepth=32 --size=8M
+figures 'jobs[0]["iodepth_complete"]["4"] < 85'
+good "$slow" --rw=randread --bs=4k --iodepth=32 --size=8M --iodepth_batch_complete_min=1
+figures 'jobs[0]["iodepth_complete"]["4"] > 90'
 stop TERM
 
 # Jobs: many, mixed, slow, until steady.

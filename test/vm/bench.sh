@@ -22,13 +22,16 @@ nvio_iops() # WORKLOAD DEPTH
 	tr -d ' \n' < /run/perf.json | grep -o '"total":{.*' | grep -o '"iops":[0-9.]*' | cut -d: -f2
 }
 
-# measure DISK WAY: every workload and depth once
+# measure DISK WORKLOAD DEPTH WAY...: the kernel's driver and each of these ways, one right after the other
 measure()
 {
-	for workload in randread randwrite; do
-		for depth in 1 8 32 128; do
-			echo "iops $2 $1 $workload $depth $("$2_iops" "$workload" "$depth")"
-		done
+	local disk=$1 workload=$2 depth=$3 way
+	bind "$BDF" nvme
+	block=$(wait_for 10 block_of "$BDF")
+	echo "iops kernel $disk $workload $depth $(kernel_iops "$workload" "$depth")"
+	bind "$BDF" vfio-pci
+	for way in "${@:4}"; do
+		echo "iops $way $disk $workload $depth $("${way}_iops" "$workload" "$depth")"
 	done
 }
 
@@ -36,12 +39,10 @@ declare -A disks=([file]=$BDF [null]=0000:00:11.0)
 for _ in $(seq "$runs"); do
 	for disk in file null; do
 		BDF=${disks[$disk]}
-		bind "$BDF" nvme
-		block=$(wait_for 10 block_of "$BDF")
-		measure "$disk" kernel
-		bind "$BDF" vfio-pci
-		for way in "$@"; do
-			measure "$disk" "$way"
+		for workload in randread randwrite; do
+			for depth in 1 8 32 128; do
+				measure "$disk" "$workload" "$depth" "$@"
+			done
 		done
 	done
 done

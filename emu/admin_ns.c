@@ -93,7 +93,7 @@ static uint16_t create_checked(struct emu_ctrl *ctrl, const struct nvme_id_ns *w
 		.md = format->md_len,
 		.extended = want->flbas & NVME_NS_FLBAS_META_EXT,
 		.pi = want->dps & NVME_NS_DPS_PI_MASK,
-		.guard = format->pif ? 64 : 16,
+		.guard = (uint8_t)(16 << format->pif),
 	};
 	struct emu_error error;
 

@@ -85,7 +85,7 @@ static void put_admin_limits(const struct emu_ctrl *ctrl, struct nvme_id_ctrl *i
 	id->acl = EMU_ABORT_MAX - 1;
 	id->aerl = EMU_AER_MAX - 1;
 	id->oaes = htole32(NVME_CTRL_OAES_NA);
-	/* The formats with a 64-bit guard are told by their PIF (NVM: 5.2.1). */
+	/* The formats with wider guards are told by their PIF (NVM: 5.2.1). */
 	id->ctratt = htole32(NVME_CTRL_CTRATT_ELBAS);
 	id->frmw = NVME_CTRL_FRMW_1ST_RO | 1 << 1;
 	id->lpa = NVME_CTRL_LPA_CMD_EFFECTS | NVME_CTRL_LPA_EXTENDED |
@@ -171,8 +171,11 @@ void nvio_emu_id_ns_nvm(const struct emu_ctrl *ctrl, struct nvme_nvm_id_ns *id)
 {
 	/* 16-bit guard formats may hold their tuple anywhere in the metadata (PIC). */
 	id->pic = 1;
+	id->lbstm = htole64(UINT64_MAX);
+	/* And the bits of the storage tag. */
 	for (unsigned int i = 0; i < ctrl->nr_lbafs; i++)
-		id->elbaf[i] = htole32((uint32_t)ctrl->lbafs[i].pif << 7);
+		id->elbaf[i] = htole32((uint32_t)ctrl->lbafs[i].pif << 7 |
+				       (ctrl->lbafs[i].pif == 1 ? 16 : 0));
 }
 
 static uint8_t *put_descriptor(uint8_t *out, uint8_t type, const void *id, uint8_t len)

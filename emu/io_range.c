@@ -76,6 +76,14 @@ uint16_t nvio_emu_dsm(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct nvi
 	return status;
 }
 
+static uint32_t be32_at(const uint8_t *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return be32toh(value);
+}
+
 static void parse_source(struct source *source, const uint8_t *entry, bool wide)
 {
 	const struct nvme_copy_range *plain = (const void *)entry;
@@ -85,10 +93,10 @@ static void parse_source(struct source *source, const uint8_t *entry, bool wide)
 	source->slba = le64toh(plain->slba);
 	source->nr = (uint32_t)le16toh(plain->nlb) + 1;
 	if (wide) {
-		/* 80 bits of tags, the highest first; 48 of them are the reference tag. */
-		source->tags.cdw3 = (uint32_t)f1->elbt[4] << 8 | f1->elbt[5];
-		source->tags.cdw14 = (uint32_t)f1->elbt[6] << 24 | (uint32_t)f1->elbt[7] << 16 |
-				     (uint32_t)f1->elbt[8] << 8 | f1->elbt[9];
+		/* 80 bits of tags, the highest first. */
+		source->tags.cdw2 = (uint32_t)f1->elbt[0] << 8 | f1->elbt[1];
+		source->tags.cdw3 = be32_at(&f1->elbt[2]);
+		source->tags.cdw14 = be32_at(&f1->elbt[6]);
 		source->tags.cdw15 = (uint32_t)le16toh(f1->elbatm) << 16 | le16toh(f1->elbat);
 	} else {
 		source->tags.cdw14 = le32toh(plain->eilbrt);
@@ -110,7 +118,9 @@ static uint16_t load_sources(struct emu_ctrl *ctrl, const struct emu_ns *ns,
 		status = nvio_emu_data_get(&data, entries, nr * len);
 	for (uint32_t i = 0; i < nr && !status; i++) {
 		parse_source(&sources[i], entries + i * len, wide);
-		sources[i].tags.cdw12 = (cmd->cdw12 >> 12 & 0xf) << 26;
+		/* PRINFOR and STCR where a read has PRINFO and STC. */
+		sources[i].tags.cdw12 = (cmd->cdw12 >> 12 & 0xf) << 26 | (cmd->cdw12 >> 25 & 1)
+										 << 24;
 		total += sources[i].nr;
 		if (sources[i].nr > EMU_COPY_BLOCKS || total > EMU_COPY_BLOCKS)
 			status = EMU_SPECIFIC(NVME_SC_CMD_SIZE_LIMIT_EXCEEDED);

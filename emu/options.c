@@ -126,8 +126,8 @@ static int parse_ns_number(struct parser *p, const char *key, const char *value)
 			return bad_value(p, key, value, "protection information is 0 to 3");
 		p->ns->pi = (uint8_t)n;
 	} else if (!strcmp(key, "guard")) {
-		if (n != 16 && n != 64)
-			return bad_value(p, key, value, "a guard has 16 or 64 bits");
+		if (n != 16 && n != 32 && n != 64)
+			return bad_value(p, key, value, "a guard has 16, 32 or 64 bits");
 		p->ns->guard = (uint8_t)n;
 	} else {
 		if (!n)
@@ -345,7 +345,7 @@ static int parse_all(struct parser *p, const char *text, bool ns_only)
 
 static int check_ns(const struct emu_ns_opts *ns, struct emu_error *error)
 {
-	unsigned int need = !ns->pi ? 0 : ns->guard == 64 ? 16 : 8;
+	unsigned int need = !ns->pi ? 0 : ns->guard > 16 ? 16 : 8;
 
 	if (ns->size % ns->lba)
 		return nvio_emu_fail(error, -EINVAL, "size=%llu: no multiple of the block, lba=%u",
@@ -357,7 +357,7 @@ static int check_ns(const struct emu_ns_opts *ns, struct emu_error *error)
 		return nvio_emu_fail(error, -EINVAL, "md=%u: pi=%u needs %u bytes", ns->md, ns->pi,
 				     need);
 	if (need == 16 && ns->lba < 4096)
-		return nvio_emu_fail(error, -EINVAL, "guard=64: needs lba=4096 or more");
+		return nvio_emu_fail(error, -EINVAL, "guard=%u: needs lba=4096 or more", ns->guard);
 	if (ns->null && ns->file[0])
 		return nvio_emu_fail(error, -EINVAL, "null: keeps nothing, so file=%.64s is unused",
 				     ns->file);

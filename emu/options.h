@@ -30,7 +30,7 @@ struct emu_ns_opts {
 	uint16_t md; /* bytes of metadata with each block */
 	bool extended; /* metadata at the end of each block */
 	uint8_t pi; /* protection information type 0 to 3 */
-	uint8_t guard; /* bits of its guard: 16 or 64 */
+	uint8_t guard; /* bits of its guard: 16, 32 or 64 */
 	bool null; /* answers without moving data */
 	char file[256]; /* kept here; "" for memory */
 };

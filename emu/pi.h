@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * End-to-end data protection (NVM: 5.2): guards, and the tuple of guard, application tag and
- * reference tag that travels in a block's metadata.
+ * End-to-end data protection (NVM: 5.2): guards, and the tuple of guard, application tag, storage
+ * tag and reference tag that travels in a block's metadata.
  *
  * Works on one block in private memory: what was checked is what is used.
  */
@@ -17,6 +17,8 @@ struct emu_pi {
 	uint64_t ref; /* of the next block */
 	uint16_t app;
 	uint16_t app_mask;
+	uint16_t storage;
+	bool check_storage; /* STC */
 	bool act; /* PRACT */
 	uint8_t check; /* PRCHK: bit 2 guard, bit 1 application tag, bit 0 reference tag */
 };
@@ -25,7 +27,8 @@ struct emu_pi {
 void nvio_emu_pi_init(void);
 
 uint16_t nvio_emu_crc16(uint16_t crc, const void *data, size_t len);
-/* Not inverted at either end: nvio_emu_crc64(~0, ...) ^ ~0 is the guard. */
+/* Not inverted at either end: ~nvio_emu_crc64(~0, ...) is the guard. */
+uint32_t nvio_emu_crc32(uint32_t crc, const void *data, size_t len);
 uint64_t nvio_emu_crc64(uint64_t crc, const void *data, size_t len);
 
 /* From dwords 2, 3, 12, 14 and 15. Returns a status: the combination may be refused. */

@@ -42,7 +42,7 @@
 /* An LBA format of Identify Namespace. */
 struct emu_lbaf {
 	uint8_t lba_shift;
-	uint8_t pif; /* NVM: 5.2.1: 0 for the 16-bit guard, 2 for the 64-bit one */
+	uint8_t pif; /* NVM: 5.2.1: 0, 1, 2 for guards of 16, 32, 64 bits */
 	uint16_t md_len;
 };
 
@@ -55,6 +55,7 @@ struct emu_ns {
 	bool pi_first; /* protection information at the start of the metadata */
 	uint8_t pi; /* type, 0: none */
 	uint8_t pi_len; /* bytes of it in each block's metadata */
+	uint8_t pif;
 	uint8_t lbaf;
 	uint8_t lba_shift;
 	uint16_t md_len;

@@ -83,7 +83,7 @@ static int make_blocks(struct emu_ns *ns)
 static int find_format(struct emu_ctrl *ctrl, const struct emu_ns_opts *opts)
 {
 	unsigned int shift = (unsigned int)__builtin_ctz(opts->lba);
-	uint8_t pif = opts->pi && opts->guard == 64 ? 2 : 0;
+	uint8_t pif = opts->pi ? opts->guard / 32 : 0;
 	unsigned int i;
 
 	for (i = 0; i < ctrl->nr_lbafs; i++) {
@@ -102,8 +102,9 @@ static int find_format(struct emu_ctrl *ctrl, const struct emu_ns_opts *opts)
 static void default_formats(struct emu_ctrl *ctrl)
 {
 	static const struct emu_lbaf formats[] = {
-		{ 9, 0, 0 },   { 12, 0, 0 }, { 9, 0, 8 },   { 12, 0, 8 },  { 9, 0, 16 },
-		{ 12, 0, 16 }, { 9, 0, 64 }, { 12, 0, 64 }, { 12, 2, 16 }, { 12, 2, 64 },
+		{ 9, 0, 0 },   { 12, 0, 0 },  { 9, 0, 8 },   { 12, 0, 8 },
+		{ 9, 0, 16 },  { 12, 0, 16 }, { 9, 0, 64 },  { 12, 0, 64 },
+		{ 12, 2, 16 }, { 12, 2, 64 }, { 12, 1, 16 }, { 12, 1, 64 },
 	};
 
 	memcpy(ctrl->lbafs, formats, sizeof(formats));
@@ -167,6 +168,7 @@ static void set_format(const struct emu_ctrl *ctrl, struct emu_ns *ns)
 	ns->lba_shift = format->lba_shift;
 	ns->md_len = format->md_len;
 	ns->pi_len = !ns->pi ? 0 : format->pif ? 16 : 8;
+	ns->pif = format->pif;
 }
 
 int nvio_emu_store_open(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct emu_ns_opts *opts,

@@ -39,6 +39,7 @@ counted emu:mdts=5 -q 4 -w randrw -o 1m
 counted emu:lba=512,md=8 -q 8 -w randrw -o 16k
 counted emu:lba=4096,md=64,extended=on -q 8 -w randrw -o 1m
 counted emu:lba=512,md=8,pi=1 -q 8 -w randrw
+counted emu:lba=4096,md=16,pi=1,guard=32 -q 8 -w randrw -o 256k
 counted emu:lba=4096,md=16,pi=1,guard=64 -q 8 -w randrw -o 256k
 
 # One completion in error, of the many; the words of a fault may be apart by blanks too.

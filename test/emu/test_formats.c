@@ -51,6 +51,12 @@ static void tells_guards_and_places(void)
 	CU_ASSERT_FALSE(info.pi_alone);
 	CU_ASSERT_EQUAL(info.storage_tag_bits, 0);
 	CU_ASSERT_EQUAL(info.storage_tag_mask, 0);
+	nvio_ctrl_close(open_emu("emu:size=1M,lba=4096,md=16,pi=3,guard=32", &info));
+	CU_ASSERT_EQUAL(info.protection, 3);
+	CU_ASSERT_EQUAL(info.guard_bits, 32);
+	CU_ASSERT_TRUE(info.pi_alone);
+	CU_ASSERT_EQUAL(info.storage_tag_bits, 16);
+	CU_ASSERT_EQUAL(info.storage_tag_mask, 0xffff);
 }
 
 /* A controller with wide guards aborts their I/O until its host says that it knows them. */

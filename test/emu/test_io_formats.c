@@ -51,7 +51,7 @@ static void protection_of_16_bits(void)
 	}
 }
 
-static void protection_of_64_bits(void)
+static void wide_guards(unsigned int bits)
 {
 	static const char *const layouts[] = { "md=16", "md=16,extended", "md=64",
 					       "md=64,extended" };
@@ -60,10 +60,21 @@ static void protection_of_64_bits(void)
 	for (unsigned int type = 1; type <= TYPES; type++) {
 		for (unsigned int i = 0; i < 4; i++) {
 			snprintf(device, sizeof(device),
-				 "emu:size=4M,lba=4096,guard=64,pi=%u,mdts=5,%s", type, layouts[i]);
+				 "emu:size=4M,lba=4096,guard=%u,pi=%u,mdts=5,%s", bits, type,
+				 layouts[i]);
 			run_on(device, of_protection);
 		}
 	}
+}
+
+static void protection_of_32_bits(void)
+{
+	wide_guards(32);
+}
+
+static void protection_of_64_bits(void)
+{
+	wide_guards(64);
 }
 
 int main(void)
@@ -72,6 +83,7 @@ int main(void)
 		{ "metadata in buffers of its own", metadata_in_buffers_of_its_own },
 		{ "metadata at the end of blocks", metadata_at_the_end_of_blocks },
 		{ "protection of 16 bits", protection_of_16_bits },
+		{ "protection of 32 bits", protection_of_32_bits },
 		{ "protection of 64 bits", protection_of_64_bits },
 	};
 

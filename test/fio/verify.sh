@@ -18,7 +18,7 @@ verified emu:size=64M --rw=write --bssplit=4k/50:64k/50 --iodepth=8 --iodepth_ba
 verified emu:size=64M --rw=randwrite --bs=4k --size=8M --iodepth=32 --interrupts=1
 
 # Metadata and protection information, made by the controller and by the engine.
-for format in lba=512,md=8 lba=4096,md=64 lba=512,md=8,pi=1 lba=4096,md=16,pi=1,guard=64 lba=512,md=8,pi=3; do
+for format in lba=512,md=8 lba=4096,md=64 lba=512,md=8,pi=1 lba=4096,md=16,pi=2,guard=32 lba=4096,md=16,pi=1,guard=64 lba=512,md=8,pi=3; do
 	for act in 0 1; do
 		verified emu:size=64M,$format --rw=randwrite --bsrange=4k-64k --size=16M --iodepth=16 \
 			--pi_act=$act --pi_chk=GUARD,APPTAG --apptag=0xbeef

@@ -10,6 +10,7 @@
 #define METADATA_SALT 0x9e3779b97f4a7c15ull
 #define WORD_STEP     0xd1342543de82ef95ull
 #define APPLICATION   0x5aa5u
+#define STORAGE       0xbeadu
 #define TYPE_2_OFFSET 0x12345678u
 #define TYPE_3_TAG    0xcafef00du
 
@@ -48,7 +49,7 @@ void blocks_fini(struct blocks *blocks)
 
 struct nvio_pi_tags blocks_tags(const struct blocks *blocks, uint64_t slba)
 {
-	struct nvio_pi_tags tags = { slba, 0, APPLICATION, 0xffff };
+	struct nvio_pi_tags tags = { slba, STORAGE, APPLICATION, 0xffff };
 
 	if (blocks->info.protection == 2)
 		tags.reference += TYPE_2_OFFSET;

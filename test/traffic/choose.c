@@ -168,6 +168,8 @@ static unsigned int choose_flags(struct run *run, const struct request *request)
 	flags |= below(run, 2) ? NVIO_IO_CHECK_GUARD : 0;
 	if (info->protection != 3)
 		flags |= below(run, 2) ? NVIO_IO_CHECK_REF : 0;
+	if (info->storage_tag_bits)
+		flags |= below(run, 2) ? NVIO_IO_CHECK_STORAGE : 0;
 	/* QEMU takes it for no other command. */
 	if (request->op == TRAFFIC_READ || request->op == TRAFFIC_WRITE)
 		flags |= below(run, 2) ? NVIO_IO_PRACT : 0;

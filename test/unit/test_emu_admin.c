@@ -67,7 +67,7 @@ static void identifies(void)
 	CU_ASSERT_EQUAL(ns->nsze | ns->nlbaf, 0);
 	CU_ASSERT_EQUAL(identify(&b, NVME_IDENTIFY_CNS_NS, 0xffffffff), 0);
 	CU_ASSERT_EQUAL(ns->nsze, 0);
-	CU_ASSERT_EQUAL(ns->nlbaf, 9);
+	CU_ASSERT_EQUAL(ns->nlbaf, 11);
 	CU_ASSERT_EQUAL(identify(&b, NVME_IDENTIFY_CNS_NS, 0), NVME_SC_INVALID_NS);
 	CU_ASSERT_EQUAL(identify(&b, NVME_IDENTIFY_CNS_NS, 65), NVME_SC_INVALID_NS);
 	CU_ASSERT_EQUAL(identify(&b, NVME_IDENTIFY_CNS_NS_ACTIVE_LIST, 1), 0);

@@ -15,6 +15,7 @@
 #define GUARD (4u << 26)
 #define APP   (2u << 26)
 #define REF   (1u << 26)
+#define STC   (1u << 24)
 #define ALL   (GUARD | APP | REF)
 
 static void knows_guards(void)
@@ -22,11 +23,13 @@ static void knows_guards(void)
 	uint8_t block[4096];
 
 	nvio_emu_pi_init();
-	/* The check values of the two CRCs, and of whole blocks (NVM: 5.2.1.3). */
+	/* The check values of the CRCs, and of whole blocks (NVM: 5.2.1.2 and 5.2.1.3). */
 	CU_ASSERT_EQUAL(nvio_emu_crc16(0, "123456789", 9), 0xd0db);
+	CU_ASSERT_EQUAL(~nvio_emu_crc32(~0u, "123456789", 9), 0xe3069283);
 	CU_ASSERT_EQUAL(~nvio_emu_crc64(~0ull, "123456789", 9), 0xae8b14860a799888ull);
 	memset(block, 0, sizeof(block));
 	CU_ASSERT_EQUAL(nvio_emu_crc16(0, block, 512), 0);
+	CU_ASSERT_EQUAL(~nvio_emu_crc32(~0u, block, 4096), 0x98f94189);
 	CU_ASSERT_EQUAL(~nvio_emu_crc64(~0ull, block, 4096), 0x6482d367eb22b64eull);
 	memset(block, 0xff, sizeof(block));
 	CU_ASSERT_EQUAL(~nvio_emu_crc64(~0ull, block, 4096), 0xc0ddba7302eca3acull);
@@ -223,6 +226,45 @@ static void guards_with_64_bits(void)
 	bench_free(&b);
 }
 
+/* 32 bits, and a storage tag of 16 in front of a reference tag of 64. */
+static void guards_with_32_bits(void)
+{
+	struct emu_bench b;
+	struct nvio_sqe sqe;
+	uint8_t block[4112];
+	uint32_t guard;
+
+	bench_new(&b, "size=1M,lba=4096,md=16,pi=2,guard=32,extended");
+	bench_start(&b, 16);
+	bench_fill(&b, BENCH_DATA, 7, 4096);
+	sqe = rw(NVIO_NVM_WRITE, 0x23, 2, PRACT);
+	sqe.prp2 = BENCH_DATA + 4096;
+	sqe.cdw2 = 0xabcd;
+	sqe.cdw3 = 0x01020304;
+	sqe.cdw14 = 0xffffffff;
+	CU_ASSERT_EQUAL(bench_io(&b, sqe), 0);
+	/* The second block: the tag has gone on past its lower half. */
+	sqe.cdw10++;
+	sqe.cdw12 = GUARD | APP | REF | STC;
+	sqe.opcode = NVIO_NVM_READ;
+	sqe.cdw3++;
+	sqe.cdw14 = 0;
+	sqe.prp1 = OTHER;
+	sqe.prp2 = OTHER + 4096;
+	CU_ASSERT_EQUAL(bench_io(&b, sqe), 0);
+	bench_get(&b, OTHER, block, sizeof(block));
+	memcpy(&guard, block + 4096, 4);
+	CU_ASSERT_EQUAL(be32toh(guard), ~nvio_emu_crc32(~0u, block, 4096));
+	CU_ASSERT_EQUAL(memcmp(block + 4100, "\x12\x34\xab\xcd\1\2\3\5\0\0\0\0", 12), 0);
+	sqe.cdw2 = 0xabcc;
+	CU_ASSERT_EQUAL(bench_io(&b, sqe), MEDIA(NVME_SC_STORAGE_TAG_CHECK));
+	sqe.cdw12 &= ~STC;
+	CU_ASSERT_EQUAL(bench_io(&b, sqe), 0);
+	sqe.cdw3++;
+	CU_ASSERT_EQUAL(bench_io(&b, sqe), MEDIA(NVME_SC_REFTAG_CHECK));
+	bench_free(&b);
+}
+
 static void copies_protected_blocks(void)
 {
 	struct nvme_copy_range range = { .slba = htole64(5),
@@ -258,6 +300,7 @@ int main(void)
 		{ "checks tuples", checks_tuples },
 		{ "keeps the types apart", keeps_the_types_apart },
 		{ "guards with 64 bits", guards_with_64_bits },
+		{ "guards with 32 bits", guards_with_32_bits },
 		{ "copies protected blocks", copies_protected_blocks },
 	};
 

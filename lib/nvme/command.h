@@ -153,18 +153,40 @@ static inline struct nvio_prps nvio_tracker_prps(const struct nvio_qpair *qpair,
 			       qpair->lists_iova + offset, (uint32_t)qpair->page_mask + 1);
 }
 
-/* PRP entry 2 of data at consecutive IOVAs on more than one page, with its list made. */
-static inline uint64_t nvio_prp2(const struct nvio_qpair *qpair, const struct nvio_tracker *t,
-				 uint64_t iova, uint64_t len)
+/*
+ * PRP entry 2 of data at consecutive IOVAs, @nr pages of it behind the first, with its list made.
+ * A list of one page.
+ */
+static inline uint64_t nvio_prp2_short(const struct nvio_qpair *qpair, const struct nvio_tracker *t,
+				       uint64_t iova, size_t nr)
 {
 	const uint64_t mask = qpair->page_mask, second = (iova | mask) + 1;
-	size_t nr = (iova + len - second + mask) >> __builtin_ctzll(mask + 1);
 	size_t offset = nvio_tracker_idx(qpair, t) * qpair->list_len;
+	uint64_t *entries = (uint64_t *)((char *)qpair->lists + offset);
 
 	if (nr == 1)
 		return second;
-	return nvio_prp_list((uint64_t *)((char *)qpair->lists + offset),
-			     qpair->lists_iova + offset, second, nr, (uint32_t)mask + 1);
+	nvio_prp_fill_eights(entries, entries + nr, second, mask + 1);
+	return qpair->lists_iova + offset;
+}
+
+static inline bool nvio_prp_is_short(const struct nvio_qpair *qpair, size_t nr)
+{
+	return nr <= (qpair->page_mask + 1) / sizeof(uint64_t);
+}
+
+/* The same for any length of more than one page. */
+static inline uint64_t nvio_prp2(const struct nvio_qpair *qpair, const struct nvio_tracker *t,
+				 uint64_t iova, uint64_t len)
+{
+	const size_t nr = nvio_prp_more_pages(iova, len, qpair->page_mask);
+	size_t offset = nvio_tracker_idx(qpair, t) * qpair->list_len;
+
+	if (likely(nvio_prp_is_short(qpair, nr)))
+		return nvio_prp2_short(qpair, t, iova, nr);
+	nvio_prp_list((uint64_t *)((char *)qpair->lists + offset), qpair->lists_iova + offset,
+		      (iova | qpair->page_mask) + 1, nr, (uint32_t)qpair->page_mask + 1);
+	return qpair->lists_iova + offset;
 }
 
 /* Why no command can be queued: -EAGAIN when the queue pair is full, or -EIO, -ENODEV. */

@@ -52,7 +52,8 @@ static inline __attribute__((always_inline)) int read_or_write(
 	return 0;
 }
 
-/* Data of several pages, when all else was checked. */
+/* Data of several pages, when all else was checked. It calls nothing but the long way, and that
+ * last, so that it needs no stack either. */
 static inline __attribute__((always_inline)) int read_or_write_pages(
 	struct nvio_qpair *qpair, struct nvio_ns *ns, const uint64_t *word0, uintptr_t addr,
 	uint64_t slba, uint32_t nr_blocks, unsigned int flags, uint64_t user_data,
@@ -60,12 +61,13 @@ static inline __attribute__((always_inline)) int read_or_write_pages(
 {
 	struct nvio_tracker *t = qpair->free;
 	uint64_t offset = addr - qpair->heap.addr, iova = offset + qpair->heap.iova;
+	size_t nr = nvio_prp_more_pages(iova, t->len, qpair->page_mask);
 
-	if (unlikely(t->len > qpair->heap.len - offset))
+	if (unlikely(t->len > qpair->heap.len - offset || !nvio_prp_is_short(qpair, nr)))
 		return long_way(qpair, ns, addr, slba, nr_blocks, flags, user_data);
 	t->user_data = user_data;
-	nvio_build_short(qpair, t, *word0, iova, nvio_prp2(qpair, t, iova, t->len), slba, nr_blocks,
-			 flags);
+	nvio_build_short(qpair, t, *word0, iova, nvio_prp2_short(qpair, t, iova, nr), slba,
+			 nr_blocks, flags);
 	return 0;
 }
 

@@ -20,27 +20,15 @@ size_t nvio_prp_list_len(size_t len, uint32_t page_len)
 	return (entries + slots - 2) / (slots - 1) * page_len;
 }
 
-/* Two entries. */
-typedef uint64_t pair __attribute__((vector_size(16), aligned(8)));
-
-/* Eight at a time: the length of a list is most of what a large transfer costs. */
-static inline uint64_t fill(uint64_t *entries, uint64_t iova, uint32_t nr, uint64_t page_len)
+static uint64_t fill(uint64_t *entries, uint64_t iova, uint32_t nr, uint64_t page_len)
 {
-	uint64_t *const end = entries + nr;
-	pair next = { iova, iova + page_len };
-	const pair step = { 2 * page_len, 2 * page_len };
+	const uint32_t eights = nr & ~7u;
 
-	for (; end - entries >= 8; entries += 8) {
-		pair *at = (pair *)(void *)entries;
-
-		at[0] = next;
-		at[1] = next += step;
-		at[2] = next += step;
-		at[3] = next += step;
-		next += step;
-	}
-	for (iova = next[0]; entries < end; iova += page_len)
-		*entries++ = iova;
+	if (eights)
+		nvio_prp_fill_eights(entries, entries + eights, iova, page_len);
+	iova += eights * page_len;
+	for (uint32_t i = eights; i < nr; i++, iova += page_len)
+		entries[i] = iova;
 	return iova;
 }
 
@@ -71,17 +59,12 @@ static inline void add_pages(struct nvio_prps *prps, uint64_t iova, size_t nr)
 	prps->nr = slot;
 }
 
-uint64_t nvio_prp_list(uint64_t *entries, uint64_t list_iova, uint64_t iova, size_t nr,
-		       uint32_t page_len)
+void nvio_prp_list(uint64_t *entries, uint64_t list_iova, uint64_t iova, size_t nr,
+		   uint32_t page_len)
 {
-	if (likely(nr <= page_len / sizeof(uint64_t))) {
-		fill(entries, iova, (uint32_t)nr, page_len);
-	} else {
-		struct nvio_prps prps = nvio_prps_begin(entries, list_iova, page_len);
+	struct nvio_prps prps = nvio_prps_begin(entries, list_iova, page_len);
 
-		add_pages(&prps, iova, nr);
-	}
-	return list_iova;
+	add_pages(&prps, iova, nr);
 }
 
 void nvio_prps_first(struct nvio_prps *prps, uint64_t iova, size_t len)

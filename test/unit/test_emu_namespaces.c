@@ -49,7 +49,7 @@ static void formats(void)
 	bench_start(&b, 8);
 	bench_fill(&b, BENCH_DATA, 1, 4096);
 	CU_ASSERT_EQUAL(bench_io(&b, bench_rw(NVIO_NVM_WRITE, 0, 8, BENCH_DATA)), 0);
-	CU_ASSERT_EQUAL(send(&b, nvme_admin_format_nvm, 1, 10, 0, NULL),
+	CU_ASSERT_EQUAL(send(&b, nvme_admin_format_nvm, 1, 12, 0, NULL),
 			SPECIFIC(NVME_SC_INVALID_FORMAT));
 	CU_ASSERT_EQUAL(send(&b, nvme_admin_format_nvm, 1, 1 | 1 << 5, 0, NULL),
 			SPECIFIC(NVME_SC_INVALID_FORMAT));

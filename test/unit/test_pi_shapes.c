@@ -200,24 +200,34 @@ static struct emu_ns emulated(const struct pi_shape *s)
 		.pi_first = !s->f.pi_offset,
 		.pi = s->f.protection,
 		.pi_len = (uint8_t)s->pi_len,
+		.pif = s->f.guard_bits / 32,
 		.lba_shift = s->f.block_len == 512 ? 9 : 12,
 		.md_len = (uint16_t)s->f.metadata_len,
 	};
 }
 
-/* The software controller accepts what we make, and we what it makes. It has no 32-bit guard. */
+/* The software controller accepts what we make, and we what it makes; its storage tags have 16
+ * bits. */
 static void agree(struct pi_shape *s, int *wrong)
 {
 	struct emu_ns ns = emulated(s);
-	struct emu_pi pi = { .ref = pi_expected_reference(s, 0),
-			     .app = s->tags.application,
-			     .app_mask = 0xffff,
-			     .check = s->f.protection == 3 ? 6 : 7 };
-	struct emu_pi making = pi;
+	struct nvio_ns_info f = s->f;
 	struct nvio_pi_error e;
+	struct emu_pi pi, making;
 
-	if (s->f.guard_bits == 32)
-		return;
+	if (f.guard_bits == 32) {
+		f.storage_tag_bits = 16;
+		*wrong += pi_make(s, &f) != 0;
+	}
+	pi = (struct emu_pi){
+		.ref = pi_expected_reference(s, 0),
+		.storage = (uint16_t)s->tags.storage,
+		.check_storage = f.storage_tag_bits,
+		.app = s->tags.application,
+		.app_mask = 0xffff,
+		.check = f.protection == 3 ? 6 : 7,
+	};
+	making = pi;
 	for (uint32_t i = 0; i < PI_BLOCKS; i++)
 		*wrong += nvio_emu_pi_check(&pi, &ns, pi_data + (size_t)i * s->stride,
 					    s->md + (size_t)i * s->md_stride) != 0;

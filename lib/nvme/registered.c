@@ -35,10 +35,12 @@ bool nvio_describe_registered(const struct nvio_qpair *qpair, struct nvio_tracke
 static inline bool describe(const struct nvio_qpair *qpair, struct nvio_tracker *t,
 			    unsigned int rights, uintptr_t addr, size_t len, struct nvio_sqe *sqe)
 {
-	uint64_t entry = nvio_table_get(&qpair->memory->table, addr);
+	uint64_t entry = nvio_table_get(&qpair->memory->table, addr), iova;
 
+	/* Of the heap, when that has grown: the long way takes notice. */
 	if (unlikely((addr & (NVIO_MEM_PAGE - 1)) + len > NVIO_MEM_PAGE))
-		return nvio_describe_registered(qpair, t, rights, addr, len, sqe);
+		return !nvio_memory_in_window(qpair->memory, addr, len, &iova) &&
+		       nvio_describe_registered(qpair, t, rights, addr, len, sqe);
 	sqe->prp1 = (entry & ~NVIO_TABLE_RIGHTS) + (addr & (NVIO_MEM_PAGE - 1));
 	sqe->prp2 = 0;
 	return (entry & rights) == rights;

@@ -22,8 +22,7 @@ _Static_assert(sizeof(struct sgl) == 16, "figure 94");
 
 bool nvio_sgl_possible(const struct nvio_qpair *qpair, const struct nvio_request *request)
 {
-	return request->data.nr_iov && !qpair->no_sgl && qpair->list_len &&
-	       (qpair->ctrl->sgls & NVIO_SGLS_SUPPORT);
+	return request->data.nr_iov && nvio_sgl_taken(qpair);
 }
 
 bool nvio_sgl_wanted(const struct nvio_qpair *qpair, const struct nvio_request *request)

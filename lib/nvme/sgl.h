@@ -13,6 +13,12 @@
 #define NVIO_SGLS_ALIGNED    2u /* of the two bits: data in multiples of 4 bytes */
 #define NVIO_SGLS_BIT_BUCKET (1u << 16)
 
+/* Whether the queue pair sends any: for data in several pieces it does then. */
+static inline bool nvio_sgl_taken(const struct nvio_qpair *qpair)
+{
+	return !qpair->no_sgl && qpair->list_len && qpair->ctrl->sgls & NVIO_SGLS_SUPPORT;
+}
+
 /* Whether the controller takes them, and whether they are the better way for a request. */
 bool nvio_sgl_possible(const struct nvio_qpair *qpair, const struct nvio_request *request);
 bool nvio_sgl_wanted(const struct nvio_qpair *qpair, const struct nvio_request *request);

@@ -253,37 +253,6 @@ int nvio_io(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_io *
 	return err ? err : queue_io(qpair, ns, &io, user_data);
 }
 
-static int vectored(struct nvio_qpair *qpair, struct nvio_ns *ns, uint8_t opcode,
-		    const struct iovec *iov, uint32_t nr_iov, uint64_t slba, uint32_t nr_blocks,
-		    unsigned int flags, uint64_t user_data)
-{
-	const struct nvio_io io = {
-		.opcode = opcode,
-		.flags = flags,
-		.slba = slba,
-		.nr_blocks = nr_blocks,
-		.nr_iov = nr_iov,
-		.iov = iov,
-		.tags = { .reference = slba },
-	};
-
-	return queue_io(qpair, ns, &io, user_data);
-}
-
-int nvio_readv(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct iovec *iov,
-	       uint32_t nr_iov, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
-	       uint64_t user_data)
-{
-	return vectored(qpair, ns, NVIO_OP_READ, iov, nr_iov, slba, nr_blocks, flags, user_data);
-}
-
-int nvio_writev(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct iovec *iov,
-		uint32_t nr_iov, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
-		uint64_t user_data)
-{
-	return vectored(qpair, ns, NVIO_OP_WRITE, iov, nr_iov, slba, nr_blocks, flags, user_data);
-}
-
 int nvio_flush(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t user_data)
 {
 	const struct nvio_sqe sqe = { .opcode = NVIO_OP_FLUSH, .nsid = ns->nsid };

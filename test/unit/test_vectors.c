@@ -122,6 +122,53 @@ static void refuses_what_no_command_can(void)
 	path_teardown(&b);
 }
 
+/* More pieces than blocks, and than a tracker's list has room for: its neighbour's stays as it was.
+ */
+static void no_more_than_a_list(void)
+{
+	struct bench b;
+	struct iovec iov[2];
+	uint8_t *behind;
+	size_t wrong = 0, len;
+
+	path_setup(&b, &(struct path){ .max_transfer = 65536 });
+	b.qpair.heap = nvio_memory_window(b.qpair.memory);
+	len = b.qpair.list_len;
+	behind = (uint8_t *)b.qpair.lists + len;
+	memset(b.qpair.lists, 0xee, 2 * len);
+	iov[0] = (struct iovec){ b.buf, 4096 };
+	iov[1] = (struct iovec){ b.buf + 8192, 1 << 20 };
+	CU_ASSERT_EQUAL(nvio_readv(&b.qpair, &b.ns, iov, 2, VECTOR_SLBA, 16, 0, 1), -EINVAL);
+	iov[1].iov_len = 0;
+	CU_ASSERT_EQUAL(nvio_readv(&b.qpair, &b.ns, iov, 2, VECTOR_SLBA, 16, 0, 1), -EINVAL);
+	for (size_t i = 0; i < len; i++)
+		wrong += behind[i] != 0xee;
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	path_teardown(&b);
+}
+
+/* The bench's buffer is of a heap that has grown since: the first request notices. */
+static void heaps_that_have_grown(void)
+{
+	const struct nvio_window *heap;
+	struct iovec iov[2];
+	struct bench b;
+
+	for (int vectored = 0; vectored < 2; vectored++) {
+		path_setup(&b, &(struct path){ 0 });
+		heap = &b.qpair.heap;
+		iov[0] = (struct iovec){ b.buf, 4096 };
+		iov[1] = (struct iovec){ b.buf + 8192, 4096 };
+		CU_ASSERT_TRUE((uintptr_t)b.buf - heap->addr >= heap->len);
+		CU_ASSERT_EQUAL(vectored ? nvio_readv(&b.qpair, &b.ns, iov, 2, 0, 16, 0, 1)
+					 : nvio_read(&b.qpair, &b.ns, b.buf, 0, 16, 0, 1),
+				0);
+		CU_ASSERT_TRUE((uintptr_t)b.buf - heap->addr < heap->len);
+		path_teardown(&b);
+	}
+}
+
 /* Registrations side by side in the process whose device addresses are apart. */
 static void registrations_that_meet(void)
 {
@@ -252,6 +299,8 @@ int main(void)
 		{ "PRPs word by word", prps_word_by_word },
 		{ "more commands where PRPs cannot", more_commands_where_prps_cannot },
 		{ "refuses what no command can", refuses_what_no_command_can },
+		{ "no more than a list", no_more_than_a_list },
+		{ "heaps that have grown", heaps_that_have_grown },
 		{ "registrations that meet", registrations_that_meet },
 		{ "keeps what it uses registered", keeps_what_it_uses_registered },
 		{ "random vectors", random_vectors },

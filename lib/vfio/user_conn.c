@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -170,12 +171,13 @@ int nvio_user_ask(struct nvio_user_conn *conn, enum nvio_user_command command, c
 static uint64_t json_number(const char *json, const char *key, uint64_t otherwise)
 {
 	const char *at = strstr(json, key);
-	unsigned long long value;
+	char digits[32];
 
 	if (!at)
 		return otherwise;
 	at += strlen(key);
-	return sscanf(at, "\" : %llu", &value) == 1 ? value : otherwise;
+	/* Digits only: a sign would make a huge number of a small one. */
+	return sscanf(at, "\" : %31[0-9]", digits) == 1 ? strtoull(digits, NULL, 10) : otherwise;
 }
 
 int nvio_user_negotiate(struct nvio_user_conn *conn)

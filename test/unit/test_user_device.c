@@ -262,6 +262,7 @@ static void limits_of_memory(void)
 		{ "{\"capabilities\":{\"max_dma_maps\":16,\"pgsizes\":2097152}}", 16, 2097152 },
 		{ "{\"capabilities\" : { \"pgsizes\" : 6291456 } }", 65535, 2097152 },
 		{ "{\"capabilities\":{\"pgsizes\":0}}", 65535, 4096 },
+		{ "{\"capabilities\":{\"max_dma_maps\":-1,\"pgsizes\":-1048576}}", 65535, 4096 },
 		{ "{\"capabilities\":{\"pgsizes\":1,\"max_dma_maps\":99999999999}}", UINT32_MAX,
 		  4096 },
 	};

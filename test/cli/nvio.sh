@@ -8,46 +8,8 @@
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-nvio=${NVIO_BUILD:-build/release}/nvio
-if [ ! -x "$nvio" ]; then
-	echo "not built: $nvio"
-	exit 1
-fi
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-failed=0
-
-fail() {
-	printf 'FAIL: %s\n' "$*"
-	failed=1
-}
-
-# Runs nvio; leaves $status, $dir/out and $dir/err.
-run() {
-	timeout 60 "$nvio" "$@" > "$dir/out" 2> "$dir/err" < /dev/null
-	status=$?
-}
-
-# Checks a mistake: a pattern for the one line that it must give, then the arguments.
-refuses() {
-	local want=$1
-	shift
-	run "$@"
-	[ "$status" = 1 ] || fail "[$*]: exit status $status, not 1"
-	[ ! -s "$dir/out" ] || fail "[$*]: prints to standard output: $(head -n 1 "$dir/out")"
-	[ "$(wc -l < "$dir/err")" = 1 ] || fail "[$*]: not one line: $(cat "$dir/err")"
-	grep -q -e "^nvio: .*$want" "$dir/err" || fail "[$*]: not '$want': $(cat "$dir/err")"
-}
-
-# Checks what succeeds: prints to standard output only, with a line that matches the pattern.
-prints() {
-	local want=$1
-	shift
-	run "$@"
-	[ "$status" = 0 ] || fail "[$*]: exit status $status, not 0"
-	[ ! -s "$dir/err" ] || fail "[$*]: prints to standard error: $(cat "$dir/err")"
-	grep -Eq -e "$want" "$dir/out" || fail "[$*]: not '$want': $(cat "$dir/out")"
-}
+name=nvio
+. test/cli/options.bash
 
 for command in list bind restore doctor vfio; do
 	prints "^  $command +[a-z]" --help
@@ -78,7 +40,7 @@ printf 'x\ny' > "$dir/name"
 refuses "there is no command 'x?y'" "$(cat "$dir/name")"
 
 # A full disk is noticed.
-if timeout 60 "$nvio" --help > /dev/full 2> "$dir/err" || ! grep -q '^nvio: cannot write the output' "$dir/err"; then
+if timeout 60 "$program" --help > /dev/full 2> "$dir/err" || ! grep -q '^nvio: cannot write the output' "$dir/err"; then
 	fail "a full disk goes unnoticed: $(cat "$dir/err")"
 fi
 
@@ -105,7 +67,7 @@ PY
 completes() {
 	local want=$1 got
 	shift
-	got=$(PATH=$(dirname "$nvio"):$PATH bash -c '
+	got=$(PATH=$(dirname "$program"):$PATH bash -c '
 		. scripts/nvio.bash-completion
 		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
 		_nvio

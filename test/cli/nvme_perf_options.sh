@@ -8,54 +8,17 @@
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-perf=${NVIO_BUILD:-build/release}/nvme_perf
-if [ ! -x "$perf" ]; then
-	echo "not built: $perf"
-	exit 1
-fi
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-failed=0
+name=nvme_perf
+. test/cli/options.bash
 
-fail() {
-	printf 'FAIL: %s\n' "$*"
-	failed=1
-}
-
-# Runs nvme_perf; leaves $status, $dir/out and $dir/err.
-run() {
-	timeout 60 "$perf" "$@" > "$dir/out" 2> "$dir/err" < /dev/null
-	status=$?
-}
-
-# Checks a mistake: a pattern for the line it must give, then the arguments.
-refuses() {
-	local want=$1
-	shift
-	run "$@"
-	[ "$status" = 1 ] || fail "[$*]: exit status $status, not 1"
-	[ ! -s "$dir/out" ] || fail "[$*]: prints to standard output: $(head -n 1 "$dir/out")"
-	[ "$(wc -l < "$dir/err")" = 1 ] || fail "[$*]: not one line: $(cat "$dir/err")"
-	grep -q "^nvme_perf: .*$want" "$dir/err" || fail "[$*]: not '$want': $(cat "$dir/err")"
-}
-
-# Checks what succeeds: prints to standard output only.
-prints() {
-	run "$@"
-	[ "$status" = 0 ] || fail "[$*]: exit status $status, not 0"
-	[ -s "$dir/out" ] || fail "[$*]: prints nothing"
-	[ ! -s "$dir/err" ] || fail "[$*]: prints to standard error: $(cat "$dir/err")"
-}
-
-prints --help
+prints . --help
 for option in -r -q -o -w -M -t -a -n -P -c -L -v -V --device= --depth= --io-size= --workload= \
 	--read-percent= --time= --warmup= --number-ios= --qpairs= --cores= --hugepage= --seed= --quirks= --shadow-doorbells= --priority= --host-memory= \
 	--latency --json= --verbose --help --version; do
 	grep -Eq -e "^ +(-., )?${option}[, =]?" "$dir/out" || fail "--help does not name $option"
 done
-prints --version
-grep -Eqx 'nvme_perf \(nvio\) [0-9]+\.[0-9]+\.[0-9]+' "$dir/out" || fail "--version: $(cat "$dir/out")"
-prints --usage
+prints '^nvme_perf \(nvio\) [0-9]+\.[0-9]+\.[0-9]+$' --version
+prints . --usage
 
 # What getopt finds.
 refuses "unrecognized option '--bogus'" --bogus
@@ -104,15 +67,15 @@ refuses 'core 4095 does not exist' -r x -c 4095
 allowed=$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')
 if [ "$(getconf _NPROCESSORS_CONF)" -gt 1 ]; then
 	other=$((allowed == 0 ? 1 : 0))
-	run_perf=$perf
+	everywhere=$program
 	cat > "$dir/pinned" <<-END
 		#!/bin/sh
-		exec taskset -c $allowed "$run_perf" "\$@"
+		exec taskset -c $allowed "$everywhere" "\$@"
 	END
 	chmod +x "$dir/pinned"
-	perf=$dir/pinned
+	program=$dir/pinned
 	refuses "may not run on core $other, only on $allowed" -r x -c "$other"
-	perf=$run_perf
+	program=$everywhere
 fi
 
 # Devices; the library's sentence.

@@ -28,6 +28,7 @@ static int hold(struct nvio_memory *memory, struct nvio_buffer *buffer)
 {
 	struct nvio_window *window = &buffer->window;
 	struct nvio_registration *r;
+	size_t run;
 
 	if (window->len && nvio_memory_in_window(memory, window->addr, window->len, &window->iova))
 		return 0;
@@ -36,7 +37,13 @@ static int hold(struct nvio_memory *memory, struct nvio_buffer *buffer)
 		return nvio_error(EFAULT,
 				  "memory %p + %zu is not in one registration with the rights 0x%x",
 				  (void *)window->addr, window->len, buffer->rights);
-	window->iova = r->iova + (window->addr - r->addr);
+	/* As the table has it: without an IOMMU each page is where it is. */
+	run = nvio_memory_run(memory, window->addr, window->len, buffer->rights, &window->iova);
+	if (run != window->len)
+		return nvio_error(EFAULT,
+				  "memory %p + %zu is not in one piece for devices: only %zu bytes "
+				  "are",
+				  (void *)window->addr, window->len, run);
 	r->nr_buffers++;
 	return 0;
 }

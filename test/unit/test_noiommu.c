@@ -15,6 +15,7 @@
 #include <nvio/mem.h>
 
 #include "fake_kernel.h"
+#include "mem/memory.h"
 #include "tap.h"
 #include "vfio/sysfs.h"
 
@@ -135,6 +136,7 @@ static void registered(void)
 {
 	const uint64_t frames[] = { 0x1000, 0x1001, 0x2000, 0x1003 };
 	const uint64_t absent[] = { 0x1000, 0, 0x2000, 0x1003 };
+	struct nvio_buffer *buffer;
 	uint64_t iova;
 
 	start("vfio-noiommu\n");
@@ -146,6 +148,12 @@ static void registered(void)
 	CU_ASSERT_EQUAL(nvio_mem_iova(iommu, pages + 8192, 8192, NVIO_DMA_READ, &iova), 4096);
 	CU_ASSERT_EQUAL(iova, 0x2000000);
 	CU_ASSERT_EQUAL(nvio_mem_iova(iommu, pages + 12288, 8, NVIO_DMA_WRITE, &iova), -EFAULT);
+	/* A handle is for what devices see in one piece. */
+	CU_ASSERT_EQUAL(nvio_buffer_open(iommu, pages, 8193, NVIO_DMA_READ, &buffer), -EFAULT);
+	CU_ASSERT(strstr(nvio_last_error(), "only 8192 bytes") != NULL);
+	CU_ASSERT_EQUAL_FATAL(nvio_buffer_open(iommu, pages + 16, 8000, NVIO_DMA_READ, &buffer), 0);
+	CU_ASSERT_EQUAL(buffer->window.iova, 0x1000010);
+	nvio_buffer_close(buffer);
 	CU_ASSERT_EQUAL(nvio_mem_register(iommu, pages, 4096, NVIO_DMA_READ), -EEXIST);
 	CU_ASSERT_EQUAL(nvio_mem_unregister(iommu, pages, sizeof(pages)), 0);
 	CU_ASSERT_EQUAL(nvio_mem_iova(iommu, pages, 8, NVIO_DMA_READ, &iova), -EFAULT);

@@ -150,7 +150,8 @@ static int size_file(struct emu_ns *ns, const struct emu_ns_opts *opts, struct e
 
 static int open_file(struct emu_ns *ns, const struct emu_ns_opts *opts, struct emu_error *error)
 {
-	int flags = O_RDWR | O_CLOEXEC | (opts->size ? O_CREAT : 0);
+	int flags = O_RDWR | O_CLOEXEC | (opts->size ? O_CREAT : 0), rc;
+	bool made = access(opts->file, F_OK) != 0;
 
 	ns->fd = open(opts->file, flags, 0600);
 	if (ns->fd < 0)
@@ -158,7 +159,10 @@ static int open_file(struct emu_ns *ns, const struct emu_ns_opts *opts, struct e
 				     strerror(errno));
 	if (flock(ns->fd, LOCK_EX | LOCK_NB))
 		return nvio_emu_fail(error, -EBUSY, "%s is in use by another instance", opts->file);
-	return size_file(ns, opts, error);
+	rc = size_file(ns, opts, error);
+	if (rc && made)
+		unlink(opts->file);
+	return rc;
 }
 
 static void set_format(const struct emu_ctrl *ctrl, struct emu_ns *ns)

@@ -5,7 +5,7 @@
  * Section numbers as in nvme.h. Thread rule: everything here is for the thread that owns the queue
  * pair, but for what says otherwise. Nothing here allocates, locks or makes a system call, but for
  * nvio_wait(), and nvio_poll() when it looks after the device, every 400 ms at most, or has it
- * reset.
+ * reset; a command that is sent again may wait for a thread that unregisters its memory just then.
  *
  * A request may be of any size: it is split where the controller's largest transfer, the
  * namespace's boundary or the memory under it make several commands of it, and completes once, with

@@ -13,7 +13,8 @@
 #define NVIO_SGLS_ALIGNED    2u /* of the two bits: data in multiples of 4 bytes */
 #define NVIO_SGLS_BIT_BUCKET (1u << 16)
 
-/* Whether the queue pair sends any: for data in several pieces it does then. */
+/* Whether the queue pair sends any: for data in several pieces it does then, but where PRPs are
+ * shorter (vectored.c). */
 static inline bool nvio_sgl_taken(const struct nvio_qpair *qpair)
 {
 	return !qpair->no_sgl && qpair->list_len && qpair->ctrl->sgls & NVIO_SGLS_SUPPORT;

@@ -7,6 +7,15 @@
 #include "nvme/sgl.h"
 #include "nvme/short.h"
 
+/* Entries that a list of PRPs may have. Of several pieces it is to be shorter than their
+ * scatter-gather list, where there is a choice: that has 16 bytes for each. */
+static inline uint64_t list_room(const struct nvio_qpair *qpair, uint32_t nr_iov)
+{
+	uint64_t room = min_u64(qpair->list_len, qpair->page_mask + 1) / sizeof(uint64_t);
+
+	return nr_iov > 1 && nvio_sgl_taken(qpair) ? min_u64(room, 2 * (uint64_t)nr_iov) : room;
+}
+
 /* PRPs of pieces in the heap. Returns how many bytes they have, 0 when it cannot be done so. */
 static inline uint64_t describe(const struct nvio_qpair *qpair, const struct nvio_tracker *t,
 				const struct iovec *iov, uint32_t nr_iov, struct nvio_sqe *sqe)
@@ -14,7 +23,7 @@ static inline uint64_t describe(const struct nvio_qpair *qpair, const struct nvi
 	const uint64_t mask = qpair->page_mask;
 	const size_t offset = nvio_tracker_idx(qpair, t) * qpair->list_len;
 	uint64_t *const list = (uint64_t *)((char *)qpair->lists + offset), *at = list;
-	const uint64_t *const end = list + min_u64(qpair->list_len, mask + 1) / sizeof(*list);
+	const uint64_t *const end = list + list_room(qpair, nr_iov);
 	uint64_t iova_end = 0, len = 0;
 
 	for (uint32_t i = 0; i < nr_iov; i++) {
@@ -56,7 +65,7 @@ static inline __attribute__((always_inline)) int read_or_write(
 
 	if (unlikely(!t))
 		return nvio_no_slot(qpair);
-	if (likely(nr_iov && (nr_iov == 1 || !nvio_sgl_taken(qpair)) &&
+	if (likely(nr_iov &&
 		   nvio_is_short(qpair, ns, (uintptr_t)iov->iov_base, slba, nr_blocks, flags) &&
 		   describe(qpair, t, iov, nr_iov, &sqe) == nr_blocks * ns->block_len)) {
 		nvio_sqe_words(&sqe)[0] = word0;

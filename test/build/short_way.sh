@@ -24,7 +24,8 @@ without()
 }
 
 small=(nvio_read nvio_write nvio_submit nvio_poll poll_busy)
-others=(read_pages write_pages poll_on nvio_prp_list nvio_read_buffer nvio_write_buffer nvio_queue_registered)
+others=(read_pages write_pages poll_on nvio_read_buffer nvio_write_buffer nvio_queue_registered
+	nvio_readv nvio_writev nvio_command_queue)
 without 'i?div|lock|syscall|int ' "${small[@]}" "${others[@]}"
 without 'call' "${small[@]}"
 

@@ -117,3 +117,11 @@ status=0
 wait "$silent" || status=$?
 [ "$status" = 1 ] || fail "a silent socket: exit status $status"
 grep -q 'no answer from .* within 10 s' "$tmp/silent.out" || fail "a silent socket: $(cat "$tmp/silent.out")"
+
+# --help names each key of the manual page: those of a namespace, and of the controller.
+"$emu" --help > "$tmp/help"
+keys=$(sed -n '/^=item B<-n>/,/^=item B<-f>/p' man/nvme_emu.1.pod | grep '^=item' | grep -o 'B<[a-z]*>' | tr -d 'B<>')
+[ "$(wc -w <<< "$keys")" -ge 25 ] || fail "keys of the manual page: $keys"
+for key in $keys; do
+	grep -qw "$key" "$tmp/help" || fail "--help does not name $key"
+done

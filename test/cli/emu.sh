@@ -64,6 +64,39 @@ wait "$client" || status=$?
 [ "$status" = 1 ] && [ "$SECONDS" -le 5 ] || fail "server gone: exit status $status after $SECONDS s"
 grep -q 'gone' "$tmp/err" || fail "server gone: $(cat "$tmp/err")"
 
+# Ctrl-C: what was submitted is completed and told of, and the controller is told to shut down, which it is asked to forget
+# the second time.
+serve "$tmp/s" --control "$tmp/c" --ns size=64M
+for fault in clear no-shutdown; do
+	"$build/nvme_emu" ctl "$tmp/c" "$fault" > "$tmp/out"
+	"$build/nvme_perf" -r "vfio-user:$tmp/s" -q 32 -t 60 --json "$tmp/json" > "$tmp/out" 2> "$tmp/err" &
+	client=$!
+	until [[ $("$build/nvme_emu" ctl "$tmp/c" status) =~ reads=[0-9]{3} ]]; do
+		[ -e /proc/$client ] || fail "$fault: $(cat "$tmp/err")"
+		sleep 0.1
+	done
+	kill -INT "$client"
+	if [ "$fault" = clear ]; then
+		wait "$client" || fail "interrupted: exit status $?: $(cat "$tmp/err")"
+		python3 - "$tmp/json" <<-'PYTHON' || fail "interrupted: $(cat "$tmp/json")"
+			import json, sys
+			report = json.load(open(sys.argv[1]))
+			total = report["total"]
+			sys.exit(not (report["interrupted"] and total["submitted"] == total["completed"] > 0 and not total["errors"]))
+		PYTHON
+		grep -q ' (interrupted)$' "$tmp/out" || fail "interrupted: $(cat "$tmp/out")"
+	else
+		for _ in $(seq 100); do
+			[[ $("$build/nvme_emu" ctl "$tmp/c" list) != *'hit 1'* ]] || break
+			sleep 0.1
+		done
+		[[ $("$build/nvme_emu" ctl "$tmp/c" list) == *'hit 1'* ]] || fail "interrupted: no shutdown notification"
+		kill -KILL "$client"
+		wait "$client" 2> /dev/null || true
+	fi
+done
+stop TERM
+
 bad 'no vfio-user server at' "$build/nvme_perf" -r "vfio-user:$tmp/nothing"
 bad "nonsense" "$build/nvme_perf" -r emu:nonsense=1
 bad "lba" "$build/nvme_perf" -r emu:lba=1000
@@ -80,6 +113,13 @@ bad 'size=1000: no multiple of the block' "$build/nvme_emu" --socket "$tmp/t" --
 bad 'size=1000: no multiple of the block' "$build/nvme_perf" -r emu:size=1000
 truncate -s 4096 "$tmp/small"
 bad 'small is too small: 4096 bytes, and 1048576 are needed' "$build/nvme_emu" --socket "$tmp/t" --ns size=1M,file="$tmp/small"
+(
+	# No file may become as long: what was made for it is not left behind.
+	trap '' XFSZ
+	ulimit -f 1000
+	bad 'cannot grow to 104857600 bytes' "$build/nvme_emu" --socket "$tmp/t" --ns size=100M,file="$tmp/huge"
+)
+[ ! -e "$tmp/huge" ] || fail "a file is left behind"
 bad 'cannot open .*/none: No such file' "$build/nvme_emu" --socket "$tmp/t" --ns file="$tmp/none"
 serve "$tmp/s" --ns size=1M,file="$tmp/file"
 bad 'file is in use by another instance' "$build/nvme_emu" --socket "$tmp/t" --ns size=1M,file="$tmp/file"

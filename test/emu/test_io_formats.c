@@ -16,8 +16,8 @@
 #include "io_model.h"
 
 static const struct traffic of_formats = { .qpair_opts = { .depth = 8 },
-					   .max_len = 1 * MIB,
-					   .requests = 400 };
+					   .max_len = 4 * MIB,
+					   .requests = 300 };
 
 static void metadata_in_buffers_of_its_own(void)
 {
@@ -34,7 +34,7 @@ static void metadata_at_the_end_of_blocks(void)
 
 /* Each type, as all of the metadata and as its end; most blocks are written before. */
 static const struct traffic of_protection = {
-	.qpair_opts = { .depth = 8 }, .max_len = 1 * MIB, .requests = 400, .fill_first = true
+	.qpair_opts = { .depth = 8 }, .max_len = 4 * MIB, .requests = 200, .fill_first = true
 };
 
 static void protection_of_16_bits(void)
@@ -44,7 +44,7 @@ static void protection_of_16_bits(void)
 
 	for (unsigned int type = 1; type <= TYPES; type++) {
 		for (unsigned int i = 0; i < 4; i++) {
-			snprintf(device, sizeof(device), "emu:size=4M,lba=%u,pi=%u,mdts=5,%s",
+			snprintf(device, sizeof(device), "emu:size=8M,lba=%u,pi=%u,mdts=5,%s",
 				 i % 2 ? 4096 : 512, type, layouts[i]);
 			run_on(device, of_protection);
 		}
@@ -60,7 +60,7 @@ static void wide_guards(unsigned int bits)
 	for (unsigned int type = 1; type <= TYPES; type++) {
 		for (unsigned int i = 0; i < 4; i++) {
 			snprintf(device, sizeof(device),
-				 "emu:size=4M,lba=4096,guard=%u,pi=%u,mdts=5,%s", bits, type,
+				 "emu:size=8M,lba=4096,guard=%u,pi=%u,mdts=5,%s", bits, type,
 				 layouts[i]);
 			run_on(device, of_protection);
 		}

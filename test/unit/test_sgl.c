@@ -141,6 +141,33 @@ static void no_sgls_where_they_are_not_wanted(void)
 	path_teardown(&b);
 }
 
+/* Of pages PRPs are shorter, of long pieces SGLs. */
+static void whichever_is_shorter(void)
+{
+	const struct nvio_sqe *sqe;
+	struct bench b;
+	char *p;
+
+	path_setup(&b, &(struct path){ .sgls = SGLS_ANY });
+	b.qpair.heap = nvio_memory_window(b.qpair.memory);
+	p = b.buf;
+	PIECES(pages, AT(0, 512, 3584), AT(5, 0, 8192), AT(9, 0, 512));
+	CHECK(pages, 24);
+	CU_ASSERT_EQUAL(vector_queue(&b, pages, 3), 0);
+	PIECES(pieces, AT(0, 0, 65536), AT(32, 0, 65536));
+	CU_ASSERT_EQUAL(vector_queue(&b, pieces, 2), 0);
+	PIECES(piece, AT(0, 0, 65536));
+	CU_ASSERT_EQUAL(vector_queue(&b, piece, 1), 0);
+	nvio_submit(&b.qpair);
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->flags >> 6, 0);
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->flags >> 6, 1);
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->flags >> 6, 0);
+	path_teardown(&b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -149,6 +176,7 @@ int main(void)
 		{ "one piece is left of a list", one_piece_is_left_of_a_list },
 		{ "SGLs of aligned controllers", sgls_of_aligned_controllers },
 		{ "no SGLs where they are not wanted", no_sgls_where_they_are_not_wanted },
+		{ "whichever is shorter", whichever_is_shorter },
 	};
 
 	return tap_run("sgl", tests, sizeof(tests) / sizeof(tests[0]));

@@ -169,6 +169,39 @@ static void heaps_that_have_grown(void)
 	}
 }
 
+/* A vector that went the short way is sent again as it was, with the list that it had. */
+static void sent_again(void)
+{
+	struct nvio_completion done;
+	struct nvio_sqe sqe[2];
+	struct bench b;
+	char *p;
+
+	path_setup(&b, &(struct path){ .max_retries = 2 });
+	b.qpair.heap = nvio_memory_window(b.qpair.memory);
+	p = b.buf;
+	PIECES(pages, AT(9, 3584, 512), AT(7, 0, PAGE), AT(5, 0, PAGE), AT(3, 0, 512));
+	CU_ASSERT_EQUAL(vector_queue(&b, pages, 4), 0);
+	nvio_submit(&b.qpair);
+	for (int i = 0; i < 2; i++) {
+		struct run runs[PATH_RUNS_MAX];
+
+		sqe[i] = *next_command(&b);
+		CU_ASSERT_TRUE(path_data(&b, &sqe[i], vector_len(pages, 4), runs) &&
+			       are_pieces(&b, runs, pages, 0, vector_len(pages, 4)));
+		complete(&b, sqe[i].cid, i ? 0 : 0x281, 0);
+		CU_ASSERT_EQUAL(nvio_poll(&b.qpair, &done, 1), i);
+	}
+	CU_ASSERT_NOT_EQUAL(sqe[0].cid, sqe[1].cid);
+	sqe[1].cid = sqe[0].cid;
+	CU_ASSERT_EQUAL(memcmp(&sqe[0], &sqe[1], sizeof(sqe[0])), 0);
+	CU_ASSERT_EQUAL(done.status, 0);
+	CU_ASSERT_EQUAL(b.qpair.stats.retries, 1);
+	CU_ASSERT_EQUAL(b.qpair.stats.submitted, b.qpair.stats.completed);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	path_teardown(&b);
+}
+
 /* Registrations side by side in the process whose device addresses are apart. */
 static void registrations_that_meet(void)
 {
@@ -301,6 +334,7 @@ int main(void)
 		{ "refuses what no command can", refuses_what_no_command_can },
 		{ "no more than a list", no_more_than_a_list },
 		{ "heaps that have grown", heaps_that_have_grown },
+		{ "sent again", sent_again },
 		{ "registrations that meet", registrations_that_meet },
 		{ "keeps what it uses registered", keeps_what_it_uses_registered },
 		{ "random vectors", random_vectors },

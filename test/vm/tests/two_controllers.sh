@@ -6,6 +6,7 @@
 # vm: --qemu '-device nvme-ns,bus=nvme0,nsid=2,drive=disk1,logical_block_size=4096,physical_block_size=4096'
 # vm: --qemu '-device nvme-ns,bus=nvme1,nsid=1,drive=disk2'
 # vm: --qemu '-device nvme-ns,bus=nvme1,nsid=5,drive=disk3,logical_block_size=4096,physical_block_size=4096'
+# kernels: small stock
 . "${0%/*}/../lib.sh"
 
 bind "$BDF" vfio-pci

@@ -2,6 +2,7 @@
 # Random reads and writes of 4096-byte blocks against a model in memory, as verify_512.sh.
 # vm: --nvme logical_block_size=4096,physical_block_size=4096
 # timeout: 240
+# kernels: small stock
 . "${0%/*}/../lib.sh"
 set -o pipefail
 

@@ -164,6 +164,12 @@ static int dirty_pages(struct vfio_iommu_type1_dirty_bitmap *request)
 	}
 }
 
+static bool is_tce(void)
+{
+	return fake_kernel.container_type == VFIO_SPAPR_TCE_IOMMU ||
+	       fake_kernel.container_type == VFIO_SPAPR_TCE_v2_IOMMU;
+}
+
 int fake_container_ioctl(int fd, unsigned long request, void *arg)
 {
 	switch (request) {
@@ -175,11 +181,15 @@ int fake_container_ioctl(int fd, unsigned long request, void *arg)
 		if (!has_group(fd) || fake_kernel.container_type)
 			return -EINVAL;
 		fake_kernel.container_type = (uint32_t)(uintptr_t)arg;
+		if (is_tce())
+			fake_tce_begin();
 		return 0;
 	}
 	if (!fake_kernel.container_type || !has_group(fd) ||
 	    fake_kernel.container_type == VFIO_NOIOMMU_IOMMU)
 		return -EINVAL;
+	if (is_tce())
+		return fake_tce_ioctl(fd, request, arg);
 	switch (request) {
 	case VFIO_IOMMU_GET_INFO:
 		return get_info(arg);

@@ -90,8 +90,9 @@ static int map_error(const struct nvio_spapr *s, int err, const struct nvio_map 
 				  "process with the rights 0x%x",
 				  map->addr, map->len, map->rights);
 	default:
-		return nvio_error(-err, "mapping %p + %zu at IOVA 0x%" PRIx64 " failed: %s",
-				  map->addr, map->len, map->iova, strerror(-err));
+		return nvio_error(-err, "mapping %p + %zu at IOVA 0x%" PRIx64 " failed: %s%s",
+				  map->addr, map->len, map->iova, strerror(-err),
+				  nvio_spapr_hint(err));
 	}
 }
 

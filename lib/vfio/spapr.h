@@ -53,4 +53,8 @@ int nvio_spapr_group_fd(struct nvio_iommu *iommu, int group);
  * @page_len. Returns 0 or -errno. */
 int nvio_spapr_open_window(struct nvio_spapr *spapr, uint64_t page_len);
 
+/* What to do when a window cannot be made, "" when nobody knows. v1 makes its own with the first
+ * map. */
+const char *nvio_spapr_hint(int err);
+
 #endif

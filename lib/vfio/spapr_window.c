@@ -27,6 +27,15 @@
 #define MMIO_START (2 * GIB)
 #define MMIO_LAST  (4 * GIB - 1)
 
+const char *nvio_spapr_hint(int err)
+{
+	return err == -ENODEV
+		       ? " (the kernel makes no more windows for a device for which one has "
+			 "failed, be it for a driver of its own: see dmesg, and boot it with "
+			 "disable_ddw)"
+		       : "";
+}
+
 static int read_info(struct nvio_spapr *s)
 {
 	struct vfio_iommu_spapr_tce_info info = { .argsz = sizeof(info) };
@@ -103,7 +112,7 @@ static int create_longest(struct nvio_spapr *s, unsigned int shift)
 		if (!err)
 			return use_window(s, start, len, shift);
 		len /= 2;
-	} while (len >= WINDOW_MIN);
+	} while (len >= WINDOW_MIN && err != -ENODEV);
 	return err;
 }
 
@@ -126,7 +135,8 @@ static int restore_default(struct nvio_spapr *s, int err)
 		return use_window(s, start, s->info.dma32_window_size, DEFAULT_SHIFT);
 	if (err == -ENOMEM)
 		return nvio_explain_nomem(WINDOW_MIN / getpagesize() * sizeof(uint64_t), "VmLck:");
-	return nvio_error(-err, "no DMA window can be made: %s", strerror(-err));
+	return nvio_error(-err, "no DMA window can be made: %s%s", strerror(-err),
+			  nvio_spapr_hint(err));
 }
 
 int nvio_spapr_open_window(struct nvio_spapr *s, uint64_t page_len)

@@ -178,6 +178,10 @@ static void fallbacks(void)
 	tce_start(BOTH);
 	fake_kernel_fail(VFIO_IOMMU_SPAPR_TCE_CREATE, EIO, 0, UINT32_MAX);
 	fails(NVIO_WAY_AUTO, EIO, "no DMA window can be made");
+	/* It is of no use to go on after this. */
+	tce_start(BOTH);
+	fake_kernel_fail(VFIO_IOMMU_SPAPR_TCE_CREATE, ENODEV, 0, UINT32_MAX);
+	fails(NVIO_WAY_AUTO, ENODEV, "boot it with disable_ddw");
 }
 
 static void version_1(void)

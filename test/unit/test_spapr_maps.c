@@ -97,7 +97,8 @@ static void map_errors(void)
 	map_is(-1, EINVAL, "is not for the DMA window at 0x0");
 	map_is(ENXIO, ENXIO, "is outside of the DMA window");
 	map_is(EFAULT, EFAULT, "cannot be pinned");
-	map_is(ENODEV, ENODEV, "failed: No such device");
+	map_is(ENODEV, ENODEV, "boot it with disable_ddw");
+	map_is(EIO, EIO, "failed: Input/output error");
 	register_is(ENOMEM, ENOMEM, "4096 bytes for DMA");
 	register_is(EINVAL, EINVAL, "another address space of this process");
 	register_is(EBUSY, EBUSY, "another address space of this process");

@@ -63,7 +63,7 @@ static int use_window(struct nvio_spapr *s, uint64_t start, uint64_t len, unsign
 	s->len = len;
 	s->entry_len = 1ull << shift;
 	/* Memory is registered in pages, which may be larger. */
-	s->domain.page_sizes = -max_u64(s->entry_len, (uint64_t)getpagesize());
+	s->domain.page_sizes = max_u64(s->entry_len, (uint64_t)getpagesize());
 	ranges->nr = 1;
 	ranges->range[0] = (struct nvio_iova_range){ start, start + len - 1 };
 	nvio_ranges_cut(ranges, MMIO_START, MMIO_LAST);

@@ -299,7 +299,7 @@ static int print_all(struct view *v, struct nvio_iommu *iommu, struct nvio_devic
 	if (err)
 		return err;
 	view_features(v, device);
-	view_tce(v, iommu);
+	view_tce(v, device);
 	view_eeh(v, device);
 	view_extensions(v);
 	err = info.group >= 0 ? view_group(v, info.name) : 0;

@@ -115,11 +115,11 @@ void view_extensions(struct view *v)
 	close(fd);
 }
 
-void view_tce(struct view *v, struct nvio_iommu *iommu)
+void view_tce(struct view *v, struct nvio_device *device)
 {
 	struct nvio_tce_info info;
 
-	if (nvio_iommu_tce_info(iommu, &info, sizeof(info)))
+	if (nvio_device_tce_info(device, &info, sizeof(info)))
 		return;
 	if (!v->json) {
 		fprintf(v->out,

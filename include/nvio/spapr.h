@@ -31,16 +31,17 @@ struct nvio_tce_info {
 };
 
 /**
- * nvio_iommu_tce_info - the windows of an address space and what is registered for them.
+ * nvio_device_tce_info - the window of a device's group and what is registered for it.
  * @size: sizeof(*info)
  *
- * Return: 0; -ENOTSUP when it has no container of sPAPR TCE.
+ * Return: 0; -ENOTSUP when it is in no container of sPAPR TCE.
  */
-NVIO_API int nvio_iommu_tce_info(struct nvio_iommu *iommu, struct nvio_tce_info *info, size_t size);
+NVIO_API int nvio_device_tce_info(struct nvio_device *device, struct nvio_tce_info *info,
+				  size_t size);
 
 /*
- * EEH concerns all devices of an address space together: give a device that is to be recovered
- * alone an address space of its own. nvio_device_open() enables it where it is there.
+ * EEH concerns all devices of an IOMMU group together. nvio_device_open() enables it where it is
+ * there.
  */
 
 /* What the host bridge lets through to and from the devices. The kernel's numbers. */

@@ -100,7 +100,7 @@ static enum nvio_way choose(const struct nvio_iommu *iommu, struct nvio_device *
 static int open_group(struct nvio_iommu *iommu, struct nvio_device *device,
 		      const struct nvio_device_opts *opts)
 {
-	bool power = nvio_spapr_type(iommu) || iommu->way == NVIO_WAY_TCE_V1;
+	bool power = nvio_spapr_type(iommu, -1) || iommu->way == NVIO_WAY_TCE_V1;
 
 	device->fd = power ? -ENOTSUP : nvio_type1_open_device(iommu, &device->pci, opts->vf_token);
 	/* A kernel has this or the other. */
@@ -108,7 +108,7 @@ static int open_group(struct nvio_iommu *iommu, struct nvio_device *device,
 		device->fd = nvio_spapr_open_device(iommu, &device->pci, opts->vf_token);
 	if (device->fd < 0)
 		return device->fd;
-	device->type = nvio_spapr_type(iommu);
+	device->type = nvio_spapr_type(iommu, device->pci.group);
 	nvio_eeh_begin(device);
 	return 0;
 }

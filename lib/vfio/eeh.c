@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * EEH, by requests to the container, which pass them on for each of its groups; see
- * <nvio/spapr.h>.
+ * EEH, by requests to the container of a device's group; see <nvio/spapr.h>.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -12,7 +11,6 @@
 #include "base/error.h"
 #include "vfio/device.h"
 #include "vfio/eeh.h"
-#include "vfio/group.h"
 #include "vfio/spapr.h"
 #include "vfio/sys.h"
 #include "vfio/sysfs.h"
@@ -29,7 +27,7 @@ static int container_of(struct nvio_device *device)
 	int fd;
 
 	pthread_mutex_lock(&device->iommu->lock);
-	s = nvio_spapr_of(device->iommu);
+	s = nvio_spapr_of(device->iommu, device->pci.group);
 	fd = s ? s->fd : -1;
 	pthread_mutex_unlock(&device->iommu->lock);
 	return fd;
@@ -208,20 +206,15 @@ static bool count_function(void *arg, const char *name)
 
 bool nvio_eeh_is_alone(struct nvio_device *device)
 {
-	unsigned int nr_functions = 0, nr_groups = 0;
-	const struct nvio_spapr *s;
+	unsigned int nr_functions = 0;
 	char dir[NVIO_PATH_LEN];
 
 	if (!device->eeh)
 		return false;
-	pthread_mutex_lock(&device->iommu->lock);
-	s = nvio_spapr_of(device->iommu);
-	nr_groups = s ? nvio_groups_count(s->groups) : 0;
-	pthread_mutex_unlock(&device->iommu->lock);
 	snprintf(dir, sizeof(dir), "%s/kernel/iommu_groups/%d/devices", nvio_roots.sys,
 		 device->pci.group);
 	nvio_sysfs_each(dir, count_function, &nr_functions);
-	return nr_groups == 1 && nr_functions == 1;
+	return nr_functions == 1;
 }
 
 bool nvio_eeh_is_frozen(struct nvio_device *device)

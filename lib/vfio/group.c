@@ -160,15 +160,6 @@ int nvio_group_fd(const struct nvio_group *groups, int id)
 	return groups ? groups->fd : -1;
 }
 
-unsigned int nvio_groups_count(const struct nvio_group *groups)
-{
-	unsigned int nr = 0;
-
-	for (; groups; groups = groups->next)
-		nr++;
-	return nr;
-}
-
 void nvio_groups_close(struct nvio_group *groups)
 {
 	while (groups) {

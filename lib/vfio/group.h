@@ -21,8 +21,6 @@ int nvio_group_open_device(struct nvio_group *groups, const struct nvio_pci *pci
 /* The fd of a group that is in @groups; -1 when it is not. */
 int nvio_group_fd(const struct nvio_group *groups, int id);
 
-unsigned int nvio_groups_count(const struct nvio_group *groups);
-
 /* Closes all groups. */
 void nvio_groups_close(struct nvio_group *groups);
 

@@ -15,6 +15,7 @@
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "vfio/device.h"
 #include "vfio/explain.h"
 #include "vfio/group.h"
 #include "vfio/spapr.h"
@@ -160,7 +161,7 @@ static void spapr_close(struct nvio_domain *domain)
 
 	if (s->enabled)
 		nvio_sys_ioctl(s->fd, VFIO_IOMMU_DISABLE, NULL);
-	nvio_groups_close(s->groups);
+	nvio_groups_close(s->group);
 	nvio_sys_close(s->fd);
 	free(s->memory.regions);
 	free(s->maps);
@@ -197,7 +198,7 @@ static int enable(struct nvio_spapr *s, const struct nvio_pci *pci)
 		(nvio_locked_len("VmLck:") + s->info.dma32_window_size + 1023) / 1024);
 }
 
-/* Gives the container its type; its first group is in it. */
+/* Gives the container its type; its group is in it. */
 static int set_type(struct nvio_spapr *s, const struct nvio_iommu *iommu,
 		    const struct nvio_pci *pci)
 {
@@ -230,7 +231,7 @@ static int check_kernel(const struct nvio_spapr *s, const struct nvio_iommu *iom
 
 static int enter(struct nvio_iommu *iommu, struct nvio_spapr *s, const struct nvio_pci *pci)
 {
-	int err = nvio_group_join(&s->groups, s->fd, pci);
+	int err = nvio_group_join(&s->group, s->fd, pci);
 
 	if (!err)
 		err = set_type(s, iommu, pci);
@@ -258,6 +259,7 @@ static int make_domain(struct nvio_iommu *iommu, const struct nvio_pci *pci,
 	s->domain = (struct nvio_domain){ .ops = &spapr_ops,
 					  .max_maps = UINT32_MAX,
 					  .numa_node = pci->numa_node };
+	s->group_id = pci->group;
 	s->fd = s->memory.fd = nvio_container_open();
 	err = s->fd < 0 ? s->fd : check_kernel(s, iommu);
 	if (!err)
@@ -276,40 +278,47 @@ int nvio_spapr_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci,
 			   const char *vf_token)
 {
 	struct nvio_spapr *s;
-	int ret;
+	int ret = 0;
 
 	pthread_mutex_lock(&iommu->lock);
-	s = nvio_spapr_of(iommu);
-	/* The windows are made in a group more, too. */
-	ret = s ? nvio_group_join(&s->groups, s->fd, pci) : make_domain(iommu, pci, &s);
+	s = nvio_spapr_of(iommu, pci->group);
+	if (!s)
+		ret = make_domain(iommu, pci, &s);
 	if (!ret)
-		ret = nvio_group_open_device(s->groups, pci, vf_token);
+		ret = nvio_group_open_device(s->group, pci, vf_token);
 	pthread_mutex_unlock(&iommu->lock);
 	return ret;
 }
 
-struct nvio_spapr *nvio_spapr_of(const struct nvio_iommu *iommu)
+struct nvio_spapr *nvio_spapr_of(const struct nvio_iommu *iommu, int group)
 {
-	return (struct nvio_spapr *)nvio_iommu_domain(iommu, &spapr_ops);
+	for (struct nvio_domain *domain = iommu->domains; domain; domain = domain->next) {
+		struct nvio_spapr *s = (struct nvio_spapr *)domain;
+
+		if (domain->ops == &spapr_ops && (group < 0 || s->group_id == group))
+			return s;
+	}
+	return NULL;
 }
 
-const char *nvio_spapr_type(struct nvio_iommu *iommu)
+const char *nvio_spapr_type(struct nvio_iommu *iommu, int group)
 {
 	const struct nvio_spapr *s;
 
 	pthread_mutex_lock(&iommu->lock);
-	s = nvio_spapr_of(iommu);
+	s = nvio_spapr_of(iommu, group);
 	pthread_mutex_unlock(&iommu->lock);
 	return s ? spapr_name(&s->domain) : NULL;
 }
 
-int nvio_iommu_tce_info(struct nvio_iommu *iommu, struct nvio_tce_info *out, size_t size)
+int nvio_device_tce_info(struct nvio_device *device, struct nvio_tce_info *out, size_t size)
 {
+	struct nvio_iommu *iommu = device->iommu;
 	struct nvio_tce_info info = { 0 };
 	const struct nvio_spapr *s;
 
 	pthread_mutex_lock(&iommu->lock);
-	s = nvio_spapr_of(iommu);
+	s = nvio_spapr_of(iommu, device->pci.group);
 	if (s)
 		info = (struct nvio_tce_info){
 			.version = is_v2(s) ? 2 : 1,
@@ -326,7 +335,7 @@ int nvio_iommu_tce_info(struct nvio_iommu *iommu, struct nvio_tce_info *out, siz
 		};
 	pthread_mutex_unlock(&iommu->lock);
 	if (!info.version)
-		return nvio_error(ENOTSUP, "the address space has no container of sPAPR TCE");
+		return nvio_error(ENOTSUP, "%s is in no container of sPAPR TCE", device->name);
 	return nvio_give_info(out, size, &info, sizeof(info));
 }
 
@@ -336,8 +345,8 @@ int nvio_spapr_group_fd(struct nvio_iommu *iommu, int group)
 	int fd;
 
 	pthread_mutex_lock(&iommu->lock);
-	s = nvio_spapr_of(iommu);
-	fd = s ? nvio_group_fd(s->groups, group) : -1;
+	s = nvio_spapr_of(iommu, group);
+	fd = s ? nvio_group_fd(s->group, group) : -1;
 	pthread_mutex_unlock(&iommu->lock);
 	return fd;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The VFIO container of POWER machines, sPAPR TCE v1 and v2, and the groups in it.
+ * The VFIO containers of POWER machines, sPAPR TCE v1 and v2: one for each group, which many of
+ * them share with no other, and which EEH recovers alone. Each is a domain of the address space.
  *
- * It maps in windows of bus addresses, each with entries of one size. v2 has a window made to
- * measure and memory registered before it is mapped; v1 has the default window, charged to the
- * process as a whole.
+ * They map in windows of bus addresses, with entries of one size. v2 has a window made to measure
+ * and memory registered before it is mapped; v1 has the default window, charged to the process as a
+ * whole.
  */
 #ifndef NVIO_LIB_VFIO_SPAPR_H
 #define NVIO_LIB_VFIO_SPAPR_H
@@ -22,7 +23,8 @@ struct nvio_spapr {
 	int fd;
 	int type; /* VFIO_SPAPR_TCE_v2_IOMMU or VFIO_SPAPR_TCE_IOMMU; 0: none yet */
 	bool enabled; /* v1: the window is charged */
-	struct nvio_group *groups;
+	int group_id;
+	struct nvio_group *group;
 	struct vfio_iommu_spapr_tce_info info;
 	uint64_t start; /* the window in use */
 	uint64_t len;
@@ -40,13 +42,14 @@ struct nvio_spapr {
 int nvio_spapr_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci,
 			   const char *vf_token);
 
-/* The container of @iommu; the caller locks. NULL when it is no such one. */
-struct nvio_spapr *nvio_spapr_of(const struct nvio_iommu *iommu);
+/* The container of a group in @iommu, -1 for any group; the caller locks. NULL when there is none.
+ */
+struct nvio_spapr *nvio_spapr_of(const struct nvio_iommu *iommu, int group);
 
-/* "spapr-tce-v2", "spapr-tce"; NULL when @iommu has no such container. Locks. */
-const char *nvio_spapr_type(struct nvio_iommu *iommu);
+/* "spapr-tce-v2", "spapr-tce"; NULL when there is none. Locks. */
+const char *nvio_spapr_type(struct nvio_iommu *iommu, int group);
 
-/* The fd of a group in the container of @iommu; -1 when it is not there. Locks. */
+/* The fd of a group that has a container in @iommu; -1 when it has not. Locks. */
 int nvio_spapr_group_fd(struct nvio_iommu *iommu, int group);
 
 /* spapr_window.c: asks for the windows that may be, and sets one up for memory in pages of

@@ -142,8 +142,8 @@ static int fake_close(int fd)
 	}
 	if (fake_kernel.files[fd].kind == FAKE_CONTAINER) {
 		fake_unmap((uint32_t)fd, 0, UINT64_MAX);
-		fake_kernel.container_type = 0;
-		fake_tce_end();
+		fake_kernel.container_type = fake_kernel.files[fd].space = 0;
+		fake_tce_end(fd);
 	}
 	fake_kernel.files[fd].kind = FAKE_CLOSED;
 	return close(fd);

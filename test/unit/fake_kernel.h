@@ -94,9 +94,19 @@ struct fake_window {
 
 struct fake_region {
 	uint64_t addr, len;
+	int fd; /* the container that has registered it */
 };
 
 /* A container of sPAPR TCE. */
+struct fake_tce_container {
+	int fd; /* 0: none */
+	bool v2;
+	bool enabled;
+	bool pending; /* the default window, until it is used or removed */
+	struct fake_window windows[FAKE_WINDOWS];
+};
+
+/* All of them. */
 struct fake_tce {
 	/* What it offers. */
 	uint32_t default_len;
@@ -108,9 +118,7 @@ struct fake_tce {
 	uint64_t memlock; /* limit */
 
 	/* What it holds. */
-	bool enabled;
-	bool pending; /* the default window, until it is used or removed */
-	struct fake_window windows[FAKE_WINDOWS];
+	struct fake_tce_container of[FAKE_DEVICES];
 	struct fake_region regions[FAKE_REGIONS];
 	uint32_t nr_regions;
 	uint64_t locked; /* charged */
@@ -149,7 +157,7 @@ struct fake_kernel {
 		uint32_t space; /* container: its type; iommufd: its last IOAS */
 	} files[FAKE_FILES];
 	int group_container[FAKE_DEVICES]; /* fd, -1 for none */
-	uint32_t container_type;
+	uint32_t container_type; /* that was set last */
 	uint32_t next_ioas;
 	uint32_t nr_ioas;
 	struct fake_mapping maps[FAKE_MAPPINGS];
@@ -197,8 +205,8 @@ int fake_device_ioctl(int fd, unsigned long request, void *arg);
 int fake_tce_ioctl(int fd, unsigned long request, void *arg);
 void fake_tce_defaults(void);
 unsigned int fake_tce_mistakes(void);
-void fake_tce_begin(void);
-void fake_tce_end(void);
+void fake_tce_begin(int fd, uint32_t type);
+void fake_tce_end(int fd);
 int fake_eeh(int fd, const struct vfio_eeh_pe_op *request);
 /* Whether registers and configuration space read as all ones. */
 bool fake_eeh_blocks(const struct fake_device *device);

@@ -15,9 +15,16 @@
 
 static struct fake_tce *const tce = &fake_kernel.tce;
 
-static bool is_v2(void)
+/* The container that is asked. */
+static struct fake_tce_container *c;
+
+static struct fake_tce_container *find(int fd)
 {
-	return fake_kernel.container_type == VFIO_SPAPR_TCE_v2_IOMMU;
+	for (int i = 0; i < FAKE_DEVICES; i++) {
+		if (tce->of[i].fd == fd)
+			return &tce->of[i];
+	}
+	return NULL;
 }
 
 static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
@@ -43,20 +50,41 @@ unsigned int fake_tce_mistakes(void)
 	return tce->leaks + tce->overlaps + tce->blind_unmaps;
 }
 
-void fake_tce_begin(void)
+void fake_tce_begin(int fd, uint32_t type)
 {
+	c = find(0);
+	*c = (struct fake_tce_container){ .fd = fd, .v2 = type == VFIO_SPAPR_TCE_v2_IOMMU };
 	/* Others have the default window from the start. */
-	tce->pending = is_v2();
-	if (!is_v2())
-		tce->windows[0] = (struct fake_window){ 0, tce->default_len, DEFAULT_SHIFT };
+	c->pending = c->v2;
+	if (!c->v2)
+		c->windows[0] = (struct fake_window){ 0, tce->default_len, DEFAULT_SHIFT };
 }
 
-void fake_tce_end(void)
+/* Whoever has the memory registered last pays no more. */
+static void forget(uint32_t idx)
 {
-	memset(tce->windows, 0, sizeof(tce->windows));
-	tce->nr_regions = 0;
-	tce->locked = 0;
-	tce->enabled = false;
+	struct fake_region gone = tce->regions[idx];
+	bool others = false;
+
+	tce->regions[idx] = tce->regions[--tce->nr_regions];
+	for (uint32_t i = 0; i < tce->nr_regions; i++)
+		others |= tce->regions[i].addr == gone.addr && tce->regions[i].len == gone.len;
+	if (!others)
+		tce->locked -= gone.len;
+}
+
+void fake_tce_end(int fd)
+{
+	c = find(fd);
+	if (!c)
+		return;
+	for (uint32_t i = tce->nr_regions; i-- > 0;) {
+		if (tce->regions[i].fd == fd)
+			forget(i);
+	}
+	if (!c->v2 && c->enabled)
+		tce->locked -= tce->default_len;
+	c->fd = 0;
 }
 
 static int get_info(struct vfio_iommu_spapr_tce_info *info)
@@ -66,7 +94,7 @@ static int get_info(struct vfio_iommu_spapr_tce_info *info)
 
 	if (info->argsz < sizeof(*info) - sizeof(info->ddw))
 		return -EINVAL;
-	if (is_v2() && tce->max_windows) {
+	if (c->v2 && tce->max_windows) {
 		answer.flags = VFIO_IOMMU_SPAPR_INFO_DDW;
 		answer.ddw.pgsizes = tce->page_sizes;
 		answer.ddw.max_dynamic_windows_supported = tce->max_windows;
@@ -79,7 +107,7 @@ static int get_info(struct vfio_iommu_spapr_tce_info *info)
 static struct fake_window *find_window(uint64_t iova)
 {
 	for (int i = 0; i < FAKE_WINDOWS; i++) {
-		struct fake_window *w = &tce->windows[i];
+		struct fake_window *w = &c->windows[i];
 
 		if (w->len && iova >= w->start && iova - w->start < w->len)
 			return w;
@@ -91,7 +119,7 @@ static int create(uint32_t shift, uint64_t len, uint32_t levels, uint64_t *start
 {
 	int i = 0;
 
-	while (i < FAKE_WINDOWS && tce->windows[i].len)
+	while (i < FAKE_WINDOWS && c->windows[i].len)
 		i++;
 	if (i == FAKE_WINDOWS)
 		return -ENOSPC;
@@ -101,17 +129,17 @@ static int create(uint32_t shift, uint64_t len, uint32_t levels, uint64_t *start
 	if (len > tce->longest || levels < tce->levels_needed)
 		return -ENOMEM;
 	*start = i ? HIGH_WINDOW : 0;
-	tce->windows[i] = (struct fake_window){ *start, len, shift };
+	c->windows[i] = (struct fake_window){ *start, len, shift };
 	return 0;
 }
 
 static int create_default(void)
 {
 	uint64_t start;
-	int err = tce->pending ? create(DEFAULT_SHIFT, tce->default_len, 1, &start) : 0;
+	int err = c->pending ? create(DEFAULT_SHIFT, tce->default_len, 1, &start) : 0;
 
 	if (!err)
-		tce->pending = false;
+		c->pending = false;
 	return err;
 }
 
@@ -133,8 +161,8 @@ static int remove_window(int fd, const struct vfio_iommu_spapr_tce_remove *reque
 
 	if (request->argsz < sizeof(*request) || request->flags)
 		return -EINVAL;
-	if (tce->pending && !request->start_addr) {
-		tce->pending = false;
+	if (c->pending && !request->start_addr) {
+		c->pending = false;
 		return 0;
 	}
 	w = find_window(request->start_addr);
@@ -148,7 +176,8 @@ static int remove_window(int fd, const struct vfio_iommu_spapr_tce_remove *reque
 static bool is_mapped(uint64_t addr, uint64_t len)
 {
 	for (uint32_t i = 0; i < fake_kernel.nr_maps; i++) {
-		if (overlap(addr, len, fake_kernel.maps[i].vaddr, fake_kernel.maps[i].len))
+		if (fake_kernel.maps[i].space == (uint32_t)c->fd &&
+		    overlap(addr, len, fake_kernel.maps[i].vaddr, fake_kernel.maps[i].len))
 			return true;
 	}
 	return false;
@@ -157,6 +186,7 @@ static bool is_mapped(uint64_t addr, uint64_t len)
 static int change_memory(const struct vfio_iommu_spapr_register_memory *request, bool add)
 {
 	uint32_t same = FAKE_REGIONS;
+	bool shared = false;
 
 	if (request->argsz < sizeof(*request) || request->flags ||
 	    (request->vaddr | request->size) & 0xfff)
@@ -164,37 +194,36 @@ static int change_memory(const struct vfio_iommu_spapr_register_memory *request,
 	for (uint32_t i = 0; i < tce->nr_regions; i++) {
 		const struct fake_region *r = &tce->regions[i];
 
-		if (r->addr == request->vaddr && r->len == request->size)
-			same = i;
-		else if (add && overlap(r->addr, r->len, request->vaddr, request->size))
+		if (r->addr == request->vaddr && r->len == request->size) {
+			shared = true;
+			same = r->fd == c->fd ? i : same;
+		} else if (add && overlap(r->addr, r->len, request->vaddr, request->size)) {
 			return -EINVAL;
+		}
 	}
 	if (add) {
 		if (same < FAKE_REGIONS)
 			return -EBUSY;
-		if (tce->locked + request->size > tce->memlock)
+		if (!shared && tce->locked + request->size > tce->memlock)
 			return -ENOMEM;
 		tce->regions[tce->nr_regions++] =
-			(struct fake_region){ request->vaddr, request->size };
-		tce->locked += request->size;
-		tce->enabled = true;
+			(struct fake_region){ request->vaddr, request->size, c->fd };
+		tce->locked += shared ? 0 : request->size;
+		c->enabled = true;
 		return 0;
 	}
 	if (same == FAKE_REGIONS)
 		return -ENOENT;
 	/* It says nothing, and the memory stays pinned. */
-	if (is_mapped(request->vaddr, request->size))
-		tce->leaks++;
-	else
-		tce->locked -= request->size;
-	tce->regions[same] = tce->regions[--tce->nr_regions];
+	tce->leaks += is_mapped(request->vaddr, request->size);
+	forget(same);
 	return 0;
 }
 
 /* Whether an entry's worth of memory may be mapped by one. */
 static int check_entry(uint64_t addr, uint64_t entry_len)
 {
-	if (!is_v2())
+	if (!c->v2)
 		return entry_len > tce->backing ? -EPERM : 0;
 	for (uint32_t i = 0; i < tce->nr_regions; i++) {
 		const struct fake_region *r = &tce->regions[i];
@@ -216,7 +245,7 @@ static int map_dma(int fd, const struct vfio_iommu_type1_dma_map *request)
 	uint64_t entry_len;
 	int err;
 
-	if (!tce->enabled)
+	if (!c->enabled)
 		return -EPERM;
 	if (request->argsz < sizeof(*request) || request->flags & ~3u)
 		return -EINVAL;
@@ -249,7 +278,7 @@ static int unmap_dma(int fd, const struct vfio_iommu_type1_dma_unmap *request)
 	const struct fake_window *w;
 	int err;
 
-	if (!tce->enabled)
+	if (!c->enabled)
 		return -EPERM;
 	if (request->argsz < sizeof(*request) || request->flags)
 		return -EINVAL;
@@ -271,20 +300,20 @@ static int unmap_dma(int fd, const struct vfio_iommu_type1_dma_unmap *request)
 /* Charges the whole window. */
 static int enable(void)
 {
-	if (tce->enabled)
+	if (c->enabled)
 		return -EBUSY;
-	if (tce->default_len > tce->memlock)
+	if (tce->locked + tce->default_len > tce->memlock)
 		return -ENOMEM;
-	tce->locked = tce->default_len;
-	tce->enabled = true;
+	tce->locked += tce->default_len;
+	c->enabled = true;
 	return 0;
 }
 
 static int disable(void)
 {
 	tce->disables++;
-	tce->locked = 0;
-	tce->enabled = false;
+	tce->locked -= tce->default_len;
+	c->enabled = false;
 	return 0;
 }
 
@@ -306,6 +335,7 @@ static int v2_request(int fd, unsigned long request, void *arg)
 
 int fake_tce_ioctl(int fd, unsigned long request, void *arg)
 {
+	c = find(fd);
 	switch (request) {
 	case VFIO_IOMMU_SPAPR_TCE_GET_INFO:
 		return get_info(arg);
@@ -316,10 +346,10 @@ int fake_tce_ioctl(int fd, unsigned long request, void *arg)
 	case VFIO_EEH_PE_OP:
 		return fake_eeh(fd, arg);
 	case VFIO_IOMMU_ENABLE:
-		return is_v2() ? -ENOTTY : enable();
+		return c->v2 ? -ENOTTY : enable();
 	case VFIO_IOMMU_DISABLE:
-		return is_v2() ? -ENOTTY : disable();
+		return c->v2 ? -ENOTTY : disable();
 	default:
-		return is_v2() ? v2_request(fd, request, arg) : -ENOTTY;
+		return c->v2 ? v2_request(fd, request, arg) : -ENOTTY;
 	}
 }

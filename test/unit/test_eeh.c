@@ -173,7 +173,7 @@ static void interrupts(void)
 	close(fd);
 }
 
-/* Whether something else would be reset along with it: another group, another function. */
+/* Whether something else would be reset along with it: another function, but no other group. */
 static void alone(void)
 {
 	struct nvio_device *second;
@@ -184,10 +184,12 @@ static void alone(void)
 	fake_kernel_sys("bus/pci/devices/0000:00:1c.0/class", "0x060400\n");
 	CU_ASSERT_TRUE(nvio_eeh_is_alone(device));
 	CU_ASSERT_EQUAL_FATAL(nvio_device_open(iommu, "0000:02:00.0", NULL, &second), 0);
-	CU_ASSERT_FALSE(nvio_eeh_is_alone(device));
-	/* The kernel asks all groups. */
+	CU_ASSERT_TRUE(nvio_eeh_is_alone(device));
 	fake_kernel.devices[1].eeh.state = VFIO_EEH_PE_STATE_STOPPED;
-	CU_ASSERT_EQUAL(nvio_eeh_state(device), NVIO_EEH_STOPPED);
+	CU_ASSERT_EQUAL(nvio_eeh_state(device), NVIO_EEH_NORMAL);
+	CU_ASSERT_EQUAL(nvio_eeh_state(second), NVIO_EEH_STOPPED);
+	CU_ASSERT_EQUAL(nvio_eeh_recover(second, NVIO_EEH_HOT), 0);
+	CU_ASSERT_EQUAL(eeh->hot_resets, 0);
 	nvio_device_close(second);
 	end();
 	begin();

@@ -49,10 +49,10 @@ static void window_is(int slot, uint64_t at, uint64_t len, uint32_t shift)
 {
 	struct nvio_tce_info info;
 
-	CU_ASSERT_EQUAL(tce->windows[slot].start, at);
-	CU_ASSERT_EQUAL(tce->windows[slot].len, len);
-	CU_ASSERT_EQUAL(tce->windows[slot].shift, shift);
-	CU_ASSERT_EQUAL(nvio_iommu_tce_info(iommu, &info, sizeof(info)), 0);
+	CU_ASSERT_EQUAL(tce->of[0].windows[slot].start, at);
+	CU_ASSERT_EQUAL(tce->of[0].windows[slot].len, len);
+	CU_ASSERT_EQUAL(tce->of[0].windows[slot].shift, shift);
+	CU_ASSERT_EQUAL(nvio_device_tce_info(device, &info, sizeof(info)), 0);
 	CU_ASSERT_EQUAL(info.window_start, at);
 	CU_ASSERT_EQUAL(info.window_len, len);
 	CU_ASSERT_EQUAL(info.entry_len, 1ull << shift);
@@ -71,7 +71,7 @@ static void version_2(void)
 	CU_ASSERT_STRING_EQUAL(info.type, "spapr-tce-v2");
 	CU_ASSERT_EQUAL(info.page_sizes, 4096);
 	window_is(0, 0, 4 * GIB, 12);
-	CU_ASSERT_EQUAL(tce->windows[1].len, 0);
+	CU_ASSERT_EQUAL(tce->of[0].windows[1].len, 0);
 	/* Without the addresses of the host bridge's own. */
 	CU_ASSERT_EQUAL(info.nr_ranges, 1);
 	CU_ASSERT_EQUAL(nvio_iommu_range(iommu, 0, &range), 0);
@@ -83,7 +83,7 @@ static void version_2(void)
 	CU_ASSERT_EQUAL(fake_kernel.maps[0].len, 8192);
 	CU_ASSERT_EQUAL(fake_kernel.maps[0].flags, VFIO_DMA_MAP_FLAG_READ);
 	CU_ASSERT_EQUAL(tce->locked, 8192);
-	nvio_iommu_tce_info(iommu, &windows, sizeof(windows));
+	nvio_device_tce_info(device, &windows, sizeof(windows));
 	CU_ASSERT_EQUAL(windows.version, 2);
 	CU_ASSERT_EQUAL(windows.max_windows, 2);
 	CU_ASSERT_EQUAL(windows.default_len, GIB);
@@ -134,7 +134,7 @@ static void default_window(void)
 		else
 			tce->page_sizes = 1 << 24;
 		CU_ASSERT_EQUAL_FATAL(open_with(NVIO_WAY_AUTO, 0), 0);
-		CU_ASSERT_TRUE(tce->pending);
+		CU_ASSERT_TRUE(tce->of[0].pending);
 		tce->page_sizes |= 1 << 12;
 		CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, LOW, NVIO_DMA_RW), 0);
 		window_is(0, 0, GIB, 12);
@@ -253,7 +253,7 @@ static void refusals(void)
 	/* What others have is not there. */
 	tce_start(1u << VFIO_TYPE1v2_IOMMU);
 	CU_ASSERT_EQUAL_FATAL(open_with(NVIO_WAY_AUTO, 2 * MIB), 0);
-	CU_ASSERT_EQUAL(nvio_iommu_tce_info(iommu, &(struct nvio_tce_info){ 0 }, 8), -ENOTSUP);
+	CU_ASSERT_EQUAL(nvio_device_tce_info(device, &(struct nvio_tce_info){ 0 }, 8), -ENOTSUP);
 	end();
 }
 
@@ -268,7 +268,7 @@ static char *print(bool as_json)
 
 	if (as_json)
 		json_open(&json, NULL, '{');
-	view_tce(&v, iommu);
+	view_tce(&v, device);
 	view_eeh(&v, device);
 	if (as_json)
 		json_close(&json, '}');

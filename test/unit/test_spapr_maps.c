@@ -20,7 +20,7 @@ static uint32_t nr_regions(void)
 {
 	struct nvio_tce_info info;
 
-	nvio_iommu_tce_info(iommu, &info, sizeof(info));
+	nvio_device_tce_info(device, &info, sizeof(info));
 	CU_ASSERT_EQUAL(info.nr_registered, tce->nr_regions);
 	CU_ASSERT_EQUAL(info.registered_len, tce->locked);
 	return info.nr_registered;
@@ -132,13 +132,13 @@ static void below(void)
 
 	tce_start(BOTH);
 	CU_ASSERT_EQUAL_FATAL(open_with(NVIO_WAY_AUTO, 0), 0);
-	domain = &nvio_spapr_of(iommu)->domain;
+	domain = &nvio_spapr_of(iommu, 7)->domain;
 	map.iova = 8 * GIB;
 	CU_ASSERT_EQUAL(domain->ops->map(domain, &map), -ENXIO);
 	map.iova = 5000;
 	CU_ASSERT_EQUAL(domain->ops->map(domain, &map), -EINVAL);
 	says("is not aligned to the entries of the DMA window, of 4096 bytes");
-	nvio_spapr_of(iommu)->entry_len = 1;
+	nvio_spapr_of(iommu, 7)->entry_len = 1;
 	CU_ASSERT_EQUAL(domain->ops->map(domain, &map), -EINVAL);
 	says("is not for the DMA window");
 	CU_ASSERT_EQUAL(domain->ops->unmap(domain, 8192, 4096), -EINVAL);
@@ -147,7 +147,7 @@ static void below(void)
 	end();
 }
 
-/* Groups share a container and its window; and a hot reset finds them. */
+/* Each group has a container of its own, and each map is in all of them; a hot reset finds them. */
 static void groups_share(void)
 {
 	struct nvio_device *second;
@@ -156,9 +156,25 @@ static void groups_share(void)
 	CU_ASSERT_EQUAL_FATAL(open_with(NVIO_WAY_AUTO, 0), 0);
 	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, LOW, NVIO_DMA_RW), 0);
 	CU_ASSERT_EQUAL_FATAL(nvio_device_open(iommu, "0000:02:00.0", NULL, &second), 0);
-	CU_ASSERT_EQUAL(fake_kernel.group_container[0], fake_kernel.group_container[1]);
-	CU_ASSERT_EQUAL(fake_kernel.nr_maps, 1);
+	CU_ASSERT_NOT_EQUAL(fake_kernel.group_container[0], fake_kernel.group_container[1]);
+	CU_ASSERT_EQUAL(fake_kernel.nr_maps, 2);
+	CU_ASSERT_EQUAL(fake_kernel.maps[1].vaddr, (uintptr_t)pages);
+	CU_ASSERT_EQUAL(fake_kernel.maps[1].iova, LOW);
+	/* Registered by both, and charged once. */
+	CU_ASSERT_EQUAL(tce->nr_regions, 2);
+	CU_ASSERT_EQUAL(tce->locked, 4096);
+	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages + 4096, 4096, 2 * LOW, NVIO_DMA_RW), 0);
+	CU_ASSERT_EQUAL(fake_kernel.nr_maps, 4);
+	CU_ASSERT_EQUAL(nvio_iommu_unmap(iommu, LOW, 4096), 0);
+	CU_ASSERT_EQUAL(fake_kernel.nr_maps, 2);
+	CU_ASSERT_EQUAL(tce->nr_regions, 2);
+	CU_ASSERT_EQUAL(tce->locked, 4096);
 	CU_ASSERT_EQUAL(nvio_device_hot_reset(device), 0);
+	/* What one of them does not take, none keeps. */
+	fake_kernel_fail(VFIO_IOMMU_MAP_DMA, EIO, 1, 1);
+	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, LOW, NVIO_DMA_RW), -EIO);
+	CU_ASSERT_EQUAL(fake_kernel.nr_maps, 2);
+	CU_ASSERT_EQUAL(tce->nr_regions, 2);
 	nvio_device_close(second);
 	end();
 }
@@ -187,7 +203,7 @@ static const struct tap_test tests[] = {
 	{ "memory is registered from the first map to the last", registered },
 	{ "maps that fail", map_errors },
 	{ "what the kernel answers where nothing is checked before", below },
-	{ "groups share a container", groups_share },
+	{ "a container for each group", groups_share },
 	{ "heap and registered memory", memory_above },
 };
 

@@ -48,7 +48,7 @@ static const struct {
 	{ { "all", no_argument, NULL, CMD_ALL }, "all that `nvio bind` has taken" },
 	{ { "force", no_argument, NULL, CMD_FORCE },
 	  "even if it is in use, or no NVMe controller" },
-	{ { "vfio", required_argument, NULL, CMD_WAY }, "the way to it: group, cdev or noiommu" },
+	{ { "vfio", required_argument, NULL, CMD_WAY }, "the way to it: group, cdev, noiommu or tce-v1" },
 	{ { "help", no_argument, NULL, CMD_HELP }, "print this" },
 };
 

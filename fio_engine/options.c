@@ -178,6 +178,8 @@ struct fio_option nvio_fio_option_table[] = {
 			{ .ival = "auto", .oval = NVIO_WAY_AUTO, .help = "What the kernel has" },
 			{ .ival = "group", .oval = NVIO_WAY_GROUP, .help = "Container and group" },
 			{ .ival = "cdev", .oval = NVIO_WAY_CDEV, .help = "iommufd and the device's file" },
+			{ .ival = "tce-v1", .oval = NVIO_WAY_TCE_V1,
+			  .help = "POWER: container of sPAPR TCE v1" },
 			{ .ival = "noiommu", .oval = NVIO_WAY_NOIOMMU,
 			  .help = "No IOMMU: nothing keeps the device from any memory" },
 		},

@@ -86,6 +86,15 @@ static bool check_iommu(struct doctor *d)
 	return nr;
 }
 
+/* Its containers, and how interrupts are kept apart, are of another kind. */
+static bool is_power(void)
+{
+	char line[4096];
+
+	return proc_has("cpuinfo", "pSeries", line, sizeof(line)) ||
+	       proc_has("cpuinfo", "PowerNV", line, sizeof(line));
+}
+
 static bool has_iommufd(void)
 {
 	return nvio_sysfs_exists("%s/iommu", nvio_roots.dev);
@@ -94,11 +103,12 @@ static bool has_iommufd(void)
 /* The container, the way of kernels without iommufd. */
 static void check_container(struct doctor *d)
 {
+	const char *module = is_power() ? "vfio_iommu_spapr_tce" : "vfio_iommu_type1";
 	char node[NODE_LEN], mode[64], fix[COMMAND_LEN];
 
-	snprintf(fix, sizeof(fix), "%smodprobe vfio_iommu_type1", doctor_sudo());
-	if (!nvio_sysfs_exists("%s/module/vfio_iommu_type1", nvio_roots.sys)) {
-		check(d, CHECK_BAD, "modules", fix, "vfio_iommu_type1 is not loaded");
+	snprintf(fix, sizeof(fix), "%smodprobe %s", doctor_sudo(), module);
+	if (!nvio_sysfs_exists("%s/module/%s", nvio_roots.sys, module)) {
+		check(d, CHECK_BAD, "modules", fix, "%s is not loaded", module);
 		return;
 	}
 	snprintf(node, sizeof(node), "%s/vfio/vfio", nvio_roots.dev);
@@ -114,7 +124,7 @@ static void check_container(struct doctor *d)
 		      mode);
 		return;
 	}
-	check(d, CHECK_OK, "modules", NULL, "vfio-pci, vfio_iommu_type1");
+	check(d, CHECK_OK, "modules", NULL, "vfio-pci, %s", module);
 }
 
 static void check_modules(struct doctor *d)
@@ -124,7 +134,7 @@ static void check_modules(struct doctor *d)
 	snprintf(fix, sizeof(fix), "%smodprobe vfio-pci", doctor_sudo());
 	if (!nvio_sysfs_exists("%s/bus/pci/drivers/vfio-pci", nvio_roots.sys))
 		check(d, CHECK_BAD, "modules", fix, "vfio-pci is not loaded");
-	else if (has_iommufd())
+	else if (has_iommufd() && !is_power())
 		check(d, CHECK_OK, "modules", NULL, "vfio-pci, iommufd");
 	else
 		check_container(d);
@@ -145,6 +155,10 @@ static void check_interrupts(struct doctor *d)
 	const char *module = has_iommufd() ? "iommufd" : "vfio_iommu_type1";
 	char line[4096], fix[COMMAND_LEN];
 
+	if (is_power()) {
+		check(d, CHECK_OK, "interrupts", NULL, "kept apart by the host bridges");
+		return;
+	}
 	if (proc_has("interrupts", "IR-", line, sizeof(line)) ||
 	    proc_has("interrupts", "ITS-", line, sizeof(line))) {
 		check(d, CHECK_OK, "interrupts", NULL, "remapped");

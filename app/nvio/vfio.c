@@ -20,6 +20,7 @@ static const struct view_name ways[] = {
 	{ NVIO_WAY_GROUP, "group" },
 	{ NVIO_WAY_CDEV, "cdev" },
 	{ NVIO_WAY_NOIOMMU, "noiommu" },
+	{ NVIO_WAY_TCE_V1, "tce-v1" },
 };
 
 static const struct view_name device_flags[] = {
@@ -298,6 +299,8 @@ static int print_all(struct view *v, struct nvio_iommu *iommu, struct nvio_devic
 	if (err)
 		return err;
 	view_features(v, device);
+	view_tce(v, device);
+	view_eeh(v, device);
 	view_extensions(v);
 	err = info.group >= 0 ? view_group(v, info.name) : 0;
 	return err ? err : print_hot_reset(v, device);
@@ -313,7 +316,7 @@ static int find_way(const char *name, enum nvio_way *way)
 			return 0;
 		}
 	}
-	return nvio_error(EINVAL, "--vfio '%s': not one of group cdev noiommu", name);
+	return nvio_error(EINVAL, "--vfio '%s': not one of group cdev noiommu tce-v1", name);
 }
 
 int cmd_vfio(const struct cmd_args *args, FILE *out)

@@ -4,11 +4,13 @@
  * the kernel's, by number: the header that this is built with may be older than the kernel.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <nvio/feature.h>
+#include <nvio/spapr.h>
 
 #include "base/bits.h"
 #include "base/error.h"
@@ -111,6 +113,48 @@ void view_extensions(struct view *v)
 	}
 	view_end(v);
 	close(fd);
+}
+
+void view_tce(struct view *v, struct nvio_device *device)
+{
+	struct nvio_tce_info info;
+
+	if (nvio_device_tce_info(device, &info, sizeof(info)))
+		return;
+	if (!v->json) {
+		fprintf(v->out,
+			"DMA window: 0x%" PRIx64 " + 0x%" PRIx64 " in entries of %" PRIu64
+			" bytes; by default 0x%" PRIx64 " + 0x%" PRIx64 "\n"
+			"windows that can be made: %u, entries of (bits) 0x%" PRIx64
+			", up to %u levels\n",
+			info.window_start, info.window_len, info.entry_len, info.default_start,
+			info.default_len, info.max_windows, info.entry_lens, info.levels);
+		return;
+	}
+	json_open(v->json, "dma_window", '{');
+	json_u64(v->json, "start", info.window_start);
+	json_u64(v->json, "bytes", info.window_len);
+	json_u64(v->json, "entry_bytes", info.entry_len);
+	json_u64(v->json, "default_start", info.default_start);
+	json_u64(v->json, "default_bytes", info.default_len);
+	json_u64(v->json, "max_windows", info.max_windows);
+	json_u64(v->json, "entry_sizes", info.entry_lens);
+	json_u64(v->json, "levels", info.levels);
+	json_close(v->json, '}');
+}
+
+void view_eeh(struct view *v, struct nvio_device *device)
+{
+	static const struct view_name states[] = {
+		{ NVIO_EEH_NORMAL, "normal" },           { NVIO_EEH_IN_RESET, "in reset" },
+		{ NVIO_EEH_STOPPED, "stopped" },         { NVIO_EEH_STOPPED_DMA, "DMA stopped" },
+		{ NVIO_EEH_UNAVAILABLE, "unavailable" },
+	};
+	int state = nvio_eeh_exists(device) ? nvio_eeh_state(device) : -1;
+
+	if (state >= 0)
+		view_str(v, "eeh_state", "EEH state",
+			 view_find((uint64_t)state, states, ARRAY_LEN(states)));
 }
 
 int view_group(struct view *v, const char *pci_name)

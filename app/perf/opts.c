@@ -45,7 +45,7 @@ static const struct argp_option options[] = {
 	  "Namespace to run on, such as 0000:01:00.0/1; without NSID all that are active. Repeat it for "
 	  "more",
 	  1 },
-	{ "vfio", OPT_VFIO, "group|cdev|noiommu", 0,
+	{ "vfio", OPT_VFIO, "group|cdev|noiommu|tce-v1", 0,
 	  "How PCI devices are reached (default: cdev and iommufd where the kernel has them, else group)",
 	  1 },
 	{ "fds", OPT_FDS, "DEVICE,IOMMUFD[/NSID]", 0,
@@ -133,7 +133,7 @@ static const struct choice {
 	{ OPT_SHADOW, "--shadow-doorbells", offsetof(struct perf_opts, shadow_doorbells), NVIO_AUTO,
 	  "auto on off" },
 	{ OPT_VFIO, "--vfio", offsetof(struct perf_opts, way), NVIO_WAY_GROUP,
-	  "group cdev noiommu" },
+	  "group cdev noiommu tce-v1" },
 	{ OPT_PRIORITY, "--priority", offsetof(struct perf_opts, priority), NVIO_PRIORITY_URGENT,
 	  "urgent high medium low" },
 };

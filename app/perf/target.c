@@ -48,6 +48,9 @@ static int open_iommu(const struct perf_opts *opts, struct perf_target *target,
 	int err;
 
 	iommu_opts.way = (enum nvio_way)opts->way.value;
+	/* All that is mapped comes from the heap. */
+	if (opts->page_len != NVIO_HEAP_NO_HUGE)
+		iommu_opts.page_len = opts->page_len;
 	err = nvio_iommu_open(&iommu_opts, &target->iommu);
 	if (err)
 		return library_failed(msg, err);

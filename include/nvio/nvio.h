@@ -15,6 +15,7 @@
 #include <nvio/vfio.h>
 #include <nvio/iommu.h>
 #include <nvio/feature.h>
+#include <nvio/spapr.h>
 #include <nvio/watch.h>
 #include <nvio/mem.h>
 #include <nvio/nvme.h>

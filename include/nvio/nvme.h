@@ -253,7 +253,7 @@ struct nvio_ctrl_stats {
 	uint64_t controller_resets; /* tried: by CC.EN */
 	uint64_t subsystem_resets; /* by NSSR */
 	uint64_t device_resets; /* by VFIO_DEVICE_RESET */
-	uint64_t hot_resets; /* of its slot or bus, where nothing else is */
+	uint64_t hot_resets; /* of its slot or bus, where nothing else is; POWER: by EEH */
 	uint64_t recoveries; /* resets after which it worked again */
 	bool given_up; /* none helped, or the device is gone */
 };

@@ -31,10 +31,12 @@ enum nvio_dma_rights {
 /* How devices of the kernel's VFIO are reached. */
 enum nvio_way {
 	NVIO_WAY_AUTO = 0, /* iommufd and the device's own file where the kernel has both, else its
-			      group in a container of TYPE1v2, else of TYPE1 */
+			      group in a container of TYPE1v2, else of TYPE1, else of sPAPR TCE */
 	NVIO_WAY_GROUP = 1,
 	NVIO_WAY_CDEV = 2,
 	NVIO_WAY_NOIOMMU = 3, /* for a device without an IOMMU: nothing keeps it from any memory */
+	NVIO_WAY_TCE_V1 = 4, /* POWER: its group in a container of sPAPR TCE v1, where v2 would be
+				taken */
 };
 
 /* All zero means the default. */
@@ -43,11 +45,14 @@ struct nvio_iommu_opts {
 	enum nvio_way way;
 	struct nvio_iommu *beside; /* of iommufd: the two share its file, see nvio_iommu_copy() of
 				      <nvio/iommu.h>; has to have a device, and lives as long */
+	uint64_t
+		page_len; /* POWER: all memory that is mapped will be in hugepages of so many bytes,
+			     and the IOMMU's entries may be as large; 0: in ordinary pages */
 };
 
-#define NVIO_IOMMU_OPTS                                             \
-	{                                                           \
-		sizeof(struct nvio_iommu_opts), NVIO_WAY_AUTO, NULL \
+#define NVIO_IOMMU_OPTS                                                \
+	{                                                              \
+		sizeof(struct nvio_iommu_opts), NVIO_WAY_AUTO, NULL, 0 \
 	}
 
 /* IOVAs from @start to @last, both included. */
@@ -57,8 +62,8 @@ struct nvio_iova_range {
 };
 
 struct nvio_iommu_info {
-	const char *type; /* "iommufd", "type1v2", "type1", "noiommu" or "vfio-user"; "none" before
-			     the first device */
+	const char *type; /* "iommufd", "type1v2", "type1", "spapr-tce-v2", "spapr-tce", "noiommu"
+			     or "vfio-user"; "none" before the first device */
 	uint64_t page_sizes; /* a bit per page size that the IOMMU maps: bit 12 for 4 KiB */
 	uint32_t nr_ranges; /* usable ranges, see nvio_iommu_range() */
 	uint32_t nr_maps; /* mappings in place */
@@ -76,7 +81,7 @@ struct nvio_iommu_info {
  * It takes its type from the first device that is opened in it. Give it to several controllers, and
  * memory that is mapped once serves them all.
  *
- * Return: 0; -ENOMEM.
+ * Return: 0; -EINVAL (options); -ENOMEM.
  */
 NVIO_API int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **iommu);
 
@@ -158,7 +163,7 @@ struct nvio_device_info {
 	uint16_t device;
 	int numa_node; /* -1 when the machine has none */
 	bool can_reset;
-	const char *way; /* "iommufd", "type1v2", "type1", "vfio-user" */
+	const char *way; /* as the type of struct nvio_iommu_info */
 	const char *why; /* that way, in words */
 	int group; /* IOMMU group, -1 when it has none or that is not known */
 };

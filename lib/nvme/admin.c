@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "nvme/command.h"
 #include "nvme/features.h"
+#include "vfio/eeh.h"
 
 /* How long a command is waited for at least while a reset is wanted. */
 #define MAKE_WAY_MS 500u
@@ -111,6 +112,8 @@ static int check_status(struct nvio_ctrl *ctrl)
 {
 	uint32_t csts = nvio_reg_read32(ctrl, NVIO_REG_CSTS);
 
+	if (csts == NVIO_REG_GONE && nvio_eeh_is_frozen(ctrl->device))
+		return nvio_error(EIO, "%s was cut off by its host bridge (EEH)", ctrl->info.name);
 	if (csts == NVIO_REG_GONE)
 		return nvio_error(ENODEV, "%s is gone: its registers read as all ones",
 				  ctrl->info.name);

@@ -14,6 +14,7 @@
 #include "nvme/ladder.h"
 #include "nvme/vectors.h"
 #include "vfio/device.h"
+#include "vfio/eeh.h"
 
 #define NSSR_MAGIC 0x4e564d65u /* "NVMe" (3.1.3.9) */
 
@@ -22,6 +23,7 @@ struct rung {
 	bool (*exists)(const struct nvio_ctrl *ctrl);
 	int (*step)(struct nvio_ctrl *ctrl); /* NULL: bringing it up begins with this reset */
 	size_t counter; /* in struct nvio_ctrl_stats */
+	bool thaws; /* it helps where the host bridge has cut the controller off */
 };
 
 static bool is_always_there(const struct nvio_ctrl *ctrl)
@@ -57,7 +59,7 @@ static bool has_device_reset(const struct nvio_ctrl *ctrl)
 	struct nvio_device_info info;
 
 	nvio_device_get_info(ctrl->device, &info, sizeof(info));
-	return info.can_reset;
+	return info.can_reset && !nvio_eeh_is_alone(ctrl->device);
 }
 
 /* After a reset of the function: as nvio_ctrl_open() left it. */
@@ -82,7 +84,8 @@ static bool has_hot_reset(const struct nvio_ctrl *ctrl)
 {
 	struct nvio_reset_device device;
 
-	return nvio_device_hot_reset_info(ctrl->device, &device, 1) == 1;
+	return !nvio_eeh_is_alone(ctrl->device) &&
+	       nvio_device_hot_reset_info(ctrl->device, &device, 1) == 1;
 }
 
 static int reset_slot(struct nvio_ctrl *ctrl)
@@ -92,13 +95,36 @@ static int reset_slot(struct nvio_ctrl *ctrl)
 	return err ? err : set_up_function(ctrl);
 }
 
+/* In the place of the two above. */
+static bool has_eeh(const struct nvio_ctrl *ctrl)
+{
+	return nvio_eeh_is_alone(ctrl->device);
+}
+
+static int reset_by_eeh(struct nvio_ctrl *ctrl)
+{
+	int err = nvio_eeh_recover(ctrl->device, NVIO_EEH_HOT);
+
+	return err ? err : set_up_function(ctrl);
+}
+
+static int reset_fundamentally(struct nvio_ctrl *ctrl)
+{
+	int err = nvio_eeh_recover(ctrl->device, NVIO_EEH_FUNDAMENTAL);
+
+	return err ? err : set_up_function(ctrl);
+}
+
 #define COUNTER(name) offsetof(struct nvio_ctrl_stats, name)
 
 static const struct rung rungs[] = {
-	{ "controller reset", is_always_there, NULL, COUNTER(controller_resets) },
-	{ "subsystem reset", has_subsystem_reset, reset_subsystem, COUNTER(subsystem_resets) },
-	{ "device reset", has_device_reset, reset_device, COUNTER(device_resets) },
-	{ "hot reset", has_hot_reset, reset_slot, COUNTER(hot_resets) },
+	{ "controller reset", is_always_there, NULL, COUNTER(controller_resets), false },
+	{ "subsystem reset", has_subsystem_reset, reset_subsystem, COUNTER(subsystem_resets),
+	  false },
+	{ "device reset", has_device_reset, reset_device, COUNTER(device_resets), false },
+	{ "hot reset", has_hot_reset, reset_slot, COUNTER(hot_resets), false },
+	{ "hot reset by EEH", has_eeh, reset_by_eeh, COUNTER(hot_resets), true },
+	{ "fundamental reset by EEH", has_eeh, reset_fundamentally, COUNTER(hot_resets), true },
 };
 
 static void count(struct nvio_ctrl *ctrl, const struct rung *rung)
@@ -139,18 +165,21 @@ int nvio_ladder_climb(struct nvio_ctrl *ctrl, unsigned int *rung)
 {
 	int err = nvio_error(EIO, "%s: no kind of reset is left", ctrl->info.name);
 	struct nvio_sentence sentence;
-	int gone;
+	bool gone;
 
 	for (unsigned int i = *rung; i < ARRAY_LEN(rungs); i++) {
-		if (!rungs[i].exists(ctrl) || is_closing(ctrl))
+		if (!rungs[i].exists(ctrl) || is_closing(ctrl) ||
+		    (!rungs[i].thaws && nvio_eeh_is_frozen(ctrl->device)))
 			continue;
 		*rung = i;
 		err = try_rung(ctrl, &rungs[i]);
 		if (!err)
 			return 0;
-		/* Whose configuration space cannot be reached is not there to be reset. */
+		/* Whose configuration space cannot be reached is not there to be reset, unless it
+		 * is cut off, and writes nothing. */
 		nvio_error_save(&sentence);
-		gone = nvio_device_bus_master(ctrl->device, false);
+		gone = nvio_device_bus_master(ctrl->device, false) &&
+		       !nvio_eeh_is_frozen(ctrl->device);
 		nvio_error_restore(&sentence);
 		if (gone)
 			return -ENODEV;

@@ -19,6 +19,7 @@
 #include "nvme/restart.h"
 #include "nvme/tend.h"
 #include "vfio/device.h"
+#include "vfio/eeh.h"
 
 /* How often the device is looked after; its registers when nothing was completed meanwhile: then
  * within a second of its end. */
@@ -99,6 +100,9 @@ int nvio_qpair_check_ctrl(struct nvio_qpair *qpair)
 	if (nvio_device_region_read(ctrl->device, NVIO_REGION_BAR0, NVIO_REG_CSTS, &csts,
 				    sizeof(csts)) ||
 	    csts == NVIO_REG_GONE) {
+		if (nvio_eeh_is_frozen(ctrl->device) &&
+		    nvio_recovery_ask(ctrl, qpair, "its host bridge has cut it off (EEH)"))
+			return 0;
 		/* The next poll says so, and completes what is outstanding. */
 		nvio_qpair_gone(qpair);
 		return 0;

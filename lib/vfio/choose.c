@@ -11,10 +11,12 @@
 
 #include "base/error.h"
 #include "vfio/device.h"
+#include "vfio/eeh.h"
 #include "vfio/explain.h"
 #include "vfio/iommu.h"
 #include "vfio/iommufd.h"
 #include "vfio/noiommu.h"
+#include "vfio/spapr.h"
 #include "vfio/sys.h"
 #include "vfio/sysfs.h"
 #include "vfio/type1.h"
@@ -98,8 +100,17 @@ static enum nvio_way choose(const struct nvio_iommu *iommu, struct nvio_device *
 static int open_group(struct nvio_iommu *iommu, struct nvio_device *device,
 		      const struct nvio_device_opts *opts)
 {
-	device->fd = nvio_type1_open_device(iommu, &device->pci, opts->vf_token);
-	return device->fd < 0 ? device->fd : 0;
+	bool power = nvio_spapr_type(iommu, -1) || iommu->way == NVIO_WAY_TCE_V1;
+
+	device->fd = power ? -ENOTSUP : nvio_type1_open_device(iommu, &device->pci, opts->vf_token);
+	/* A kernel has this or the other. */
+	if (device->fd == -ENOTSUP)
+		device->fd = nvio_spapr_open_device(iommu, &device->pci, opts->vf_token);
+	if (device->fd < 0)
+		return device->fd;
+	device->type = nvio_spapr_type(iommu, device->pci.group);
+	nvio_eeh_begin(device);
+	return 0;
 }
 
 static int open_cdev(struct nvio_iommu *iommu, struct nvio_device *device,

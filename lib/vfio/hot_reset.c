@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "vfio/device.h"
-#include "vfio/group.h"
+#include "vfio/spapr.h"
 #include "vfio/type1.h"
 
 /* With device files of iommufd, identifiers stand where groups do (Linux 6.6). */
@@ -59,6 +59,14 @@ static struct vfio_pci_hot_reset_info *ask(struct nvio_device *device, int *err)
 	}
 }
 
+/* -1 when it is not open in this address space. */
+static int group_fd(struct nvio_iommu *iommu, int group)
+{
+	int fd = nvio_type1_group_fd(iommu, group);
+
+	return fd < 0 ? nvio_spapr_group_fd(iommu, group) : fd;
+}
+
 static void describe(struct nvio_device *device, uint32_t flags,
 		     const struct vfio_pci_dependent_device *from, struct nvio_reset_device *to)
 {
@@ -69,7 +77,7 @@ static void describe(struct nvio_device *device, uint32_t flags,
 		to->owned = from->group_id != DEVID_NOT_OWNED;
 	} else {
 		to->group = (int)from->group_id;
-		to->owned = nvio_type1_group_fd(device->iommu, to->group) >= 0;
+		to->owned = group_fd(device->iommu, to->group) >= 0;
 	}
 }
 
@@ -100,7 +108,7 @@ static int collect_groups(struct nvio_device *device, const struct vfio_pci_hot_
 		int fd, known = 0;
 
 		describe(device, info->flags, &info->devices[i], &other);
-		fd = nvio_type1_group_fd(device->iommu, other.group);
+		fd = group_fd(device->iommu, other.group);
 		if (fd < 0)
 			return nvio_error(EPERM,
 					  "%s: a hot reset would take %s along, of group %d, which "

@@ -25,14 +25,18 @@ int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **out)
 
 	if (err)
 		return err;
-	if ((unsigned int)own.way > NVIO_WAY_NOIOMMU)
+	if ((unsigned int)own.way > NVIO_WAY_TCE_V1)
 		return nvio_error(EINVAL, "there is no way %d to devices", own.way);
+	if (own.page_len && !is_power_of_two(own.page_len))
+		return nvio_error(EINVAL, "memory is not in pages of %" PRIu64 " bytes",
+				  own.page_len);
 	iommu = calloc(1, sizeof(*iommu));
 	if (!iommu)
 		return nvio_error(ENOMEM, "no memory for an I/O address space");
 	pthread_mutex_init(&iommu->lock, NULL);
 	iommu->refs = 1;
 	iommu->way = own.way;
+	iommu->page_len = own.page_len;
 	iommu->beside = own.beside;
 	if (iommu->beside)
 		nvio_iommu_get(iommu->beside);

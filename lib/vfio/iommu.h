@@ -62,6 +62,7 @@ struct nvio_iommu {
 	pthread_mutex_t lock; /* over all below */
 	unsigned int refs; /* the user's handle, and one per device */
 	enum nvio_way way;
+	uint64_t page_len; /* of all memory that is mapped; 0: ordinary pages */
 	struct nvio_iommu *beside; /* referenced, or NULL */
 	struct nvio_domain *domains; /* NULL before the first device */
 

@@ -164,22 +164,32 @@ static int dirty_pages(struct vfio_iommu_type1_dirty_bitmap *request)
 	}
 }
 
+static bool is_tce(uint32_t type)
+{
+	return type == VFIO_SPAPR_TCE_IOMMU || type == VFIO_SPAPR_TCE_v2_IOMMU;
+}
+
 int fake_container_ioctl(int fd, unsigned long request, void *arg)
 {
+	uint32_t *type = &fake_kernel.files[fd].space;
+
 	switch (request) {
 	case VFIO_GET_API_VERSION:
 		return fake_kernel.api_version;
 	case VFIO_CHECK_EXTENSION:
 		return (uintptr_t)arg < 32 && fake_kernel.extensions >> (uintptr_t)arg & 1;
 	case VFIO_SET_IOMMU:
-		if (!has_group(fd) || fake_kernel.container_type)
+		if (!has_group(fd) || *type)
 			return -EINVAL;
-		fake_kernel.container_type = (uint32_t)(uintptr_t)arg;
+		*type = fake_kernel.container_type = (uint32_t)(uintptr_t)arg;
+		if (is_tce(*type))
+			fake_tce_begin(fd, *type);
 		return 0;
 	}
-	if (!fake_kernel.container_type || !has_group(fd) ||
-	    fake_kernel.container_type == VFIO_NOIOMMU_IOMMU)
+	if (!*type || !has_group(fd) || *type == VFIO_NOIOMMU_IOMMU)
 		return -EINVAL;
+	if (is_tce(*type))
+		return fake_tce_ioctl(fd, request, arg);
 	switch (request) {
 	case VFIO_IOMMU_GET_INFO:
 		return get_info(arg);
@@ -200,7 +210,8 @@ static int get_device(int group, const char *name)
 	struct fake_device *device = &fake_kernel.devices[group];
 	const char *token = strstr(name, " vf_token=");
 
-	if (fake_kernel.group_container[group] < 0 || !fake_kernel.container_type)
+	if (fake_kernel.group_container[group] < 0 ||
+	    !fake_kernel.files[fake_kernel.group_container[group]].space)
 		return -EINVAL;
 	if (strncmp(name, device->name, strlen(device->name)))
 		return -ENODEV;

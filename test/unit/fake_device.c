@@ -7,17 +7,36 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include "fake_kernel.h"
 #include "vfio/uapi.h"
 
+/* Whether a file is mapped in this process, and so is not closed yet. */
+static bool is_mapped(int fd)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long inode;
+	char line[512];
+	bool mapped = false;
+	struct stat st;
+
+	while (f && !fstat(fd, &st) && fgets(line, sizeof(line), f))
+		mapped |= sscanf(line, "%*s %*s %*s %*s %lu", &inode) == 1 && inode == st.st_ino;
+	if (f)
+		fclose(f);
+	return mapped;
+}
+
 void fake_device_closed(struct fake_device *device)
 {
+	fake_kernel.mapped_at_close += is_mapped(device->fd);
 	device->fd = -1;
 	device->bound = 0;
 	device->attached = 0;
 	device->low_power = false;
 	memset(device->enabled, 0, sizeof(device->enabled));
+	memset(device->armed, 0, sizeof(device->armed));
 }
 
 static int bind(struct fake_device *device, const struct nvio_uapi_bind *request, uint32_t *devid)
@@ -140,6 +159,7 @@ static int set_irqs(struct fake_device *device, const struct vfio_irq_set *set)
 		return -EINVAL;
 	if (trigger && !set->count && set->flags & VFIO_IRQ_SET_DATA_NONE) {
 		device->enabled[set->index] = 0;
+		device->armed[set->index] = false;
 		return 0;
 	}
 	if (!set->count)
@@ -149,6 +169,7 @@ static int set_irqs(struct fake_device *device, const struct vfio_irq_set *set)
 		if (set->index == VFIO_PCI_MSI_IRQ_INDEX && set->count > left)
 			return (int)left;
 		device->enabled[set->index] = set->count;
+		device->armed[set->index] = true;
 	}
 	if (set->start + set->count > device->enabled[set->index])
 		return -EINVAL;

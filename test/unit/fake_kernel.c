@@ -142,7 +142,8 @@ static int fake_close(int fd)
 	}
 	if (fake_kernel.files[fd].kind == FAKE_CONTAINER) {
 		fake_unmap((uint32_t)fd, 0, UINT64_MAX);
-		fake_kernel.container_type = 0;
+		fake_kernel.container_type = fake_kernel.files[fd].space = 0;
+		fake_tce_end(fd);
 	}
 	fake_kernel.files[fd].kind = FAKE_CLOSED;
 	return close(fd);
@@ -156,7 +157,7 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 	if (fd < 0 || fd >= FAKE_FILES)
 		return fail(EBADF);
 	if (ret)
-		return fail(-ret);
+		return ret < 0 ? fail(-ret) : ret;
 	switch (fake_kernel.files[fd].kind) {
 	case FAKE_CONTAINER:
 		ret = fake_container_ioctl(fd, request, arg);
@@ -207,6 +208,10 @@ static ssize_t fake_pread(int fd, void *buf, size_t len, off_t offset)
 {
 	const uint8_t *config = config_at(fd, len, offset);
 
+	if (fake_eeh_blocks(&fake_kernel.devices[fake_kernel.files[fd].idx])) {
+		memset(buf, 0xff, len);
+		return (ssize_t)len;
+	}
 	if (!config)
 		return pread(fd, buf, len, offset);
 	memcpy(buf, config, len);
@@ -217,6 +222,8 @@ static ssize_t fake_pwrite(int fd, const void *buf, size_t len, off_t offset)
 {
 	uint8_t *config = config_at(fd, len, offset);
 
+	if (fake_eeh_blocks(&fake_kernel.devices[fake_kernel.files[fd].idx]))
+		return (ssize_t)len;
 	if (!config)
 		return pwrite(fd, buf, len, offset);
 	memcpy(config, buf, len);
@@ -352,6 +359,7 @@ void fake_kernel_start(unsigned int nr_devices, bool cdev)
 		.next_ioas = 100,
 		.huge_pages = 1,
 	};
+	fake_tce_defaults();
 	for (int i = 0; i < FAKE_DEVICES; i++) {
 		fake_kernel.group_container[i] = -1;
 		fake_kernel.devices[i].fd = -1;
@@ -388,5 +396,5 @@ unsigned int fake_kernel_end(void)
 	snprintf(command, sizeof(command), "rm -r %s", root);
 	if (system(command))
 		abort();
-	return open_files;
+	return open_files + fake_tce_mistakes() + fake_kernel.mapped_at_close;
 }

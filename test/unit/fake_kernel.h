@@ -5,11 +5,13 @@
  * open and mapped, and fails where a test says.
  *
  * fake_kernel.c owns files and failures, fake_container.c containers with their groups,
- * fake_iommufd.c address spaces of iommufd, fake_device.c devices, fake_feature.c their features.
+ * fake_spapr.c and fake_eeh.c those of POWER machines, fake_iommufd.c address spaces of iommufd,
+ * fake_device.c devices, fake_feature.c their features.
  */
 #ifndef NVIO_TEST_UNIT_FAKE_KERNEL_H
 #define NVIO_TEST_UNIT_FAKE_KERNEL_H
 
+#include <linux/vfio.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +23,8 @@
 #define FAKE_BAR_LEN  16384u
 #define FAKE_VECTORS  8
 #define FAKE_DATA_LEN 64
+#define FAKE_WINDOWS  2
+#define FAKE_REGIONS  32
 
 enum fake_kind {
 	FAKE_CLOSED,
@@ -42,6 +46,16 @@ struct fake_mapping {
 	uint32_t space; /* container or IOAS */
 };
 
+struct fake_eeh {
+	bool enabled;
+	bool can_inject;
+	uint32_t state; /* VFIO_EEH_PE_STATE_* */
+	uint32_t cure; /* VFIO_EEH_PE_RESET_*: the weakest that brings it back */
+	uint32_t asserted; /* 0: none */
+	uint32_t hot_resets, fundamental_resets, configured;
+	struct vfio_eeh_pe_err injected;
+};
+
 struct fake_device {
 	const char *name;
 	int group;
@@ -56,6 +70,8 @@ struct fake_device {
 	int eventfd[5][FAKE_VECTORS];
 	bool masked[5][FAKE_VECTORS];
 	uint32_t enabled[5];
+	bool armed[5]; /* the function knows of it, too */
+	struct fake_eeh eeh;
 	uint32_t resets;
 	uint32_t hot_resets;
 	uint64_t cap_next; /* of its second capability; 0: it has none */
@@ -69,6 +85,49 @@ struct fake_device {
 	uint32_t mig_state;
 	bool dma_log;
 	uint64_t log_start, log_len; /* the last range */
+};
+
+struct fake_window {
+	uint64_t start, len; /* 0: none */
+	uint32_t shift;
+};
+
+struct fake_region {
+	uint64_t addr, len;
+	int fd; /* the container that has registered it */
+};
+
+/* A container of sPAPR TCE. */
+struct fake_tce_container {
+	int fd; /* 0: none */
+	bool v2;
+	bool enabled;
+	bool pending; /* the default window, until it is used or removed */
+	struct fake_window windows[FAKE_WINDOWS];
+};
+
+/* All of them. */
+struct fake_tce {
+	/* What it offers. */
+	uint32_t default_len;
+	uint64_t page_sizes;
+	uint32_t max_windows; /* 0: none can be made */
+	uint32_t levels, levels_needed;
+	uint64_t longest; /* window */
+	uint64_t backing; /* pages that all memory is in */
+	uint64_t memlock; /* limit */
+
+	/* What it holds. */
+	struct fake_tce_container of[FAKE_DEVICES];
+	struct fake_region regions[FAKE_REGIONS];
+	uint32_t nr_regions;
+	uint64_t locked; /* charged */
+	uint32_t disables;
+
+	/* What no kernel tells: mistakes of whoever uses it. */
+	uint32_t leaks; /* memory unregistered while it was mapped */
+	uint32_t overlaps; /* maps over others */
+	uint32_t blind_unmaps; /* of what was not mapped */
 };
 
 struct fake_trouble {
@@ -87,6 +146,7 @@ struct fake_kernel {
 	uint32_t dma_avail;
 	bool iova_caps; /* ranges and the number of maps are told */
 	bool map_file; /* iommufd maps files */
+	struct fake_tce tce;
 	struct fake_trouble trouble[FAKE_TROUBLES];
 	struct fake_device devices[FAKE_DEVICES];
 
@@ -97,7 +157,7 @@ struct fake_kernel {
 		uint32_t space; /* container: its type; iommufd: its last IOAS */
 	} files[FAKE_FILES];
 	int group_container[FAKE_DEVICES]; /* fd, -1 for none */
-	uint32_t container_type;
+	uint32_t container_type; /* that was set last */
 	uint32_t next_ioas;
 	uint32_t nr_ioas;
 	struct fake_mapping maps[FAKE_MAPPINGS];
@@ -107,6 +167,7 @@ struct fake_kernel {
 	uint64_t huge_pages; /* option of an IOAS, as set last */
 	uint64_t rlimit_mode;
 	bool dirty; /* pages are tracked */
+	uint32_t mapped_at_close; /* devices that were closed while a region was mapped */
 	bool vaddr_gone; /* mappings that wait for their new addresses */
 };
 
@@ -118,10 +179,12 @@ extern struct fake_kernel fake_kernel;
  */
 void fake_kernel_start(unsigned int nr_devices, bool cdev);
 
-/* The real kernel again. Returns how many files were left open. */
+/* The real kernel again. Returns how many files were left open, and how many mistakes were made
+ * that no kernel tells. */
 unsigned int fake_kernel_end(void);
 
-/* A request fails from now on: @skip of them work, then @times do not. */
+/* A request fails from now on: @skip of them work, then @times do not. @err: negative for an answer
+ * above 0. */
 void fake_kernel_fail(unsigned long request, int err, unsigned int skip, unsigned int times);
 
 /* A file that the fake knows, as a test hands one in. */
@@ -139,6 +202,14 @@ int fake_container_ioctl(int fd, unsigned long request, void *arg);
 int fake_group_ioctl(int fd, unsigned long request, void *arg);
 int fake_iommufd_ioctl(int fd, unsigned long request, void *arg);
 int fake_device_ioctl(int fd, unsigned long request, void *arg);
+int fake_tce_ioctl(int fd, unsigned long request, void *arg);
+void fake_tce_defaults(void);
+unsigned int fake_tce_mistakes(void);
+void fake_tce_begin(int fd, uint32_t type);
+void fake_tce_end(int fd);
+int fake_eeh(int fd, const struct vfio_eeh_pe_op *request);
+/* Whether registers and configuration space read as all ones. */
+bool fake_eeh_blocks(const struct fake_device *device);
 struct vfio_device_feature;
 struct vfio_pci_hot_reset_info;
 struct vfio_pci_hot_reset;

@@ -133,6 +133,25 @@ static void modules(void)
 	nvio_bench_end();
 }
 
+/* Other modules, and no remapping of interrupts. */
+static void power(void)
+{
+	begin_good();
+	fake_sys_put("proc/cpuinfo", "cpu\t\t: POWER9\nplatform\t: pSeries\n");
+	fake_sys_put("proc/interrupts", " 19: 1 pSeries-PCI-MSI 2-edge nvme0q0\n");
+	fake_sys_put("dev/iommu", "");
+	CU_ASSERT_EQUAL(doctor(FIRST), 1);
+	PRINTS("[NO] modules: vfio_iommu_spapr_tce is not loaded\n");
+	PRINTS("modprobe vfio_iommu_spapr_tce\n");
+	fake_sys_put("sys/module/vfio_iommu_spapr_tce/refcnt", "0\n");
+	CU_ASSERT_EQUAL(doctor(FIRST), 0);
+	PRINTS("[ok] modules: vfio-pci, vfio_iommu_spapr_tce\n");
+	PRINTS("[ok] interrupts: kept apart by the host bridges\n");
+	fake_sys_put("proc/cpuinfo", "platform\t: PowerNV\n");
+	CU_ASSERT_EQUAL(doctor(FIRST), 0);
+	nvio_bench_end();
+}
+
 static void limits_and_pages(void)
 {
 	struct rlimit old, low = { 5 << 20, 5 << 20 };
@@ -201,6 +220,7 @@ int main(void)
 		{ "no IOMMU", no_iommu },
 		{ "interrupts", interrupts },
 		{ "modules", modules },
+		{ "POWER", power },
 		{ "limits and pages", limits_and_pages },
 		{ "drivers and groups", drivers_and_groups },
 		{ "files of the group", files_of_the_group },

@@ -175,7 +175,7 @@ static void bad_words(void)
 	check_bad("--host-memory all",
 		  "--host-memory 'all': not none, nor a size from 1 to 16384m");
 	check_bad("--priority default", "--priority 'default': not one of urgent high medium low");
-	check_bad("--vfio type1", "--vfio 'type1': not one of group cdev noiommu");
+	check_bad("--vfio type1", "--vfio 'type1': not one of group cdev noiommu tce-v1");
 	check_bad("--fds x", "--fds 'x': not two numbers of files, such as 5,6");
 	check_bad("--fds 5,6 --fds 7,8", "--fds '7,8': one device at a time");
 	check_bad("--shadow-doorbells o", "--shadow-doorbells 'o': not one of auto on off");

@@ -73,12 +73,15 @@ static int queue_io(struct load_thread *t, struct load_slot *slot, uint64_t user
 {
 	uint32_t kind = random_below(t, 16);
 	struct nvio_io io = NVIO_IO;
+	int err;
 
 	io.slba = t->first + slot->first;
 	if (slot->seq && slot->nr == 1 && kind < 3) {
 		fill(slot->expected, io.slba, t->blocks[slot->first].now);
-		return nvio_compare_and_write(t->qpair, t->load->ns, slot->expected,
-					      block_of(slot, 0), io.slba, 1, 0, user_data);
+		err = nvio_compare_and_write(t->qpair, t->load->ns, slot->expected,
+					     block_of(slot, 0), io.slba, 1, 0, user_data);
+		if (err != -ENOTSUP)
+			return err;
 	}
 	if (!slot->pieces && kind < 13)
 		return slot->seq ? nvio_write(t->qpair, t->load->ns, slot->buf, io.slba, slot->nr,
@@ -151,6 +154,13 @@ static void end_block(struct load_thread *t, const struct load_slot *slot, uint3
 	}
 }
 
+static bool is_bad(const struct load_thread *t, const struct load_slot *slot)
+{
+	uint64_t first = t->first + slot->first;
+
+	return t->bad && t->bad - 1 >= first && t->bad - 1 < first + slot->nr;
+}
+
 static void take(struct load_thread *t, const struct nvio_completion *done)
 {
 	uint32_t idx = done->user_data & 0xff;
@@ -163,7 +173,10 @@ static void take(struct load_thread *t, const struct nvio_completion *done)
 	slot->use++;
 	t->nr_out--;
 	t->counts.failed += done->status != 0;
-	t->counts.abandoned += (done->status & 0x7ff) == ABANDONED;
+	if ((done->status & 0x7ff) == ABANDONED)
+		t->counts.abandoned++;
+	else if (done->status && is_bad(t, slot))
+		t->counts.bad++;
 	t->counts.corrupted += (done->status & 0x7ff) == MISCOMPARED;
 	for (uint32_t i = 0; i < slot->nr; i++)
 		end_block(t, slot, i, done->status);
@@ -242,6 +255,7 @@ void load_start(struct load *l, struct nvio_ctrl *ctrl, struct nvio_ns *ns, unsi
 		t->interrupts = i % 2;
 		t->first = (uint64_t)i * LOAD_BLOCKS;
 		t->seq = &model->seq[i];
+		t->bad = model->bad;
 		t->blocks = model->blocks[i];
 		for (uint32_t k = 0; k < LOAD_BLOCKS; k++)
 			t->blocks[k].busy = false;
@@ -272,6 +286,27 @@ bool load_goes_on(struct load *l, uint64_t nr, int64_t ns)
 	return true;
 }
 
+void load_add(struct load_counts *sum, const struct load_counts *counts)
+{
+	sum->submitted += counts->submitted;
+	sum->completed += counts->completed;
+	sum->failed += counts->failed;
+	sum->abandoned += counts->abandoned;
+	sum->bad += counts->bad;
+	sum->lost += counts->lost;
+	sum->doubled += counts->doubled;
+	sum->corrupted += counts->corrupted;
+}
+
+void load_tell(unsigned int nr_faults, const struct load_counts *sum)
+{
+	printf("# %u faults; requests: %llu submitted, %llu completed, %llu failed with a status, "
+	       "lost = %llu, doubled = %llu, corrupted = %llu\n",
+	       nr_faults, (unsigned long long)sum->submitted, (unsigned long long)sum->completed,
+	       (unsigned long long)sum->failed, (unsigned long long)sum->lost,
+	       (unsigned long long)sum->doubled, (unsigned long long)sum->corrupted);
+}
+
 struct load_counts load_stop(struct load *l)
 {
 	struct load_counts sum = { 0 };
@@ -281,13 +316,7 @@ struct load_counts load_stop(struct load *l)
 		struct load_thread *t = &l->threads[i];
 
 		pthread_join(t->thread, NULL);
-		sum.submitted += t->counts.submitted;
-		sum.completed += t->counts.completed;
-		sum.failed += t->counts.failed;
-		sum.abandoned += t->counts.abandoned;
-		sum.lost += t->counts.lost;
-		sum.doubled += t->counts.doubled;
-		sum.corrupted += t->counts.corrupted;
+		load_add(&sum, &t->counts);
 		sum.lost += nvio_qpair_outstanding(t->qpair) != t->counts.lost;
 		for (uint32_t s = 0; s < LOAD_SLOTS; s++) {
 			nvio_free(nvio_ctrl_iommu(l->ctrl), t->slots[s].buf);

@@ -113,12 +113,12 @@ static size_t supported_log(uint8_t *page)
 	return sizeof(*log);
 }
 
-static size_t features_log(uint8_t *page)
+static size_t features_log(const struct emu_ctrl *ctrl, uint8_t *page)
 {
 	struct nvme_fid_supported_effects_log *log = (void *)page;
 
 	for (unsigned int i = 0; i < 256; i++)
-		if (nvio_emu_feature_exists((uint8_t)i))
+		if (nvio_emu_feature_exists(ctrl, (uint8_t)i))
 			log->fid_support[i] = htole32(SUPPORTED | SCOPE_CTRL);
 	return sizeof(*log);
 }
@@ -141,7 +141,7 @@ static size_t build(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint8_t *
 	case NVME_LOG_LID_CMD_EFFECTS:
 		return effects_log(page);
 	case NVME_LOG_LID_FID_SUPPORTED_EFFECTS:
-		return features_log(page);
+		return features_log(ctrl, page);
 	case NVME_LOG_LID_MI_CMD_SUPPORTED_EFFECTS:
 		return sizeof(struct nvme_mi_cmd_supported_effects_log);
 	default:

@@ -197,14 +197,35 @@ int nvio_admin_look(struct nvio_ctrl *ctrl)
 	return n < 0 ? nvio_admin_failed(ctrl, n) : 0;
 }
 
+static int execute_once(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe,
+			struct nvio_completion *done)
+{
+	int err = nvio_command_post(ctrl->admin, sqe, NVIO_TRACKER_ONCE, NVIO_ADMIN_ANSWER);
+
+	return err ? err : wait_admin(ctrl, sqe, done);
+}
+
+/* Whether to try again, after a pause: the controller was ready before its media. */
+static bool media_are_to_come(struct nvio_ctrl *ctrl, const struct nvio_completion *done)
+{
+	const struct timespec pause = { .tv_nsec = 20 * (long)NVIO_NS_PER_MS };
+
+	if ((done->status & (NVIO_STATUS_CODE | NVIO_STATUS_DNR)) != NVIO_STATUS_NO_MEDIA ||
+	    nvio_coarse_ms() >= ctrl->media_until || nvio_recovery_waits(ctrl))
+		return false;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
 /* Sends a command and waits for it. On an error no answer came and memory may still be written. */
 static int execute(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe, uint32_t *result)
 {
 	struct nvio_completion done;
-	int err = nvio_command_post(ctrl->admin, sqe, NVIO_TRACKER_ONCE, NVIO_ADMIN_ANSWER);
+	int err;
 
-	if (!err)
-		err = wait_admin(ctrl, sqe, &done);
+	do {
+		err = execute_once(ctrl, sqe, &done);
+	} while (!err && media_are_to_come(ctrl, &done));
 	if (err)
 		return nvio_admin_failed(ctrl, err);
 	if (result)

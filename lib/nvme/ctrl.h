@@ -62,6 +62,9 @@ struct nvio_ctrl {
 	uint64_t cap;
 	uint32_t doorbell_stride;
 	uint32_t ready_timeout_ms;
+	uint32_t media_timeout_ms; /* it may be ready so long before its media (CRTO.CRWMT); 0: it
+				      is ready when they are */
+	uint64_t media_until; /* by then they are there; milliseconds of the coarse clock */
 	uint32_t shutdown_timeout_ms;
 	uint32_t retry_delay_ms[4]; /* by the field of a status (CRDT1 to 3); the first is 0 */
 	uint32_t sgls; /* how SGLs are supported */

@@ -105,10 +105,15 @@ static void await_unplugged(void)
 static struct nvio_ctrl *begin(void)
 {
 	struct nvio_watch_opts watch = NVIO_WATCH_OPTS;
+	uint64_t until = now_ns() + PATIENCE;
 	struct nvio_ctrl *ctrl = NULL;
+	int err;
 
 	watch.grace_ms = 100;
-	CU_ASSERT_EQUAL_FATAL(nvio_ctrl_open(bdf, NULL, &ctrl), 0);
+	/* It is bound before it has its files. */
+	while ((err = nvio_ctrl_open(bdf, NULL, &ctrl)) == -ENODEV && now_ns() < until)
+		usleep(5000);
+	vmt_ok(err);
 	CU_ASSERT_EQUAL(nvio_device_watch(nvio_ctrl_device(ctrl), &watch), 0);
 	load_start(&soak->load, ctrl, nvio_ctrl_ns(ctrl, 1), NR_THREADS, TIMEOUT_MS,
 		   (uint64_t)rand(), &soak->model);

@@ -111,8 +111,9 @@ static struct nvio_ctrl *begin(void)
 
 	watch.grace_ms = 100;
 	/* It is bound before it has its files. */
-	while ((err = nvio_ctrl_open(bdf, NULL, &ctrl)) == -ENODEV && now_ns() < until)
-		usleep(5000);
+	do {
+		err = nvio_ctrl_open(bdf, NULL, &ctrl);
+	} while ((err == -ENODEV || err == -ENOENT) && now_ns() < until && !usleep(5000));
 	vmt_ok(err);
 	CU_ASSERT_EQUAL(nvio_device_watch(nvio_ctrl_device(ctrl), &watch), 0);
 	load_start(&soak->load, ctrl, nvio_ctrl_ns(ctrl, 1), NR_THREADS, TIMEOUT_MS,

@@ -277,8 +277,7 @@ int nvio_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, s
 {
 	int ret;
 
-	nvio_recovery_settle(ctrl);
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	ret = nvio_admin_locked(ctrl, cmd, data, len, result);
 	if (!ret)
 		nvio_features_note(ctrl, cmd, data, len);

@@ -92,6 +92,7 @@ static void release(struct nvio_ctrl *ctrl)
 	nvio_pmr_free(ctrl);
 	nvio_shadow_free(ctrl);
 	nvio_hmb_free(ctrl);
+	nvio_idle_fini(ctrl);
 	nvio_recovery_fini(ctrl);
 	if (ctrl->iommu)
 		nvio_iommu_put(ctrl->iommu);
@@ -111,6 +112,7 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 	pthread_mutex_init(&ctrl->lock, NULL);
 	pthread_mutex_init(&ctrl->ns_lock, NULL);
 	nvio_recovery_init(ctrl);
+	nvio_idle_init(ctrl);
 	err = take_opts(ctrl, opts);
 	if (!err)
 		err = take_iommu(ctrl);
@@ -151,13 +153,14 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 			nvio_log(NVIO_LOG_WARN, "queue pair %u was not deleted: %s", q->qid,
 				 nvio_last_error());
 	}
-	nvio_hmb_stop(ctrl);
+	if (!ctrl->recovery.asleep)
+		nvio_hmb_stop(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
 	if (ctrl->nr_vectors)
 		nvio_device_irq_disable(ctrl->device, ctrl->irq);
 	nvio_pmr_stop(ctrl);
 	/* One that no reset helped does not follow. */
-	if (!ctrl->recovery.ended)
+	if (!ctrl->recovery.ended && !ctrl->recovery.asleep)
 		nvio_ctrl_shut_down(ctrl);
 	nvio_cmb_stop(ctrl);
 	release(ctrl);

@@ -58,6 +58,8 @@ struct nvio_mapping {
 	struct nvio_mapping *next;
 	void *addr;
 	size_t len;
+	uint32_t region;
+	uint64_t offset; /* in it */
 };
 
 struct nvio_watch;
@@ -115,6 +117,18 @@ static inline bool nvio_device_was_let_go(const struct nvio_device *device)
 
 /* Ends the thread of nvio_device_watch(), if there is one. */
 void nvio_device_unwatch(struct nvio_device *device);
+
+/* Puts memory that reads as all ones in the place of a mapping, at once: no access in between finds
+ * nothing. Returns 0 or -errno. */
+int nvio_mapping_bury(struct nvio_mapping *mapping);
+
+/*
+ * Puts a function to sleep while it is in use: writes to its mapped registers are lost until
+ * nvio_device_rouse(). @wakeup_fd: as nvio_device_sleep() takes it. Returns 0; -ENODEV; -errno, and
+ * nothing has changed.
+ */
+int nvio_device_doze(struct nvio_device *device, int wakeup_fd);
+int nvio_device_rouse(struct nvio_device *device);
 
 /* Takes back all mappings of regions. */
 void nvio_device_unmap_regions(struct nvio_device *device);

@@ -162,6 +162,8 @@ int nvio_device_region_map(struct nvio_device *device, uint32_t idx, uint64_t of
 	start = align_down(offset, page);
 	end = align_up(offset + len, page);
 	mapping->len = end - start;
+	mapping->region = idx;
+	mapping->offset = start;
 	pthread_mutex_lock(&device->lock);
 	mapping->addr = device->ops->map(device, idx, start, mapping->len);
 	if (mapping->addr == MAP_FAILED) {

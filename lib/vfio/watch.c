@@ -35,8 +35,7 @@ struct nvio_watch {
 	int stop_fd;
 };
 
-/* Puts memory in the place of a device's, at once: no access in between finds nothing. */
-static int bury(struct nvio_mapping *mapping)
+int nvio_mapping_bury(struct nvio_mapping *mapping)
 {
 	size_t ones = mapping->len < ONES_LEN ? mapping->len : ONES_LEN;
 	void *memory = mmap(NULL, mapping->len, PROT_READ | PROT_WRITE,
@@ -63,7 +62,7 @@ int nvio_device_let_go(struct nvio_device *device)
 	if (!nvio_device_was_let_go(device)) {
 		__atomic_store_n(&device->let_go, true, __ATOMIC_RELEASE);
 		for (struct nvio_mapping *m = device->mappings; m && !err; m = m->next)
-			err = bury(m);
+			err = nvio_mapping_bury(m);
 		/* Not before nobody can reach it by a mapping, which would keep its file alive. */
 		if (!err)
 			err = device->ops->let_go(device);

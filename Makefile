@@ -279,13 +279,17 @@ fuzz:
 	$(Q)$(MAKE) -s FUZZ=1 fuzzers
 	$(Q)for t in $(TARGET); do test/fuzz/run $$t $(SECONDS) build/fuzz/corpus/$$t || exit 1; done
 
-# RESETS, REMOVALS, KILLS: how many of each, at random moments under load. GUEST: of each in a guest, on VFIO.
+# RESETS, REMOVALS, KILLS: how many of each, at random moments under load. GUEST: of each in a guest, on VFIO. HOSTILE:
+# seconds with controllers that do anything, under sanitizers.
 RESETS ?= 1000
 REMOVALS ?= 200
 KILLS ?= 200
 GUEST ?= 50
+HOSTILE ?= 300
 soak: $(B)/test/emu/test_soak $(B)/test/vm/soak
 	$(B)/test/emu/test_soak $(RESETS) $(REMOVALS) $(KILLS)
+	$(MAKE) -s ASAN=1 UBSAN=1 build/release-asan-ubsan/test/emu/test_hostile
+	build/release-asan-ubsan/test/emu/test_hostile $(HOSTILE)
 	test/vm/run-test -v -t 3600 test/vm/tests/soak.sh small $(GUEST) $(GUEST) $(GUEST)
 
 demo check bench-vm bench-emu bench-cost bench-fio:

@@ -314,9 +314,9 @@ uint64_t nvio_emu_ctrl_read(struct emu_ctrl *ctrl, uint32_t offset, unsigned int
 		become_ready(ctrl);
 	value = read_dword(ctrl, offset & ~3u);
 	if (len == 8)
-		return value | (uint64_t)read_dword(ctrl, offset + 4) << 32;
-	value >>= 8 * (offset & 3);
-	return value & ((1ull << 8 * len) - 1);
+		value |= (uint64_t)read_dword(ctrl, offset + 4) << 32;
+	value = nvio_emu_fault_register(ctrl, value) >> 8 * (offset & 3);
+	return len == 8 ? value : value & ((1ull << 8 * len) - 1);
 }
 
 void nvio_emu_ctrl_write(struct emu_ctrl *ctrl, uint32_t offset, unsigned int len, uint64_t value)

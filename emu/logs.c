@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "data.h"
+#include "fault.h"
 #include "identify.h"
 
 #define LID(cmd) ((uint8_t)(cmd)->cdw10)
@@ -168,6 +169,7 @@ uint16_t nvio_emu_get_log(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd)
 		return EMU_SPECIFIC(NVME_SC_INVALID_LOG_PAGE);
 	if (offset > size)
 		return NVME_SC_INVALID_FIELD;
+	nvio_emu_fault_data(ctrl, page, size);
 	status = nvio_emu_data_answer(ctrl, cmd, page + offset, size - offset, len);
 	if (!status && !RAE(cmd))
 		nvio_emu_event_seen(ctrl, LID(cmd));

@@ -72,7 +72,8 @@ void nvio_emu_opts_default(struct emu_opts *opts);
 /*
  * Changes @opts by "key=value,key=value": size, lba, md, extended, pi, guard, null, file (of the
  * first namespace, or of the one begun last with "ns"), and mdts, queues, entries, mpsmin, mpsmax,
- * dstrd, to, kato, media, states, vectors, hmb, core, vwc, shadow, mmap, wrr, latency, serial, model, fw, fault.
+ * dstrd, to, kato, media, states, vectors, hmb, core, vwc, shadow, mmap, wrr, latency, serial,
+ * model, fw, fault.
  * "" changes nothing. Returns 0, or -EINVAL with a sentence that names the key and the value.
  */
 int nvio_emu_opts_parse(struct emu_opts *opts, const char *text, struct emu_error *error);

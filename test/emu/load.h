@@ -43,6 +43,8 @@ struct load_model {
 	struct load_block blocks[LOAD_THREADS][LOAD_BLOCKS];
 	uint32_t seq[LOAD_THREADS]; /* the last number that was given to a write */
 	uint64_t bad; /* a block that the drive can neither read nor write, plus 1; 0: none */
+	bool lies; /* the drive may say anything: data is not looked at, and there may be no queues
+		    */
 };
 
 struct load_slot {
@@ -63,6 +65,7 @@ struct load_thread {
 	bool interrupts;
 	uint64_t first; /* block */
 	uint64_t bad; /* as in the model */
+	bool lies;
 	uint64_t random;
 	uint32_t *seq;
 	uint32_t nr_out;

@@ -59,7 +59,8 @@ void nvio_qpair_gone(struct nvio_qpair *qpair)
 	if (qpair->gone)
 		return;
 	/* Only its registers may be. Buffers are about to be the caller's again. */
-	if (qpair->ctrl->device && nvio_device_alive(qpair->ctrl->device))
+	if (qpair->ctrl->device && (nvio_device_alive(qpair->ctrl->device) ||
+				    nvio_device_was_revoked(qpair->ctrl->device)))
 		nvio_device_bus_master(qpair->ctrl->device, false);
 	abandon(qpair, "device is gone");
 }

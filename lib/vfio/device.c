@@ -134,7 +134,8 @@ int nvio_device_ask(struct nvio_device *device, unsigned long request, void *arg
 
 bool nvio_device_alive(struct nvio_device *device)
 {
-	return !device->ops->alive || device->ops->alive(device);
+	return !nvio_device_was_revoked(device) &&
+	       (!device->ops->alive || device->ops->alive(device));
 }
 
 int nvio_device_hangup_fd(struct nvio_device *device)

@@ -84,6 +84,7 @@ struct nvio_device {
 	pthread_mutex_t lock; /* over the mappings, and letting go */
 	struct nvio_mapping *mappings;
 	bool let_go; /* set once, read without the lock */
+	bool revoked; /* the same: a mapping of it raised a SIGBUS */
 	struct nvio_watch *watch;
 };
 
@@ -115,12 +116,23 @@ static inline bool nvio_device_was_let_go(const struct nvio_device *device)
 	return __atomic_load_n(&device->let_go, __ATOMIC_ACQUIRE);
 }
 
+static inline bool nvio_device_was_revoked(const struct nvio_device *device)
+{
+	return __atomic_load_n(&device->revoked, __ATOMIC_ACQUIRE);
+}
+
 /* Ends the thread of nvio_device_watch(), if there is one. */
 void nvio_device_unwatch(struct nvio_device *device);
 
 /* Puts memory that reads as all ones in the place of a mapping, at once: no access in between finds
  * nothing. Returns 0 or -errno. */
 int nvio_mapping_bury(struct nvio_mapping *mapping);
+/* The same, fit for a handler of signals: -1 and errno. */
+int nvio_mapping_replace(void *addr, size_t len);
+
+/* guard.c: mappings that nvio_sigbus_guard() is about. */
+void nvio_guard_add(struct nvio_device *device, const struct nvio_mapping *mapping);
+void nvio_guard_remove(const struct nvio_mapping *mapping);
 
 /*
  * Puts a function to sleep while it is in use: writes to its mapped registers are lost until

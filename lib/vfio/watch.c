@@ -35,21 +35,26 @@ struct nvio_watch {
 	int stop_fd;
 };
 
-int nvio_mapping_bury(struct nvio_mapping *mapping)
+int nvio_mapping_replace(void *addr, size_t len)
 {
-	size_t ones = mapping->len < ONES_LEN ? mapping->len : ONES_LEN;
-	void *memory = mmap(NULL, mapping->len, PROT_READ | PROT_WRITE,
+	void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (memory == MAP_FAILED)
-		return nvio_error(ENOMEM, "no memory in the place of a device's registers");
-	memset(memory, 0xff, ones);
-	if (mremap(memory, mapping->len, mapping->len, MREMAP_MAYMOVE | MREMAP_FIXED,
-		   mapping->addr) == MAP_FAILED) {
-		munmap(memory, mapping->len);
-		return nvio_error(errno, "a device's registers stay mapped: %s", strerror(errno));
-	}
-	return 0;
+		return -1;
+	memset(memory, 0xff, len < ONES_LEN ? len : ONES_LEN);
+	if (mremap(memory, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, addr) != MAP_FAILED)
+		return 0;
+	munmap(memory, len);
+	return -1;
+}
+
+int nvio_mapping_bury(struct nvio_mapping *mapping)
+{
+	if (!nvio_mapping_replace(mapping->addr, mapping->len))
+		return 0;
+	return nvio_error(errno, "no memory in the place of a device's registers: %s",
+			  strerror(errno));
 }
 
 int nvio_device_let_go(struct nvio_device *device)

@@ -13,7 +13,8 @@ extern "C" {
 #endif
 
 enum nvio_event {
-	NVIO_EVENT_FAILED = 1, /* the device reports an uncorrectable error: reset it, or give up */
+	NVIO_EVENT_FAILED = 1, /* the device reports an uncorrectable error: reset it, or give up; a
+				  controller is reset by itself (doc/recovery.md) */
 	NVIO_EVENT_REQUESTED = 2, /* the host wants it back: close it within the grace period */
 	NVIO_EVENT_LET_GO = 3, /* nobody did, and it has been let go */
 };

@@ -16,6 +16,9 @@
 /* How long a command is waited for at least while a reset is wanted. */
 #define MAKE_WAY_MS 500u
 
+/* Between two times that a command is sent which waits for the media. */
+#define MEDIA_PAUSE_MS 20u
+
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl)
 {
 	/* CAP.MQES is about I/O queues: those that need whole pages get them. */
@@ -208,12 +211,14 @@ static int execute_once(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe,
 /* Whether to try again, after a pause: the controller was ready before its media. */
 static bool media_are_to_come(struct nvio_ctrl *ctrl, const struct nvio_completion *done)
 {
-	const struct timespec pause = { .tv_nsec = 20 * (long)NVIO_NS_PER_MS };
+	struct nvio_backoff pause;
 
 	if ((done->status & (NVIO_STATUS_CODE | NVIO_STATUS_DNR)) != NVIO_STATUS_NO_MEDIA ||
 	    nvio_coarse_ms() >= ctrl->media_until || nvio_recovery_waits(ctrl))
 		return false;
-	nanosleep(&pause, NULL);
+	nvio_backoff_start(&pause, MEDIA_PAUSE_MS * NVIO_NS_PER_MS);
+	while (nvio_backoff_wait(&pause))
+		;
 	return true;
 }
 

@@ -126,7 +126,9 @@ static uint32_t ready_units(struct nvio_ctrl *ctrl)
 	if (crto == NVIO_REG_GONE)
 		return to;
 	if (FIELD_GET(CAP_CRMS, ctrl->cap) == CAP_CRMS_BOTH)
-		ctrl->media_timeout_ms = (uint32_t)FIELD_GET(CRTO_CRWMT, crto) * 500;
+		ctrl->media_timeout_ms = ctrl->opts.ready_timeout_ms
+						 ? ctrl->opts.ready_timeout_ms
+						 : (uint32_t)FIELD_GET(CRTO_CRWMT, crto) * 500;
 	return (uint32_t)max_u64(to,
 				 max_u64(FIELD_GET(CRTO_CRWMT, crto), FIELD_GET(CRTO_CRIMT, crto)));
 }

@@ -13,6 +13,7 @@
 #include "nvme/vectors.h"
 #include "nvme/hmb.h"
 #include "nvme/pmr.h"
+#include "vfio/device.h"
 #include "vfio/iommu.h"
 #include "vfio/pci.h"
 
@@ -44,6 +45,12 @@ static int take_iommu(struct nvio_ctrl *ctrl)
 	return 0;
 }
 
+/* An uncorrectable error (AER), told by the thread that watches the device. */
+static void device_failed(void *arg)
+{
+	nvio_recovery_ask(arg, NULL, "its device reports an error");
+}
+
 static int open_device(struct nvio_ctrl *ctrl, const char *name)
 {
 	struct nvio_device_opts opts = NVIO_DEVICE_OPTS;
@@ -59,6 +66,8 @@ static int open_device(struct nvio_ctrl *ctrl, const char *name)
 	ctrl->info.vendor = info.vendor;
 	ctrl->info.device = info.device;
 	ctrl->info.numa_node = info.numa_node;
+	ctrl->device->failed_arg = ctrl;
+	ctrl->device->failed = device_failed;
 	nvio_quirks_choose(ctrl);
 	/* Completions are polled, or come by MSI-X: an INTx that nobody serves would stay asserted.
 	 */

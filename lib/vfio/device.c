@@ -123,7 +123,7 @@ int nvio_device_reset(struct nvio_device *device)
 {
 	if (!(device->flags & VFIO_DEVICE_FLAGS_RESET))
 		return nvio_error(ENOTSUP, "%s cannot be reset alone", device->name);
-	memset(device->vectors, 0, sizeof(device->vectors));
+	nvio_device_forget_vectors(device);
 	return device->ops->reset(device);
 }
 

@@ -86,6 +86,8 @@ struct nvio_device {
 	bool let_go; /* set once, read without the lock */
 	bool revoked; /* the same: a mapping of it raised a SIGBUS */
 	struct nvio_watch *watch;
+	void (*failed)(void *arg); /* told when it is watched and reports an error; NULL: nobody */
+	void *failed_arg;
 };
 
 /* A request of VFIO that no operation stands for. Returns what the kernel does; -ENOTTY where the
@@ -141,6 +143,13 @@ void nvio_guard_remove(const struct nvio_mapping *mapping);
  */
 int nvio_device_doze(struct nvio_device *device, int wakeup_fd);
 int nvio_device_rouse(struct nvio_device *device);
+
+/* After a reset of the function; the kernel's own interrupts, ERR and REQ, are not its. */
+static inline void nvio_device_forget_vectors(struct nvio_device *device)
+{
+	for (unsigned int irq = NVIO_IRQ_INTX; irq <= NVIO_IRQ_MSIX; irq++)
+		device->vectors[irq] = 0;
+}
 
 /* Takes back all mappings of regions. */
 void nvio_device_unmap_regions(struct nvio_device *device);

@@ -98,6 +98,16 @@ static void requested(struct nvio_watch *watch, uint64_t *deadline)
 	tell(watch, NVIO_EVENT_REQUESTED);
 }
 
+/* Who drives the device before who uses it. */
+static void failed(struct nvio_watch *watch)
+{
+	struct nvio_device *device = watch->device;
+
+	if (device->failed)
+		device->failed(device->failed_arg);
+	tell(watch, NVIO_EVENT_FAILED);
+}
+
 static int patience_ms(uint64_t deadline)
 {
 	uint64_t now = nvio_now();
@@ -125,7 +135,7 @@ static void *watch_events(void *arg)
 		if (fds[1].revents)
 			requested(watch, &deadline);
 		if (fds[2].revents && !eventfd_read(watch->failed_fd, &value))
-			tell(watch, NVIO_EVENT_FAILED);
+			failed(watch);
 		if (nvio_now() < deadline)
 			continue;
 		nvio_device_let_go(watch->device);

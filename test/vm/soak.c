@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * soak PORT BDF RESETS REMOVALS KILLS: on a real VFIO device, under load and each at a random
- * moment: resets by nvio and behind its back, of the controller, the function and the slot; the
- * drive is unplugged and comes back; the process is killed. All the while one block of the drive is
- * bad, another one each time that it comes back. Nothing is lost, doubled or corrupted, requests
- * fail that have the bad block and no others, and nothing stays behind.
+ * moment: resets by nvio, for an error that the kernel tells of, and behind its back, of the
+ * function and of the slot; the drive is unplugged and comes back; the process is killed. All the
+ * while one block of the drive is bad, another one each time that it comes back. Nothing is lost,
+ * doubled or corrupted, requests fail that have the bad block and no others, and nothing stays
+ * behind.
  *
  * PORT leads to QEMU's monitor; the drive is plugged in as BDF.
  */
@@ -152,6 +153,10 @@ static void reset_somehow(struct nvio_ctrl *ctrl, unsigned int how)
 		CU_ASSERT_EQUAL_FATAL(nvio_ctrl_reset(ctrl), 0);
 		break;
 	case 1:
+		/* As the kernel does when the port reports an error of it. */
+		vmt_ok(nvio_device_irq_trigger(nvio_ctrl_device(ctrl), NVIO_IRQ_ERR, 0));
+		break;
+	case 2:
 		CU_ASSERT_EQUAL_FATAL(nvio_device_reset(nvio_ctrl_device(ctrl)), 0);
 		break;
 	default:
@@ -177,7 +182,7 @@ static void resets(void)
 		if (i == nr_resets / 2)
 			usage_take(&usage, getpid());
 		nap(100000);
-		reset_somehow(ctrl, i % 3);
+		reset_somehow(ctrl, i % 4);
 		CU_ASSERT_TRUE_FATAL(load_goes_on(&soak->load, 20, PATIENCE));
 	}
 	usage_check(&usage, getpid());

@@ -12,4 +12,4 @@
 
 echo 1b36 0010 > $pci/drivers/vfio-pci/new_id
 bus=$(basename $pci/devices/0000:00:12.0/pci_bus/*)
-"$BUILD/test/vm/soak" "$(port_of nvio.qmp)" "$bus:00.0" "${1:-6}" "${2:-3}" "${3:-3}"
+"$BUILD/test/vm/soak" "$(port_of nvio.qmp)" "$bus:00.0" "${1:-8}" "${2:-3}" "${3:-3}"

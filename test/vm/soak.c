@@ -189,6 +189,19 @@ static void resets(void)
 	end(ctrl);
 }
 
+static void await_ends(void)
+{
+	uint64_t until = now_ns() + PATIENCE;
+
+	for (unsigned int k = 0; k < NR_THREADS; k++) {
+		const volatile int *ended = &soak->load.threads[k].end;
+
+		while (!*ended && now_ns() < until)
+			usleep(1000);
+		CU_ASSERT_EQUAL(*ended, -ENODEV);
+	}
+}
+
 static void removals(void)
 {
 	struct usage usage = { 0 };
@@ -201,10 +214,7 @@ static void removals(void)
 		unplug();
 		nr_faults += 2; /* the bad block */
 		/* Every thread ends by itself. */
-		for (unsigned int k = 0; k < NR_THREADS; k++)
-			pthread_join(soak->load.threads[k].thread, NULL);
-		for (unsigned int k = 0; k < NR_THREADS; k++)
-			CU_ASSERT_EQUAL(soak->load.threads[k].end, -ENODEV);
+		await_ends();
 		end(ctrl);
 		await_unplugged();
 		plug();

@@ -117,7 +117,9 @@ static void init_rings(struct nvio_qpair *qpair)
 
 void nvio_qpair_set_id(struct nvio_qpair *qpair, uint16_t qid)
 {
-	qpair->qid = qid;
+	/* After a reset it is what it was, and others may be reading it. */
+	if (qpair->qid != qid)
+		qpair->qid = qid;
 	qpair->expected = NVIO_ANSWER_PHASE | (uint64_t)qid << NVIO_ANSWER_SQ_SHIFT;
 }
 

@@ -101,6 +101,7 @@ $(B)/obj/test/unit/%.o: private_inc += -Iapp -Itest
 $(B)/obj/test/emu/%.o: private_inc := -Itest/unit -Itest
 $(B)/obj/test/fuzz/%.o: private_inc += -Itest/unit
 $(B)/obj/test/vm/%.o: private_inc := -Itest
+$(B)/obj/test/vm/soak.o: private_inc += -Itest/unit
 $(B)/obj/emu/%: private_inc := -Ilib
 $(B)/obj/app/%: private_inc := -Iapp
 $(emu_obj) $(emu_obj:.o=.tidy): private_inc += -I.
@@ -155,6 +156,8 @@ $(B)/bench/cost: $(call obj,bench/cost.c bench/plain.c test/unit/fake_iommu.c) $
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)
 
 $(B)/test/vm/mixed $(B)/test/vm/resets: $(traffic_obj)
+$(B)/test/vm/soak: $(call obj,test/emu/load.c test/emu/stack.c test/emu/usage.c test/unit/tap.c)
+$(B)/test/vm/soak: libs += -lcunit
 $(B)/test/vm/%: $(B)/obj/test/vm/%.o $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
@@ -276,12 +279,18 @@ fuzz:
 	$(Q)$(MAKE) -s FUZZ=1 fuzzers
 	$(Q)for t in $(TARGET); do test/fuzz/run $$t $(SECONDS) build/fuzz/corpus/$$t || exit 1; done
 
-# RESETS, REMOVALS, KILLS: how many of each, at random moments under load.
+# RESETS, REMOVALS, KILLS: how many of each, at random moments under load. GUEST: of each in a guest, on VFIO. HOSTILE:
+# seconds with controllers that do anything, under sanitizers.
 RESETS ?= 1000
 REMOVALS ?= 200
 KILLS ?= 200
-soak: $(B)/test/emu/test_soak
+GUEST ?= 50
+HOSTILE ?= 300
+soak: $(B)/test/emu/test_soak $(B)/test/vm/soak
 	$(B)/test/emu/test_soak $(RESETS) $(REMOVALS) $(KILLS)
+	$(MAKE) -s ASAN=1 UBSAN=1 build/release-asan-ubsan/test/emu/test_hostile
+	build/release-asan-ubsan/test/emu/test_hostile $(HOSTILE)
+	test/vm/run-test -v -t 3600 test/vm/tests/soak.sh small $(GUEST) $(GUEST) $(GUEST)
 
 demo check bench-vm bench-emu bench-cost bench-fio:
 	@scripts/$@

@@ -105,11 +105,19 @@ static uint16_t dispatch(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint
 	}
 }
 
+static bool needs_media(uint8_t opcode)
+{
+	return opcode == nvme_admin_format_nvm || opcode == nvme_admin_ns_mgmt ||
+	       opcode == nvme_admin_ns_attach;
+}
+
 uint16_t nvio_emu_admin(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *result)
 {
 	if (!nvio_emu_admin_effects(cmd->opcode))
 		return NVME_SC_INVALID_OPCODE;
 	if (cmd->flags)
 		return NVME_SC_INVALID_FIELD;
+	if (ctrl->wakes && needs_media(cmd->opcode) && nvio_emu_now() < ctrl->media_at)
+		return NVME_SC_ADMIN_CMD_MEDIA_NOT_READY;
 	return dispatch(ctrl, cmd, result);
 }

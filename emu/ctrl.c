@@ -49,7 +49,8 @@ static uint64_t make_cap(const struct emu_opts *opts)
 	       (uint64_t)(NVME_CAP_CSS_NVM | NVME_CAP_CSS_CSI) << NVME_CAP_CSS_SHIFT |
 	       (uint64_t)opts->mpsmin << NVME_CAP_MPSMIN_SHIFT |
 	       (uint64_t)opts->mpsmax << NVME_CAP_MPSMAX_SHIFT |
-	       (uint64_t)NVME_CAP_CRWMS << NVME_CAP_CRMS_SHIFT;
+	       (uint64_t)(NVME_CAP_CRWMS | (opts->media_ms ? NVME_CAP_CRIMS : 0))
+		       << NVME_CAP_CRMS_SHIFT;
 }
 
 static int check_opts(const struct emu_opts *opts, const struct emu_bus *bus,
@@ -107,6 +108,7 @@ int nvio_emu_ctrl_new(const struct emu_opts *opts, struct emu_bus *bus, struct e
 	ctrl->page_len = EMU_DMA_PAGE << opts->mpsmin;
 	ctrl->max_transfer = opts->mdts ? (uint64_t)ctrl->page_len << opts->mdts : UINT64_MAX;
 	ctrl->latency = opts->latency_max_ns != 0;
+	ctrl->wakes = opts->media_ms || opts->nr_states > 1;
 	ctrl->random = SEED;
 	ctrl->born = nvio_emu_now();
 	ctrl->stats.power_cycles = 1;

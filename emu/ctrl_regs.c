@@ -23,7 +23,8 @@
 #define CSTS_NSSRO   (1u << NVME_CSTS_NSSRO_SHIFT)
 #define CC_EN        (1u << NVME_CC_EN_SHIFT)
 #define CC_SHN       (3u << NVME_CC_SHN_SHIFT)
-#define CC_WRITABLE  0x01fffff1u
+#define CC_WRITABLE  0x00fffff1u
+#define CC_CRIME     (1u << 24) /* read-only where there is one ready mode (3.1.3.5) */
 #define AQA_WRITABLE 0x0fff0fffu
 #define AQ_WRITABLE  (~0xfffull)
 
@@ -47,6 +48,7 @@ static void stop(struct emu_ctrl *ctrl)
 	ctrl->granted_cqs = 0;
 	ctrl->kato_due = 0;
 	ctrl->kato_ms = 0;
+	ctrl->ready_at = 0;
 	if (ctrl->intx_up)
 		ctrl->bus->lower(ctrl->bus);
 	ctrl->intx_up = false;
@@ -122,6 +124,15 @@ static bool configuration_is_valid(const struct emu_ctrl *ctrl)
 	return !(ctrl->asq & page_mask) && !(ctrl->acq & page_mask);
 }
 
+static void become_ready(struct emu_ctrl *ctrl)
+{
+	ctrl->ready_at = 0;
+	ctrl->csts |= CSTS_RDY;
+	ctrl->running = true;
+	ctrl->kato_ms = nvio_emu_feature(ctrl, NVME_FEAT_FID_KATO);
+	ctrl->kato_due = ctrl->kato_ms ? nvio_emu_now() + ctrl->kato_ms * 1000000ull : 0;
+}
+
 static void enable(struct emu_ctrl *ctrl)
 {
 	if (ctrl->faults && nvio_emu_fault_event(ctrl, EMU_FAULT_NO_READY))
@@ -141,10 +152,11 @@ static void enable(struct emu_ctrl *ctrl)
 	}
 	/* The admin completion queue uses vector 0 and cannot do without (3.3.3.1). */
 	ctrl->cqs[0].interrupts = true;
-	ctrl->csts |= CSTS_RDY;
-	ctrl->running = true;
-	ctrl->kato_ms = nvio_emu_feature(ctrl, NVME_FEAT_FID_KATO);
-	ctrl->kato_due = ctrl->kato_ms ? nvio_emu_now() + ctrl->kato_ms * 1000000ull : 0;
+	ctrl->media_at = nvio_emu_now() + ctrl->opts.media_ms * 1000000ull;
+	if (ctrl->opts.media_ms && !(ctrl->cc & CC_CRIME))
+		ctrl->ready_at = ctrl->media_at;
+	else
+		become_ready(ctrl);
 }
 
 /* The shutdown is complete once what was written is on the medium (3.6.1). */
@@ -168,7 +180,7 @@ static void write_cc(struct emu_ctrl *ctrl, uint32_t value)
 {
 	uint32_t was = ctrl->cc;
 
-	ctrl->cc = value & CC_WRITABLE;
+	ctrl->cc = value & (CC_WRITABLE | (ctrl->opts.media_ms ? CC_CRIME : 0));
 	if (was & CC_EN && !(value & CC_EN))
 		stop(ctrl);
 	else if (!(was & CC_EN) && value & CC_EN)
@@ -187,9 +199,10 @@ static void write_nssr(struct emu_ctrl *ctrl, uint32_t value)
 
 static uint32_t read_crto(const struct emu_ctrl *ctrl)
 {
-	uint32_t to = (uint32_t)NVME_CAP_TO(ctrl->cap);
+	uint32_t to = (uint32_t)NVME_CAP_TO(ctrl->cap),
+		 media = (ctrl->opts.media_ms + 499) / 500 + 1;
 
-	return to << 16 | to;
+	return to << 16 | (media > to ? media : to);
 }
 
 static uint32_t read_dword(const struct emu_ctrl *ctrl, uint32_t offset)
@@ -297,11 +310,13 @@ uint64_t nvio_emu_ctrl_read(struct emu_ctrl *ctrl, uint32_t offset, unsigned int
 
 	if (!access_is_valid(offset, len))
 		return 0;
+	if (ctrl->ready_at && nvio_emu_now() >= ctrl->ready_at)
+		become_ready(ctrl);
 	value = read_dword(ctrl, offset & ~3u);
 	if (len == 8)
-		return value | (uint64_t)read_dword(ctrl, offset + 4) << 32;
-	value >>= 8 * (offset & 3);
-	return value & ((1ull << 8 * len) - 1);
+		value |= (uint64_t)read_dword(ctrl, offset + 4) << 32;
+	value = nvio_emu_fault_register(ctrl, value) >> 8 * (offset & 3);
+	return len == 8 ? value : value & ((1ull << 8 * len) - 1);
 }
 
 void nvio_emu_ctrl_write(struct emu_ctrl *ctrl, uint32_t offset, unsigned int len, uint64_t value)

@@ -167,6 +167,7 @@ static uint16_t with_retry(uint16_t status)
 	case NVME_SC_ABORT_REQ:
 	case NVME_SC_FUSED_FAIL:
 	case NVME_SC_NS_NOT_READY:
+	case NVME_SC_ADMIN_CMD_MEDIA_NOT_READY:
 		return status;
 	default:
 		return status | NVME_SC_DNR;

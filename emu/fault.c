@@ -172,6 +172,8 @@ bool nvio_emu_fault_done(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct 
 		drop(sq);
 		return true;
 	}
+	if (nvio_emu_hostile_done(ctrl, sq, done))
+		return true;
 	for (unsigned int i = 0; i < ctrl->faults->nr; i++) {
 		struct emu_fault *fault = &ctrl->faults->faults[i];
 
@@ -201,17 +203,20 @@ bool nvio_emu_fault_event(struct emu_ctrl *ctrl, enum emu_fault_event event)
 	};
 
 	/* They take no queue, so that any one will do. */
-	return happens(ctrl, kinds[event], 1);
+	return nvio_emu_hostile_strikes(&ctrl->faults->hostile, 10) ||
+	       happens(ctrl, kinds[event], 1);
 }
 
 bool nvio_emu_fault_fetch(struct emu_ctrl *ctrl, const struct emu_sq *sq)
 {
+	nvio_emu_hostile_turn(ctrl);
 	return happens(ctrl, EMU_FAULT_STALL, sq->id);
 }
 
 bool nvio_emu_fault_interrupt(struct emu_ctrl *ctrl, const struct emu_cq *cq)
 {
-	return happens(ctrl, EMU_FAULT_NO_IRQ, cq->id);
+	return nvio_emu_hostile_strikes(&ctrl->faults->hostile, 1) ||
+	       happens(ctrl, EMU_FAULT_NO_IRQ, cq->id);
 }
 
 void nvio_emu_fault_identify(struct emu_ctrl *ctrl, uint8_t cns, uint8_t data[NVIO_IDENTIFY_LEN])
@@ -224,6 +229,18 @@ void nvio_emu_fault_identify(struct emu_ctrl *ctrl, uint8_t cns, uint8_t data[NV
 			memset(data + value[EMU_KEY_BYTE], (int)value[EMU_KEY_VALUE],
 			       value[EMU_KEY_LEN]);
 	}
+	nvio_emu_hostile_data(ctrl, data, NVIO_IDENTIFY_LEN);
+}
+
+void nvio_emu_fault_data(struct emu_ctrl *ctrl, uint8_t *data, size_t len)
+{
+	if (ctrl->faults)
+		nvio_emu_hostile_data(ctrl, data, len);
+}
+
+uint64_t nvio_emu_fault_register(struct emu_ctrl *ctrl, uint64_t value)
+{
+	return ctrl->faults ? nvio_emu_hostile_register(ctrl, value) : value;
 }
 
 /* The place of the first spent one is taken when there is no other, and the order kept. */
@@ -254,6 +271,9 @@ static int add_entry(struct emu_ctrl *ctrl, const struct emu_fault *fault, struc
 				     "%u faults are on, and there is no room for more",
 				     EMU_FAULTS_MAX);
 	ctrl->faults->faults[ctrl->faults->nr++] = *fault;
+	if (fault->kind == EMU_FAULT_HOSTILE)
+		nvio_emu_hostile_start(&ctrl->faults->hostile, fault->value[EMU_KEY_SEED],
+				       (uint32_t)fault->value[EMU_KEY_RATE]);
 	return 0;
 }
 

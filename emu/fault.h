@@ -42,6 +42,7 @@ enum emu_fault_event {
  *	no-ready, no-shutdown   CSTS.RDY, CSTS.SHST never come; skip, count
  *	identify cns=N byte=N value=N   bytes of Identify data; len=N (1), skip, count
  *	aen type=N info=N log=N an asynchronous event, now
+ *	hostile seed=N          anything at random, one time in rate=N (1000)
  * whose count is 0 unless it is given.
  *
  * To be called in the controller's thread. Returns 0, or -EINVAL or -ENOSPC with a sentence that
@@ -70,6 +71,10 @@ bool nvio_emu_fault_done(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct 
 
 /* Whether this queue's interrupt gets lost. */
 bool nvio_emu_fault_interrupt(struct emu_ctrl *ctrl, const struct emu_cq *cq);
+
+/* Changes data before they are sent, and what a register says, where it is to be hostile. */
+void nvio_emu_fault_data(struct emu_ctrl *ctrl, uint8_t *data, size_t len);
+uint64_t nvio_emu_fault_register(struct emu_ctrl *ctrl, uint64_t value);
 
 /* Changes Identify data before they are sent. */
 void nvio_emu_fault_identify(struct emu_ctrl *ctrl, uint8_t cns, uint8_t data[NVIO_IDENTIFY_LEN]);

@@ -18,6 +18,8 @@
 /* An hour: what waits longer may as well be dropped. */
 #define TIME_MAX 3600000000000ull
 
+#define HOSTILE_RATE 1000u
+
 static const struct kind {
 	const char *name;
 	enum emu_fault_kind kind;
@@ -40,6 +42,7 @@ static const struct kind {
 	{ "no-shutdown", EMU_FAULT_KIND_NO_SHUTDOWN, 0, TURNS },
 	{ "identify", EMU_FAULT_IDENTIFY, EMU_KEY(CNS) | EMU_KEY(BYTE) | EMU_KEY(VALUE),
 	  EMU_KEY(LEN) | TURNS },
+	{ "hostile", EMU_FAULT_HOSTILE, EMU_KEY(SEED), EMU_KEY(RATE) },
 	{ "aen", EMU_FAULT_AEN, EMU_KEY(TYPE) | EMU_KEY(INFO) | EMU_KEY(LOG), 0 },
 };
 
@@ -61,6 +64,8 @@ static const struct {
 	[EMU_KEY_OPCODE] = { "opcode", 0xff },
 	[EMU_KEY_OF] = { "of", EMU_QUEUES_MAX },
 	[EMU_KEY_LBA] = { "lba", UINT64_MAX },
+	[EMU_KEY_SEED] = { "seed", UINT64_MAX },
+	[EMU_KEY_RATE] = { "rate", 1u << 30 },
 	[EMU_KEY_SKIP] = { "skip", UINT64_MAX },
 	[EMU_KEY_COUNT] = { "count", UINT64_MAX },
 };
@@ -154,6 +159,7 @@ static int parse_kind(struct emu_fault *fault, const struct kind **kind, const c
 		fault->kind = kinds[i].kind;
 		fault->value[EMU_KEY_COUNT] = fault->kind < EMU_FAULT_NOT_DONE;
 		fault->value[EMU_KEY_LEN] = 1;
+		fault->value[EMU_KEY_RATE] = HOSTILE_RATE;
 		return 0;
 	}
 	return no_such_kind(word, error);
@@ -167,6 +173,8 @@ static int check(const struct emu_fault *fault, const struct kind *kind, struct 
 		if (kind->needs & ~fault->given & 1u << key)
 			return nvio_emu_fail(error, -EINVAL, "%s needs \"%s=\"", kind->name,
 					     keys[key].name);
+	if (fault->kind == EMU_FAULT_HOSTILE && !value[EMU_KEY_RATE])
+		return nvio_emu_fail(error, -EINVAL, "hostile: one in how many? rate=0 is none");
 	if (fault->kind != EMU_FAULT_IDENTIFY)
 		return 0;
 	if (value[EMU_KEY_VALUE] > 0xff)

@@ -63,16 +63,6 @@ static uint16_t set_coalescing(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd
 	return 0;
 }
 
-static uint16_t set_power(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *value,
-			  uint32_t *result)
-{
-	(void)ctrl, (void)result;
-	if (cmd->cdw11 & 0x1f)
-		return NVME_SC_INVALID_FIELD;
-	*value = cmd->cdw11;
-	return 0;
-}
-
 bool nvio_emu_too_hot(const struct emu_ctrl *ctrl)
 {
 	const struct emu_features *f = ctrl->features;
@@ -275,7 +265,7 @@ static uint16_t set_profile(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, u
 
 static const struct feature features[NR_FIDS] = {
 	[NVME_FEAT_FID_ARBITRATION] = { CAN_SET | CAN_SAVE, EMU_BURST_LOG2, set_arbitration, NULL },
-	[NVME_FEAT_FID_POWER_MGMT] = { CAN_SET | CAN_SAVE, 0, set_power, NULL },
+	[NVME_FEAT_FID_POWER_MGMT] = { CAN_SET, 0, nvio_emu_power_set, nvio_emu_power_get },
 	[NVME_FEAT_FID_TEMP_THRESH] = { CAN_SET | CAN_SAVE, EMU_WARM, set_temperature,
 					get_temperature },
 	[NVME_FEAT_FID_ERR_RECOVERY] = { CAN_SET | CAN_SAVE, 0, set_recovery, NULL },
@@ -285,6 +275,7 @@ static const struct feature features[NR_FIDS] = {
 	[NVME_FEAT_FID_IRQ_CONFIG] = { CAN_SET, 0, set_vector, get_vector },
 	[NVME_FEAT_FID_WRITE_ATOMIC] = { CAN_SET | CAN_SAVE, 0, NULL, NULL },
 	[NVME_FEAT_FID_ASYNC_EVENT] = { CAN_SET | CAN_SAVE, 0, NULL, NULL },
+	[NVME_FEAT_FID_AUTO_PST] = { CAN_SET, 0, nvio_emu_apst_set, nvio_emu_apst_get },
 	[NVME_FEAT_FID_HOST_MEM_BUF] = { CAN_SET, 0, nvio_emu_hmb_set, nvio_emu_hmb_get },
 	[NVME_FEAT_FID_TIMESTAMP] = { CAN_SET, 0, set_timestamp, get_timestamp },
 	[NVME_FEAT_FID_KATO] = { CAN_SET, 0, set_keep_alive, NULL },
@@ -325,6 +316,7 @@ void nvio_emu_features_reset(struct emu_ctrl *ctrl)
 	memcpy(f->current, f->saved, sizeof(f->current));
 	memset(&f->host, 0, sizeof(f->host));
 	f->under = 0;
+	nvio_emu_power_reset(ctrl);
 	ctrl->write_back = f->current[NVME_FEAT_FID_VOLATILE_WC];
 	nvio_emu_arbitration_set(ctrl, f->current[NVME_FEAT_FID_ARBITRATION]);
 	nvio_emu_coalescing_set(ctrl, f->current[NVME_FEAT_FID_IRQ_COALESCE]);
@@ -382,7 +374,9 @@ uint16_t nvio_emu_set_feature(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd,
 }
 
 /* Which features there are, for the log of their effects (5.16.1.19): bit 0. */
-bool nvio_emu_feature_exists(uint8_t fid)
+bool nvio_emu_feature_exists(const struct emu_ctrl *ctrl, uint8_t fid)
 {
+	if (fid == NVME_FEAT_FID_AUTO_PST && ctrl->opts.nr_states == 1)
+		return false;
 	return fid < NR_FIDS && features[fid].caps;
 }

@@ -130,7 +130,7 @@ void nvio_emu_id_ctrl(const struct emu_ctrl *ctrl, struct nvme_id_ctrl *id)
 	id->ocfs = htole16(3);
 	id->sgls = htole32(SGLS);
 	put_uuid_name(ctrl, id->subnqn, sizeof(id->subnqn));
-	id->psd[0].mp = htole16(500); /* 5 W */
+	nvio_emu_power_id(ctrl, id);
 }
 
 /* One identifier in two forms: NGUID, whose last 8 bytes are EUI-64. */

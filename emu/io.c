@@ -208,9 +208,15 @@ static bool is_known(uint8_t opcode)
 uint16_t nvio_emu_io(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *result)
 {
 	struct emu_ns *ns;
+	uint16_t status;
 
 	if (emu_unlikely(!is_known(cmd->opcode)))
 		return NVME_SC_INVALID_OPCODE;
+	if (emu_unlikely(ctrl->wakes)) {
+		status = nvio_emu_power_use(ctrl);
+		if (status)
+			return status;
+	}
 	/* 11b is no way to describe data, and the bits between are reserved (figure 86). */
 	if (emu_unlikely(cmd->flags & FLAGS_RESERVED || cmd->flags >> 6 == 3))
 		return NVME_SC_INVALID_FIELD;

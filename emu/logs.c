@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "data.h"
+#include "fault.h"
 #include "identify.h"
 
 #define LID(cmd) ((uint8_t)(cmd)->cdw10)
@@ -113,12 +114,12 @@ static size_t supported_log(uint8_t *page)
 	return sizeof(*log);
 }
 
-static size_t features_log(uint8_t *page)
+static size_t features_log(const struct emu_ctrl *ctrl, uint8_t *page)
 {
 	struct nvme_fid_supported_effects_log *log = (void *)page;
 
 	for (unsigned int i = 0; i < 256; i++)
-		if (nvio_emu_feature_exists((uint8_t)i))
+		if (nvio_emu_feature_exists(ctrl, (uint8_t)i))
 			log->fid_support[i] = htole32(SUPPORTED | SCOPE_CTRL);
 	return sizeof(*log);
 }
@@ -141,7 +142,7 @@ static size_t build(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint8_t *
 	case NVME_LOG_LID_CMD_EFFECTS:
 		return effects_log(page);
 	case NVME_LOG_LID_FID_SUPPORTED_EFFECTS:
-		return features_log(page);
+		return features_log(ctrl, page);
 	case NVME_LOG_LID_MI_CMD_SUPPORTED_EFFECTS:
 		return sizeof(struct nvme_mi_cmd_supported_effects_log);
 	default:
@@ -168,6 +169,7 @@ uint16_t nvio_emu_get_log(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd)
 		return EMU_SPECIFIC(NVME_SC_INVALID_LOG_PAGE);
 	if (offset > size)
 		return NVME_SC_INVALID_FIELD;
+	nvio_emu_fault_data(ctrl, page, size);
 	status = nvio_emu_data_answer(ctrl, cmd, page + offset, size - offset, len);
 	if (!status && !RAE(cmd))
 		nvio_emu_event_seen(ctrl, LID(cmd));

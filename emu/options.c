@@ -4,7 +4,6 @@
  *
  * Looks at the text alone: whether a file is there shows when it is opened.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -48,6 +47,7 @@ void nvio_emu_opts_default(struct emu_opts *opts)
 	opts->queue_entries = 1024;
 	opts->mpsmax = MPS_MAX;
 	opts->to_ms = 15000;
+	opts->nr_states = 1;
 	opts->core = -1;
 	opts->vwc = true;
 	opts->shadow = true;
@@ -63,55 +63,11 @@ static int bad_value(const struct parser *p, const char *key, const char *value,
 	return nvio_emu_fail(p->error, -EINVAL, "%s=%.64s: %s", key, value, want);
 }
 
-/* A number with a unit of the list behind it, each @step times the one before. */
-static bool parse_number(const char *text, const char *const *units, uint64_t step, uint64_t *out)
-{
-	char *end;
-	unsigned long long value;
-
-	if (!isdigit((unsigned char)*text))
-		return false;
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (errno)
-		return false;
-	for (uint64_t scale = 1; *units; units++, scale *= step) {
-		if (strcasecmp(end, *units))
-			continue;
-		if (value > UINT64_MAX / scale)
-			return false;
-		*out = value * scale;
-		return true;
-	}
-	return false;
-}
-
-static bool parse_size(const char *text, uint64_t *out)
-{
-	static const char *const units[] = { "", "k", "M", "G", "T", NULL };
-
-	return parse_number(text, units, 1024, out);
-}
-
-bool nvio_emu_parse_time(const char *text, uint64_t *out)
-{
-	static const char *const units[] = { "", "us", "ms", "s", NULL };
-
-	return parse_number(text, units, 1000, out);
-}
-
-static bool parse_bool(const char *text, bool *out)
-{
-	/* A key alone switches on. */
-	*out = !*text || !strcmp(text, "1") || !strcmp(text, "on") || !strcmp(text, "yes");
-	return *out || !strcmp(text, "0") || !strcmp(text, "off") || !strcmp(text, "no");
-}
-
 static int parse_ns_number(struct parser *p, const char *key, const char *value)
 {
 	uint64_t n;
 
-	if (!parse_size(value, &n))
+	if (!nvio_emu_parse_size(value, &n))
 		return bad_value(p, key, value, "not a number");
 	if (!strcmp(key, "lba")) {
 		if (n < 512 || n > 65536 || n & (n - 1))
@@ -142,7 +98,7 @@ static int parse_ns_flag(struct parser *p, const char *key, const char *value)
 {
 	bool on;
 
-	if (!parse_bool(value, &on))
+	if (!nvio_emu_parse_bool(value, &on))
 		return bad_value(p, key, value, "on or off");
 	if (!strcmp(key, "null"))
 		p->ns->null = on;
@@ -175,6 +131,8 @@ static int parse_ctrl_number(struct parser *p, const char *key, const char *valu
 			{ "dstrd", 0, 10, FIELD(dstrd) },
 			{ "to", 0, 127500, FIELD(to_ms) },
 			{ "kato", 0, 3600000, FIELD(kato_ms) },
+			{ "media", 0, 60000, FIELD(media_ms) },
+			{ "states", 1, 32, FIELD(nr_states) },
 			{ "core", 0, EMU_CORES_MAX - 1, FIELD(core) },
 			{ "vectors", 1, 2048, FIELD(nr_vectors) },
 			{ "hmb", 0, 1u << 30, FIELD(hmb) } };
@@ -187,7 +145,7 @@ static int parse_ctrl_number(struct parser *p, const char *key, const char *valu
 		i++;
 	snprintf(want, sizeof(want), "a number from %llu to %llu",
 		 (unsigned long long)numbers[i].min, (unsigned long long)numbers[i].max);
-	if (!parse_size(value, &n) || n < numbers[i].min || n > numbers[i].max)
+	if (!nvio_emu_parse_size(value, &n) || n < numbers[i].min || n > numbers[i].max)
 		return bad_value(p, key, value, want);
 	n = htole64(n);
 	memcpy((char *)p->opts + numbers[i].offset, &n, numbers[i].len);
@@ -207,7 +165,7 @@ static int parse_ctrl_flag(struct parser *p, const char *key, const char *value)
 
 	while (strcmp(flags[i].key, key))
 		i++;
-	if (!parse_bool(value, (bool *)((char *)p->opts + flags[i].offset)))
+	if (!nvio_emu_parse_bool(value, (bool *)((char *)p->opts + flags[i].offset)))
 		return bad_value(p, key, value, "on or off");
 	return 0;
 }
@@ -299,6 +257,8 @@ static const struct {
 	{ "dstrd", parse_ctrl_number, false },
 	{ "to", parse_ctrl_number, false },
 	{ "kato", parse_ctrl_number, false },
+	{ "media", parse_ctrl_number, false },
+	{ "states", parse_ctrl_number, false },
 	{ "core", parse_ctrl_number, false },
 	{ "vectors", parse_ctrl_number, false },
 	{ "hmb", parse_ctrl_number, false },

@@ -47,6 +47,8 @@ struct emu_opts {
 	uint8_t dstrd;
 	uint16_t nr_vectors; /* MSI-X; 0: one for each queue pair and one more */
 	uint32_t to_ms; /* CAP.TO, rounded up to 500 ms */
+	uint32_t media_ms; /* namespaces are there so long after it was enabled; 0: at once */
+	uint8_t nr_states; /* of power */
 	uint32_t kato_ms; /* the keep alive timer that runs by itself; 0: none */
 	int core; /* the only one that its thread runs on; -1: any */
 	bool vwc; /* a volatile write cache */
@@ -70,7 +72,8 @@ void nvio_emu_opts_default(struct emu_opts *opts);
 /*
  * Changes @opts by "key=value,key=value": size, lba, md, extended, pi, guard, null, file (of the
  * first namespace, or of the one begun last with "ns"), and mdts, queues, entries, mpsmin, mpsmax,
- * dstrd, to, kato, vectors, hmb, core, vwc, shadow, mmap, wrr, latency, serial, model, fw, fault.
+ * dstrd, to, kato, media, states, vectors, hmb, core, vwc, shadow, mmap, wrr, latency, serial,
+ * model, fw, fault.
  * "" changes nothing. Returns 0, or -EINVAL with a sentence that names the key and the value.
  */
 int nvio_emu_opts_parse(struct emu_opts *opts, const char *text, struct emu_error *error);
@@ -82,5 +85,13 @@ int nvio_emu_opts_add_ns(struct emu_opts *opts, const char *text, struct emu_err
 /* Adds a fault, as the key "fault" and nvme_emu's --fault do; fault.h has the text. Returns 0, or
  * -EINVAL with a sentence that names the word. */
 int nvio_emu_opts_add_fault(struct emu_opts *opts, const char *text, struct emu_error *error);
+
+/* number.c */
+/* A size in units of 1024: "4k". */
+bool nvio_emu_parse_size(const char *text, uint64_t *out);
+/* A time with its unit, nanoseconds without: "10us". */
+bool nvio_emu_parse_time(const char *text, uint64_t *out);
+/* "on", "off" and the like; "" is on. */
+bool nvio_emu_parse_bool(const char *text, bool *out);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "ctrl.h"
 #include "nvme/wire.h"
+#include "power.h"
 
 #define EMU_QUEUES_MAX  1024u /* I/O queue pairs */
 #define EMU_DMA_PAGE    4096u /* the client's memory is in one piece within this */
@@ -154,6 +155,7 @@ struct emu_ctrl {
 	bool intx_up; /* raised, and lower() not called since */
 	bool by_line; /* the last interrupt was INTx */
 	uint8_t latency; /* whether completions are delayed */
+	bool wakes; /* it has power states, or media that take time */
 	bool write_back; /* the volatile write cache is on */
 	uint32_t page_len; /* CC.MPS in bytes */
 	uint64_t max_transfer; /* bytes of one command: MDTS */
@@ -200,6 +202,9 @@ struct emu_ctrl {
 	uint16_t granted_cqs;
 	uint32_t kato_ms;
 	uint64_t kato_due; /* nanoseconds; 0: off */
+	uint64_t ready_at; /* CSTS.RDY comes then; 0: it was, or is not to come */
+	uint64_t media_at; /* commands for namespaces are taken from then on */
+	struct emu_power power;
 	uint64_t born; /* nanoseconds, CLOCK_MONOTONIC */
 	struct emu_features *features;
 	struct emu_hmb *hmb;
@@ -213,10 +218,6 @@ struct emu_ctrl {
 	uint64_t capacity; /* bytes of all namespaces at the start */
 	struct emu_ns ns[EMU_NS_MAX];
 };
-
-/* options.c */
-/* A time with its unit, nanoseconds without: "10us". */
-bool nvio_emu_parse_time(const char *text, uint64_t *out);
 
 /* ctrl.c */
 uint64_t nvio_emu_now(void);
@@ -333,7 +334,7 @@ uint16_t nvio_emu_get_feature(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd,
 uint16_t nvio_emu_set_feature(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *result);
 uint32_t nvio_emu_feature(const struct emu_ctrl *ctrl, uint8_t fid);
 bool nvio_emu_too_hot(const struct emu_ctrl *ctrl);
-bool nvio_emu_feature_exists(uint8_t fid);
+bool nvio_emu_feature_exists(const struct emu_ctrl *ctrl, uint8_t fid);
 
 /* hmb.c */
 int nvio_emu_hmb_new(struct emu_ctrl *ctrl);

@@ -22,6 +22,7 @@
 #include <nvio/io.h>
 #include <nvio/pi.h>
 #include <nvio/quirk.h>
+#include <nvio/power.h>
 #include <nvio/devmem.h>
 
 #endif

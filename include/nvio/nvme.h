@@ -77,8 +77,8 @@ struct nvio_ctrl_opts {
 	struct nvio_iommu *iommu; /* address space to join; NULL: one of its own */
 	uint16_t nr_qpairs; /* I/O queue pairs to ask the controller for; 0: 128 */
 	uint32_t admin_timeout_ms; /* deadline of an admin command; 0: 30,000 */
-	uint32_t ready_timeout_ms; /* deadline of enabling and disabling; 0: what the controller
-				      says (CAP.TO) */
+	uint32_t ready_timeout_ms; /* deadline of enabling and disabling, and for its media; 0: what
+				      the controller says (CAP.TO, CRTO) */
 	uint8_t shadow_doorbells; /* enum nvio_choice: doorbells in memory, of which a controller in
 				     software asks for some in its registers, too (5.8). Auto: where
 				     doorbells cannot be mapped */

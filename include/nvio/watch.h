@@ -13,7 +13,8 @@ extern "C" {
 #endif
 
 enum nvio_event {
-	NVIO_EVENT_FAILED = 1, /* the device reports an uncorrectable error: reset it, or give up */
+	NVIO_EVENT_FAILED = 1, /* the device reports an uncorrectable error: reset it, or give up; a
+				  controller is reset by itself (doc/recovery.md) */
 	NVIO_EVENT_REQUESTED = 2, /* the host wants it back: close it within the grace period */
 	NVIO_EVENT_LET_GO = 3, /* nobody did, and it has been let go */
 };
@@ -56,6 +57,31 @@ NVIO_API int nvio_device_watch(struct nvio_device *device, const struct nvio_wat
  * Return: 0, also when it was let go before; -ENOTSUP behind a vfio-user socket; -ENOMEM.
  */
 NVIO_API int nvio_device_let_go(struct nvio_device *device);
+
+/**
+ * nvio_sigbus_guard - has SIGBUS handled, for the whole process, until it is called with false.
+ *
+ * The kernel takes mapped registers away from a program when a device is removed, and when others
+ * reset it or switch its memory off: a doorbell that is rung then raises SIGBUS. With the guard,
+ * memory takes the place of what was mapped, and the device counts as gone: its queue pairs end
+ * their commands with an error within a second. SIGBUS for any other reason goes to the handler
+ * that was there, or ends the process. The library installs no handler without this call.
+ *
+ * Whoever installs one afterwards calls nvio_sigbus_take() in it.
+ *
+ * Return: 0; -errno.
+ */
+NVIO_API int nvio_sigbus_guard(bool on);
+
+/**
+ * nvio_sigbus_take - what the guard does, for a program with a SIGBUS handler of its own.
+ * @addr: si_addr of a SIGBUS that nobody sent (si_code > 0)
+ *
+ * May be called in a handler of signals.
+ *
+ * Return: whether it lay in a device's registers, and the access can be made again.
+ */
+NVIO_API bool nvio_sigbus_take(const void *addr);
 
 #ifdef __cplusplus
 }

@@ -17,6 +17,9 @@
 /* How long a command is waited for at least while a reset is wanted. */
 #define MAKE_WAY_MS 500u
 
+/* Between two times that a command is sent which waits for the media. */
+#define MEDIA_PAUSE_MS 20u
+
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl)
 {
 	/* CAP.MQES is about I/O queues: those that need whole pages get them. */
@@ -200,14 +203,37 @@ int nvio_admin_look(struct nvio_ctrl *ctrl)
 	return n < 0 ? nvio_admin_failed(ctrl, n) : 0;
 }
 
+static int execute_once(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe,
+			struct nvio_completion *done)
+{
+	int err = nvio_command_post(ctrl->admin, sqe, NVIO_TRACKER_ONCE, NVIO_ADMIN_ANSWER);
+
+	return err ? err : wait_admin(ctrl, sqe, done);
+}
+
+/* Whether to try again, after a pause: the controller was ready before its media. */
+static bool media_are_to_come(struct nvio_ctrl *ctrl, const struct nvio_completion *done)
+{
+	struct nvio_backoff pause;
+
+	if ((done->status & (NVIO_STATUS_CODE | NVIO_STATUS_DNR)) != NVIO_STATUS_NO_MEDIA ||
+	    nvio_coarse_ms() >= ctrl->media_until || nvio_recovery_waits(ctrl))
+		return false;
+	nvio_backoff_start(&pause, MEDIA_PAUSE_MS * NVIO_NS_PER_MS);
+	while (nvio_backoff_wait(&pause))
+		;
+	return true;
+}
+
 /* Sends a command and waits for it. On an error no answer came and memory may still be written. */
 static int execute(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe, uint32_t *result)
 {
 	struct nvio_completion done;
-	int err = nvio_command_post(ctrl->admin, sqe, NVIO_TRACKER_ONCE, NVIO_ADMIN_ANSWER);
+	int err;
 
-	if (!err)
-		err = wait_admin(ctrl, sqe, &done);
+	do {
+		err = execute_once(ctrl, sqe, &done);
+	} while (!err && media_are_to_come(ctrl, &done));
 	if (err)
 		return nvio_admin_failed(ctrl, err);
 	if (result)
@@ -259,8 +285,7 @@ int nvio_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *data, s
 {
 	int ret;
 
-	nvio_recovery_settle(ctrl);
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	ret = nvio_admin_locked(ctrl, cmd, data, len, result);
 	if (!ret)
 		nvio_features_note(ctrl, cmd, data, len);

@@ -298,8 +298,7 @@ int nvio_ctrl_async_start(struct nvio_ctrl *ctrl, const struct nvio_async_opts *
 		err = nvio_error(EINVAL, "without a thread nobody calls the function for events");
 	if (err)
 		return err;
-	nvio_recovery_settle(ctrl);
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	err = start(ctrl, &opts);
 	pthread_mutex_unlock(&ctrl->lock);
 	return err;

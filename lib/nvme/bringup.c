@@ -125,6 +125,10 @@ static uint32_t ready_units(struct nvio_ctrl *ctrl)
 	crto = nvio_reg_read32(ctrl, NVIO_REG_CRTO);
 	if (crto == NVIO_REG_GONE)
 		return to;
+	if (FIELD_GET(CAP_CRMS, ctrl->cap) == CAP_CRMS_BOTH)
+		ctrl->media_timeout_ms = ctrl->opts.ready_timeout_ms
+						 ? ctrl->opts.ready_timeout_ms
+						 : (uint32_t)FIELD_GET(CRTO_CRWMT, crto) * 500;
 	return (uint32_t)max_u64(to,
 				 max_u64(FIELD_GET(CRTO_CRWMT, crto), FIELD_GET(CRTO_CRIMT, crto)));
 }
@@ -203,8 +207,11 @@ static int enable(struct nvio_ctrl *ctrl)
 			 FIELD_SET(CC_EN, 1u) | FIELD_SET(CC_CSS, css) | FIELD_SET(CC_MPS, mps) |
 				 FIELD_SET(CC_AMS, nvio_arbitration_ams(ctrl)) |
 				 FIELD_SET(CC_IOSQES, NVIO_SQE_SHIFT) |
-				 FIELD_SET(CC_IOCQES, NVIO_CQE_SHIFT));
+				 FIELD_SET(CC_IOCQES, NVIO_CQE_SHIFT) |
+				 FIELD_SET(CC_CRIME, ctrl->media_timeout_ms ? 1u : 0));
 	ctrl->enabled = true;
+	__atomic_store_n(&ctrl->media_until, nvio_coarse_ms() + ctrl->media_timeout_ms,
+			 __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -34,6 +34,12 @@ static inline void nvio_count(uint64_t *counter, uint64_t n)
 #define NVIO_LOOK(field) (field)
 #endif
 
+/* Commands have ended without a completion; read by other threads, too. */
+static inline void nvio_drained(struct nvio_qpair *qpair, uint32_t nr)
+{
+	__atomic_store_n(&qpair->nr_drained, qpair->nr_drained + nr, __ATOMIC_RELAXED);
+}
+
 /* The slot that was just filled counts as queued. */
 static inline void nvio_sq_advance(struct nvio_qpair *qpair, struct nvio_sqe *filled)
 {

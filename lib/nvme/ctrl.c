@@ -13,6 +13,7 @@
 #include "nvme/vectors.h"
 #include "nvme/hmb.h"
 #include "nvme/pmr.h"
+#include "vfio/device.h"
 #include "vfio/iommu.h"
 #include "vfio/pci.h"
 
@@ -44,6 +45,12 @@ static int take_iommu(struct nvio_ctrl *ctrl)
 	return 0;
 }
 
+/* An uncorrectable error (AER), told by the thread that watches the device. */
+static void device_failed(void *arg)
+{
+	nvio_recovery_ask(arg, NULL, "its device reports an error");
+}
+
 static int open_device(struct nvio_ctrl *ctrl, const char *name)
 {
 	struct nvio_device_opts opts = NVIO_DEVICE_OPTS;
@@ -59,6 +66,8 @@ static int open_device(struct nvio_ctrl *ctrl, const char *name)
 	ctrl->info.vendor = info.vendor;
 	ctrl->info.device = info.device;
 	ctrl->info.numa_node = info.numa_node;
+	ctrl->device->failed_arg = ctrl;
+	ctrl->device->failed = device_failed;
 	nvio_quirks_choose(ctrl);
 	/* Completions are polled, or come by MSI-X: an INTx that nobody serves would stay asserted.
 	 */
@@ -92,6 +101,7 @@ static void release(struct nvio_ctrl *ctrl)
 	nvio_pmr_free(ctrl);
 	nvio_shadow_free(ctrl);
 	nvio_hmb_free(ctrl);
+	nvio_idle_fini(ctrl);
 	nvio_recovery_fini(ctrl);
 	if (ctrl->iommu)
 		nvio_iommu_put(ctrl->iommu);
@@ -111,6 +121,7 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 	pthread_mutex_init(&ctrl->lock, NULL);
 	pthread_mutex_init(&ctrl->ns_lock, NULL);
 	nvio_recovery_init(ctrl);
+	nvio_idle_init(ctrl);
 	err = take_opts(ctrl, opts);
 	if (!err)
 		err = take_iommu(ctrl);
@@ -151,13 +162,14 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 			nvio_log(NVIO_LOG_WARN, "queue pair %u was not deleted: %s", q->qid,
 				 nvio_last_error());
 	}
-	nvio_hmb_stop(ctrl);
+	if (!ctrl->recovery.asleep)
+		nvio_hmb_stop(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
 	if (ctrl->nr_vectors)
 		nvio_device_irq_disable(ctrl->device, ctrl->irq);
 	nvio_pmr_stop(ctrl);
 	/* One that no reset helped does not follow. */
-	if (!ctrl->recovery.ended)
+	if (!ctrl->recovery.ended && !ctrl->recovery.asleep)
 		nvio_ctrl_shut_down(ctrl);
 	nvio_cmb_stop(ctrl);
 	release(ctrl);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "nvme/async.h"
+#include "nvme/idle.h"
 #include "nvme/keeper.h"
 #include "nvme/local.h"
 #include "nvme/qpair.h"
@@ -62,6 +63,9 @@ struct nvio_ctrl {
 	uint64_t cap;
 	uint32_t doorbell_stride;
 	uint32_t ready_timeout_ms;
+	uint32_t media_timeout_ms; /* it may be ready so long before its media (CRTO.CRWMT); 0: it
+				      is ready when they are */
+	uint64_t media_until; /* by then they are there; milliseconds of the coarse clock */
 	uint32_t shutdown_timeout_ms;
 	uint32_t retry_delay_ms[4]; /* by the field of a status (CRDT1 to 3); the first is 0 */
 	uint32_t sgls; /* how SGLs are supported */
@@ -95,6 +99,7 @@ struct nvio_ctrl {
 	struct nvio_qpair *admin;
 	struct nvio_async *async; /* NULL: nobody wants events */
 	struct nvio_keeper keeper;
+	struct nvio_idle idle;
 	bool dead; /* an admin command timed out or the device is gone: no more commands, unless
 		      a reset helps */
 	struct kept_feature *features; /* that the application has set */
@@ -126,6 +131,10 @@ int nvio_reg_init(struct nvio_ctrl *ctrl);
 /* The address of a doorbell, NULL where it is not mapped. */
 uint32_t *nvio_reg_doorbell(struct nvio_ctrl *ctrl, uint16_t qid, bool cq);
 uint64_t nvio_reg_doorbell_offset(const struct nvio_ctrl *ctrl, uint16_t qid, bool cq);
+
+/* idle.c: takes ctrl->lock for whoever has a use for the controller: no reset is wanted, and it
+ * does not sleep. */
+void nvio_ctrl_claim(struct nvio_ctrl *ctrl);
 
 /* quirks.c: once its PCI vendor and device are known. */
 void nvio_quirks_choose(struct nvio_ctrl *ctrl);

@@ -20,6 +20,9 @@
 #define STATUS_DELAY(status) \
 	((status) >> 11 & 3u) /* which Command Retry Delay; 0: at once (4.6.1) */
 
+/* How often a command is sent, at most, until the media are there. */
+#define MEDIA_LOOKS 200u
+
 /*
  * Whether the same command may fare better. What a person asked for (an abort) and what the data is
  * (a failed compare, a wrong guard) stays as it is, whatever the controller says of retrying.
@@ -49,14 +52,25 @@ static bool was_aborted(const struct nvio_tracker *t, uint16_t status)
 	       (status & NVIO_STATUS_CODE) == NVIO_STATUS_ABORTED;
 }
 
+/* The controller was ready before its media, as it was asked to be: they will be there. */
+static bool media_are_to_come(const struct nvio_qpair *qpair, uint16_t status)
+{
+	return (status & (NVIO_STATUS_CODE | NVIO_STATUS_DNR)) == NVIO_STATUS_NS_NOT_READY &&
+	       nvio_coarse_ms() < __atomic_load_n(&qpair->ctrl->media_until, __ATOMIC_RELAXED);
+}
+
 static bool send_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_t status)
 {
-	uint32_t delay = STATUS_DELAY(status), delay_ms;
+	uint32_t delay_ms = qpair->ctrl->retry_delay_ms[STATUS_DELAY(status)];
+	uint32_t most = qpair->max_retries;
 
+	if (most && media_are_to_come(qpair, status)) {
+		most = MEDIA_LOOKS;
+		delay_ms = qpair->ctrl->media_timeout_ms / MEDIA_LOOKS + 1;
+	}
 	if (t->state & NVIO_TRACKER_ONCE || !(may_pass(status) || was_aborted(t, status)) ||
-	    FIELD_GET(TRACKER_RETRIES, t->state) >= qpair->max_retries)
+	    FIELD_GET(TRACKER_RETRIES, t->state) >= most)
 		return false;
-	delay_ms = qpair->ctrl->retry_delay_ms[delay];
 	if (!delay_ms) {
 		nvio_command_again(qpair, t);
 		return true;

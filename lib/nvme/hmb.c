@@ -199,6 +199,15 @@ int nvio_hmb_again(struct nvio_ctrl *ctrl)
 	return status < 0 ? status : 0;
 }
 
+void nvio_hmb_pause(struct nvio_ctrl *ctrl)
+{
+	bool lent = ctrl->hmb && ctrl->hmb->lent;
+
+	nvio_hmb_stop(ctrl);
+	if (lent)
+		ctrl->hmb->lent = true;
+}
+
 void nvio_hmb_stop(struct nvio_ctrl *ctrl)
 {
 	int status;

@@ -17,6 +17,8 @@ int nvio_hmb_again(struct nvio_ctrl *ctrl);
 
 /* Takes it back; the controller is locked. It may still be written to when that fails. */
 void nvio_hmb_stop(struct nvio_ctrl *ctrl);
+/* The same, for nvio_hmb_again() to lend it again. */
+void nvio_hmb_pause(struct nvio_ctrl *ctrl);
 
 /* Frees it: only once the device cannot reach it. */
 void nvio_hmb_free(struct nvio_ctrl *ctrl);

@@ -41,19 +41,20 @@ static int until_next(const struct nvio_ctrl *ctrl)
 	} else if (keeper->timeout_ms) {
 		ms = min_u64(ms, period_ms(keeper));
 	}
-	return (int)max_u64(ms, 1);
+	return (int)max_u64(min_u64(ms, nvio_idle_due_ms(ctrl)), 1);
 }
 
 static void *run(void *arg)
 {
 	struct nvio_ctrl *ctrl = arg;
 	struct nvio_keeper *keeper = &ctrl->keeper;
-	struct pollfd woken = { .fd = keeper->fd, .events = POLLIN };
+	struct pollfd woken[] = { { keeper->fd, POLLIN, 0 }, { -1, POLLIN, 0 } };
 	eventfd_t value;
 	int ms = 1;
 
 	for (;;) {
-		poll(&woken, 1, ms);
+		woken[1].fd = ctrl->idle.fd;
+		poll(woken, 2, ms);
 		eventfd_read(keeper->fd, &value);
 		if (__atomic_load_n(&keeper->stop, __ATOMIC_ACQUIRE))
 			return NULL;
@@ -62,6 +63,7 @@ static void *run(void *arg)
 		nvio_keep_alive_tend(ctrl);
 		if (!nvio_admin_look(ctrl))
 			nvio_async_tend(ctrl);
+		nvio_idle_tend(ctrl);
 		ms = until_next(ctrl);
 		pthread_mutex_unlock(&ctrl->lock);
 		nvio_async_deliver(ctrl);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What has to be done for a controller while nobody calls: looking for events, and keeping it
- * alive. A thread that exists only when there is one of the two to do.
+ * What has to be done for a controller while nobody calls: looking for events, keeping it alive,
+ * and putting it to sleep. A thread that exists only when there is one of them to do.
  *
  * Keep-alives are sent also by whoever waits for a long admin command, which has the lock.
  */

@@ -129,6 +129,8 @@ static const struct rung rungs[] = {
 
 static void count(struct nvio_ctrl *ctrl, const struct rung *rung)
 {
+	if (ctrl->recovery.waking && !rung->step)
+		return;
 	pthread_mutex_lock(&ctrl->recovery.lock);
 	++*(uint64_t *)(void *)((char *)&ctrl->recovery.stats + rung->counter);
 	pthread_mutex_unlock(&ctrl->recovery.lock);
@@ -147,7 +149,8 @@ static int try_rung(struct nvio_ctrl *ctrl, const struct rung *rung)
 		nvio_log(NVIO_LOG_WARN, "%s: %s does not help: %s", ctrl->info.name, rung->name,
 			 nvio_last_error());
 	else
-		nvio_log(NVIO_LOG_WARN, "%s: %s done", ctrl->info.name, rung->name);
+		nvio_log(ctrl->recovery.waking ? NVIO_LOG_DEBUG : NVIO_LOG_WARN, "%s: %s done",
+			 ctrl->info.name, rung->name);
 	return err;
 }
 

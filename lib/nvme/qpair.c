@@ -117,7 +117,9 @@ static void init_rings(struct nvio_qpair *qpair)
 
 void nvio_qpair_set_id(struct nvio_qpair *qpair, uint16_t qid)
 {
-	qpair->qid = qid;
+	/* After a reset it is what it was, and others may be reading it. */
+	if (qpair->qid != qid)
+		qpair->qid = qid;
 	qpair->expected = NVIO_ANSWER_PHASE | (uint64_t)qid << NVIO_ANSWER_SQ_SHIFT;
 }
 
@@ -274,8 +276,7 @@ int nvio_qpair_create(struct nvio_ctrl *ctrl, const struct nvio_qpair_opts *give
 	qpair->no_resend = opts.no_resend;
 	nvio_qpair_set_spin(qpair, opts.spin_ns);
 	qpair->priority = opts.priority;
-	nvio_recovery_settle(ctrl);
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	err = nvio_queues_create(qpair, opts.interrupts);
 	/* A queue pair that is half there and cannot be taken back stays until the device is
 	 * closed. */
@@ -316,8 +317,7 @@ void nvio_qpair_free(struct nvio_qpair *qpair)
 	if (!qpair)
 		return;
 	ctrl = qpair->ctrl;
-	nvio_recovery_settle(ctrl);
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	if (delete_surely(qpair)) {
 		/* The caller is about to reuse its buffers: the controller must not write any more.
 		 */

@@ -112,6 +112,7 @@ struct nvio_qpair {
 	uint32_t answered; /* the last one that the owner dealt with */
 	uint32_t nowhere[2]; /* the doorbells while the controller is reset */
 	bool reset_was_asked; /* the recovery's, for the owner: by the application */
+	bool unheard; /* likewise: to wake it, and no command that is outstanding has run */
 	bool not_aborted; /* likewise: a command that is late stays so */
 	uint32_t nr_trackers;
 	uint16_t qid;
@@ -186,6 +187,9 @@ int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts);
 
 /* Makes the same queues again, after a reset; the lock is held. */
 int nvio_queues_again(struct nvio_qpair *qpair);
+
+/* Deletes them at the controller, and keeps all else. Returns 0 or -errno. */
+int nvio_queues_stop(struct nvio_qpair *qpair);
 
 /* Deletes them. Returns 0, or -errno: then the controller may still use their memory. */
 int nvio_queues_delete(struct nvio_qpair *qpair);

@@ -65,7 +65,7 @@ static int delete_queue(struct nvio_qpair *qpair, uint8_t opcode, const char *wh
 	return err;
 }
 
-int nvio_queues_delete(struct nvio_qpair *qpair)
+int nvio_queues_stop(struct nvio_qpair *qpair)
 {
 	int err = delete_queue(qpair, NVIO_ADMIN_DELETE_SQ, "Delete I/O Submission Queue",
 			       &qpair->sq_made);
@@ -73,6 +73,13 @@ int nvio_queues_delete(struct nvio_qpair *qpair)
 	if (!err)
 		err = delete_queue(qpair, NVIO_ADMIN_DELETE_CQ, "Delete I/O Completion Queue",
 				   &qpair->cq_made);
+	return err;
+}
+
+int nvio_queues_delete(struct nvio_qpair *qpair)
+{
+	int err = nvio_queues_stop(qpair);
+
 	if (!err)
 		nvio_qpair_drop_vector(qpair);
 	return err;

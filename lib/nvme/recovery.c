@@ -58,7 +58,7 @@ static void call(struct nvio_qpair *qpair, enum nvio_call what)
 		nvio_log(NVIO_LOG_WARN, "queue pair %u could not be woken", qpair->qid);
 }
 
-static void call_all(struct nvio_ctrl *ctrl, enum nvio_call what)
+void nvio_recovery_call_all(struct nvio_ctrl *ctrl, enum nvio_call what)
 {
 	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
 		call(q, what);
@@ -104,6 +104,7 @@ static unsigned int choose_rung(const struct nvio_ctrl *ctrl)
 	return (unsigned int)min_u64(r->rung + 1, nvio_ladder_top(ctrl));
 }
 
+/* Waking is no recovery. */
 static void end_reset(struct nvio_ctrl *ctrl, int err)
 {
 	struct nvio_recovery *r = &ctrl->recovery;
@@ -111,11 +112,14 @@ static void end_reset(struct nvio_ctrl *ctrl, int err)
 	pthread_mutex_lock(&r->lock);
 	r->ended = err != 0;
 	r->stats.given_up = r->ended;
-	r->stats.recoveries += !err;
+	r->stats.recoveries += !err && !r->waking;
+	r->waking = false;
 	/* What asked since it began meant the same. */
 	__atomic_store_n(&r->wanted, false, __ATOMIC_RELAXED);
 	r->nr_aborts = 0;
-	call_all(ctrl, !err ? NVIO_CALL_RESTART : err == -ENODEV ? NVIO_CALL_GONE : NVIO_CALL_DEAD);
+	nvio_recovery_call_all(ctrl, !err             ? NVIO_CALL_RESTART
+				     : err == -ENODEV ? NVIO_CALL_GONE
+						      : NVIO_CALL_DEAD);
 	pthread_cond_broadcast(&r->news);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -125,17 +129,24 @@ static void reset(struct nvio_ctrl *ctrl)
 {
 	struct nvio_recovery *r = &ctrl->recovery;
 	uint64_t start = nvio_now();
+	bool waking;
 	int err;
 
 	r->climbing = true;
 	pthread_mutex_lock(&r->lock);
-	r->rung = choose_rung(ctrl);
+	r->waking = waking = r->asleep;
+	r->asleep = false;
+	r->rung = waking ? 0 : choose_rung(ctrl);
 	r->refused = false;
-	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
+	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
 		__atomic_store_n(&q->reset_was_asked, r->asked, __ATOMIC_RELAXED);
+		__atomic_store_n(&q->unheard, waking, __ATOMIC_RELAXED);
+	}
 	r->asked = false;
-	call_all(ctrl, NVIO_CALL_HOLD);
+	nvio_recovery_call_all(ctrl, NVIO_CALL_HOLD);
 	pthread_mutex_unlock(&r->lock);
+	if (waking)
+		nvio_idle_rouse(ctrl);
 	err = nvio_ladder_climb(ctrl, &r->rung);
 	ctrl->dead = err != 0;
 	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
@@ -146,9 +157,10 @@ static void reset(struct nvio_ctrl *ctrl)
 	if (err)
 		nvio_log(NVIO_LOG_ERROR, "%s is given up: %s", ctrl->info.name, nvio_last_error());
 	else
-		nvio_log(NVIO_LOG_WARN, "%s works again, %llu ms after its reset began",
-			 ctrl->info.name,
-			 (unsigned long long)((nvio_now() - start) / NVIO_NS_PER_MS));
+		nvio_log(waking ? NVIO_LOG_DEBUG : NVIO_LOG_WARN,
+			 "%s works again, %llu ms after its %s began", ctrl->info.name,
+			 (unsigned long long)((nvio_now() - start) / NVIO_NS_PER_MS),
+			 waking ? "waking" : "reset");
 }
 
 /* Makes queues at the controller for every owner that is ready. */
@@ -167,49 +179,6 @@ static void make_queues(struct nvio_ctrl *ctrl)
 		nvio_recovery_ask(ctrl, NULL, "queues could not be made again");
 		return;
 	}
-}
-
-static void send_abort(struct nvio_ctrl *ctrl, struct nvio_abort abort)
-{
-	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_ABORT,
-				.cdw10 = (uint32_t)abort.cid << 16 | abort.qid };
-	struct nvio_qpair *q = ctrl->qpairs;
-	uint32_t result = 0;
-	bool done;
-
-	while (q && q->qid != abort.qid)
-		q = q->next;
-	if (!q || !q->sq_made)
-		return;
-	/* Bit 0 says that it was not aborted (5.1). */
-	done = !nvio_admin_locked(ctrl, &sqe, NULL, 0, &result) && !(result & 1);
-	if (!done) {
-		__atomic_store_n(&q->not_aborted, true, __ATOMIC_RELAXED);
-		return;
-	}
-	pthread_mutex_lock(&ctrl->recovery.lock);
-	ctrl->recovery.stats.aborts++;
-	pthread_mutex_unlock(&ctrl->recovery.lock);
-	nvio_log(NVIO_LOG_WARN, "%s: command %u of queue pair %u, which was late, was aborted",
-		 ctrl->info.name, abort.cid, abort.qid);
-}
-
-/* Aborts one command after the other, so that never more of them are outstanding than may be. */
-static void send_aborts(struct nvio_ctrl *ctrl)
-{
-	struct nvio_recovery *r = &ctrl->recovery;
-	struct nvio_abort abort;
-	bool any;
-
-	do {
-		pthread_mutex_lock(&r->lock);
-		any = r->nr_aborts && !r->wanted;
-		if (any)
-			abort = r->aborts[--r->nr_aborts];
-		pthread_mutex_unlock(&r->lock);
-		if (any)
-			send_abort(ctrl, abort);
-	} while (any);
 }
 
 /* Whether there is work; if not, the thread counts as ended. */
@@ -239,7 +208,7 @@ static void *run(void *arg)
 		if (wanted)
 			reset(ctrl);
 		else
-			send_aborts(ctrl);
+			nvio_recovery_send_aborts(ctrl);
 		ctrl->recovery.climbing = true;
 		make_queues(ctrl);
 		ctrl->recovery.climbing = false;
@@ -249,7 +218,7 @@ static void *run(void *arg)
 }
 
 /* With the recovery's lock held. Signals are the application's: none is delivered to the thread. */
-static bool start_thread(struct nvio_ctrl *ctrl)
+bool nvio_recovery_start(struct nvio_ctrl *ctrl)
 {
 	struct nvio_recovery *r = &ctrl->recovery;
 	sigset_t all, before;
@@ -286,7 +255,7 @@ static bool ask_locked(struct nvio_ctrl *ctrl, const struct nvio_qpair *qpair, c
 		r->for_io = qpair && qpair->qid;
 		__atomic_store_n(&r->wanted, true, __ATOMIC_RELAXED);
 	}
-	if (start_thread(ctrl))
+	if (nvio_recovery_start(ctrl))
 		return true;
 	__atomic_store_n(&r->wanted, false, __ATOMIC_RELAXED);
 	return false;
@@ -364,7 +333,8 @@ bool nvio_recovery_abort(struct nvio_qpair *qpair, uint16_t cid)
 	if (!is_there(ctrl))
 		return false;
 	pthread_mutex_lock(&r->lock);
-	will = !r->closing && !r->ended && r->nr_aborts < NVIO_ABORTS_MAX && start_thread(ctrl);
+	will = !r->closing && !r->ended && r->nr_aborts < NVIO_ABORTS_MAX &&
+	       nvio_recovery_start(ctrl);
 	if (will) {
 		r->aborts[r->nr_aborts++] = (struct nvio_abort){ qpair->qid, cid };
 		__atomic_store_n(&qpair->not_aborted, false, __ATOMIC_RELAXED);
@@ -380,6 +350,6 @@ void nvio_recovery_ready(struct nvio_qpair *qpair)
 	pthread_mutex_lock(&r->lock);
 	r->ready = true;
 	if (!r->closing && !r->ended)
-		start_thread(qpair->ctrl);
+		nvio_recovery_start(qpair->ctrl);
 	pthread_mutex_unlock(&r->lock);
 }

@@ -25,6 +25,8 @@ enum nvio_call {
 	NVIO_CALL_HOLD, /* to the owner: no doorbells; what was sent may still be completed */
 	NVIO_CALL_RESTART, /* to the owner: the controller has forgotten the queues; start over */
 	NVIO_CALL_READY, /* from the owner: its rings are as new */
+	NVIO_CALL_ASLEEP, /* to the owner: no doorbells; the controller is woken when there is use
+			   */
 	NVIO_CALL_DEAD, /* to the owner: nothing will be completed any more; no reset helped */
 	NVIO_CALL_GONE, /* the same, because the device is not there */
 };
@@ -45,6 +47,7 @@ struct nvio_recovery {
 	bool joinable;
 	bool closing; /* no thread is to be started any more */
 	bool ended; /* the ladder was climbed in vain */
+	bool asleep; /* it was put to sleep, and has forgotten its queues */
 	bool wanted; /* a reset; also read without the lock: admin commands make way for it */
 	bool for_io; /* an I/O queue pair wants it */
 	bool asked; /* by the application, so that it says nothing about the controller */
@@ -55,6 +58,7 @@ struct nvio_recovery {
 	struct nvio_ctrl_stats stats;
 
 	/* The thread's, with ctrl->lock held. */
+	bool waking; /* what it is reset for */
 	bool climbing; /* its own admin commands are not in the way */
 	unsigned int rung; /* where the last reset ended */
 };
@@ -75,8 +79,17 @@ bool nvio_recovery_ask(struct nvio_ctrl *ctrl, const struct nvio_qpair *qpair, c
 /* Asks and waits, without ctrl->lock. Returns 0 or -errno. */
 int nvio_recovery_reset(struct nvio_ctrl *ctrl, const char *why);
 
-/* Waits until no reset is wanted, so that ctrl->lock finds a controller that works, or is dead. */
+/* Waits until no reset is wanted, so that ctrl->lock finds a controller that works, sleeps, or is
+ * dead. */
 void nvio_recovery_settle(struct nvio_ctrl *ctrl);
+
+/* For who puts the controller to sleep, with the recovery's lock held: tells all owners; starts the
+ * thread, and returns whether it is there. */
+void nvio_recovery_call_all(struct nvio_ctrl *ctrl, enum nvio_call what);
+bool nvio_recovery_start(struct nvio_ctrl *ctrl);
+
+/* abort.c: with ctrl->lock held. */
+void nvio_recovery_send_aborts(struct nvio_ctrl *ctrl);
 
 /* Asks for a command to be aborted. Returns whether that will be tried. */
 bool nvio_recovery_abort(struct nvio_qpair *qpair, uint16_t cid);

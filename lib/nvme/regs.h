@@ -53,6 +53,7 @@ enum nvio_reg {
 #define CAP_CMBS_MASK  1u
 #define CAP_CRMS_SHIFT 59 /* ready modes; there is CRTO when it is not 0 */
 #define CAP_CRMS_MASK  3u
+#define CAP_CRMS_BOTH  3u /* with media, or independent of them: CC.CRIME says */
 
 #define CAP_AMS_WEIGHTED 1u /* weighted round robin with urgent priority class */
 #define CAP_CSS_NVM      0x01u /* the NVM command set */
@@ -73,6 +74,8 @@ enum nvio_reg {
 #define CC_IOSQES_MASK  0xfu
 #define CC_IOCQES_SHIFT 20
 #define CC_IOCQES_MASK  0xfu
+#define CC_CRIME_SHIFT  24 /* ready before its media are */
+#define CC_CRIME_MASK   1u
 
 #define CC_AMS_ROUND_ROBIN 0u
 #define CC_AMS_WEIGHTED    1u

@@ -176,8 +176,7 @@ int nvio_ctrl_rescan(struct nvio_ctrl *ctrl)
 {
 	int ret;
 
-	nvio_recovery_settle(ctrl);
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	ret = nvio_rescan(ctrl, NULL);
 	pthread_mutex_unlock(&ctrl->lock);
 	return ret;

@@ -104,6 +104,8 @@ int nvio_restart_interrupted(struct nvio_qpair *qpair, struct nvio_tracker *t,
 
 static void restart(struct nvio_qpair *qpair)
 {
+	/* It slept when they were queued, and none has run. */
+	const bool unheard = __atomic_load_n(&qpair->unheard, __ATOMIC_RELAXED);
 	uint32_t nr_pending = nvio_sq_pending(qpair), nr = 0;
 
 	restart_rings(qpair);
@@ -113,13 +115,13 @@ static void restart(struct nvio_qpair *qpair)
 		if (!is_under_way(t))
 			continue;
 		nr++;
-		if (may_resend(qpair, t))
+		if (unheard || may_resend(qpair, t))
 			nvio_command_resend(qpair, t, counts(qpair));
 		else
 			end(qpair, t);
 	}
 	/* Of those that the controller was told of, no completion will come. */
-	qpair->nr_drained += nr - nr_pending;
+	nvio_drained(qpair, nr - nr_pending);
 }
 
 /* Starts over, unless there is still something to be taken, which is the next poll's. */
@@ -179,6 +181,11 @@ void nvio_restart_answer(struct nvio_qpair *qpair)
 	case NVIO_CALL_RESTART:
 		start_over(qpair);
 		return;
+	case NVIO_CALL_ASLEEP:
+		/* Each poll asks again. */
+		if (nvio_qpair_outstanding(qpair))
+			nvio_idle_wake(qpair->ctrl);
+		return;
 	case NVIO_CALL_DEAD:
 		nvio_qpair_give_up(qpair);
 		break;
@@ -207,7 +214,7 @@ void nvio_restart_admin(struct nvio_qpair *qpair)
 		t->next = qpair->free;
 		qpair->free = t;
 	}
-	qpair->nr_drained += nr - nr_pending;
+	nvio_drained(qpair, nr - nr_pending);
 	restart_rings(qpair);
 }
 

@@ -60,7 +60,8 @@ void nvio_qpair_gone(struct nvio_qpair *qpair)
 	if (qpair->gone)
 		return;
 	/* Only its registers may be. Buffers are about to be the caller's again. */
-	if (qpair->ctrl->device && nvio_device_alive(qpair->ctrl->device))
+	if (qpair->ctrl->device && (nvio_device_alive(qpair->ctrl->device) ||
+				    nvio_device_was_revoked(qpair->ctrl->device)))
 		nvio_device_bus_master(qpair->ctrl->device, false);
 	abandon(qpair, "device is gone");
 }
@@ -220,7 +221,8 @@ static void take_time(struct nvio_qpair *qpair)
 	qpair->tick++;
 	qpair->sent_word = FIELD_SET(TRACKER_TICK, (uint32_t)qpair->tick);
 	/* While the controller is reset, nothing is late. */
-	if (qpair->answered == NVIO_CALL_NONE && !(qpair->attention & NVIO_ATTENTION_FAILED))
+	if (qpair->answered == NVIO_CALL_NONE && !nvio_restart_is_called(qpair) &&
+	    !(qpair->attention & NVIO_ATTENTION_FAILED))
 		look_for_late(qpair);
 }
 
@@ -255,7 +257,7 @@ static int complete_lost(struct nvio_qpair *qpair, struct nvio_completion *done,
 
 		if (nvio_tracker_kind(t) == NVIO_TRACKER_FREE)
 			continue;
-		qpair->nr_drained++;
+		nvio_drained(qpair, 1);
 		n += nvio_finish_with(qpair, t, NVIO_STATUS_HOST_ABORTED, 0, done + n);
 	}
 	n += qpair->gone ? nvio_parents_end(qpair, done + n, max - n) : 0;

@@ -60,6 +60,8 @@ enum nvio_status_code {
 
 /* Type and code. */
 #define NVIO_STATUS_FUSED_FAILED 0x009u
+#define NVIO_STATUS_NO_MEDIA     0x024u /* admin commands */
+#define NVIO_STATUS_NS_NOT_READY 0x082u
 #define NVIO_STATUS_ABORTED      0x007u
 #define NVIO_STATUS_SQ_DELETED   0x008u
 /* "Command aborted by host": we gave it up, and it is not known to have run. */

@@ -123,7 +123,7 @@ int nvio_device_reset(struct nvio_device *device)
 {
 	if (!(device->flags & VFIO_DEVICE_FLAGS_RESET))
 		return nvio_error(ENOTSUP, "%s cannot be reset alone", device->name);
-	memset(device->vectors, 0, sizeof(device->vectors));
+	nvio_device_forget_vectors(device);
 	return device->ops->reset(device);
 }
 
@@ -134,7 +134,8 @@ int nvio_device_ask(struct nvio_device *device, unsigned long request, void *arg
 
 bool nvio_device_alive(struct nvio_device *device)
 {
-	return !device->ops->alive || device->ops->alive(device);
+	return !nvio_device_was_revoked(device) &&
+	       (!device->ops->alive || device->ops->alive(device));
 }
 
 int nvio_device_hangup_fd(struct nvio_device *device)

@@ -58,6 +58,8 @@ struct nvio_mapping {
 	struct nvio_mapping *next;
 	void *addr;
 	size_t len;
+	uint32_t region;
+	uint64_t offset; /* in it */
 };
 
 struct nvio_watch;
@@ -83,7 +85,10 @@ struct nvio_device {
 	pthread_mutex_t lock; /* over the mappings, and letting go */
 	struct nvio_mapping *mappings;
 	bool let_go; /* set once, read without the lock */
+	bool revoked; /* the same: a mapping of it raised a SIGBUS */
 	struct nvio_watch *watch;
+	void (*failed)(void *arg); /* told when it is watched and reports an error; NULL: nobody */
+	void *failed_arg;
 };
 
 /* A request of VFIO that no operation stands for. Returns what the kernel does; -ENOTTY where the
@@ -114,8 +119,38 @@ static inline bool nvio_device_was_let_go(const struct nvio_device *device)
 	return __atomic_load_n(&device->let_go, __ATOMIC_ACQUIRE);
 }
 
+static inline bool nvio_device_was_revoked(const struct nvio_device *device)
+{
+	return __atomic_load_n(&device->revoked, __ATOMIC_ACQUIRE);
+}
+
 /* Ends the thread of nvio_device_watch(), if there is one. */
 void nvio_device_unwatch(struct nvio_device *device);
+
+/* Puts memory that reads as all ones in the place of a mapping, at once: no access in between finds
+ * nothing. Returns 0 or -errno. */
+int nvio_mapping_bury(struct nvio_mapping *mapping);
+/* The same, fit for a handler of signals: -1 and errno. */
+int nvio_mapping_replace(void *addr, size_t len);
+
+/* guard.c: mappings that nvio_sigbus_guard() is about. */
+void nvio_guard_add(struct nvio_device *device, const struct nvio_mapping *mapping);
+void nvio_guard_remove(const struct nvio_mapping *mapping);
+
+/*
+ * Puts a function to sleep while it is in use: writes to its mapped registers are lost until
+ * nvio_device_rouse(). @wakeup_fd: as nvio_device_sleep() takes it. Returns 0; -ENODEV; -errno, and
+ * nothing has changed.
+ */
+int nvio_device_doze(struct nvio_device *device, int wakeup_fd);
+int nvio_device_rouse(struct nvio_device *device);
+
+/* After a reset of the function; the kernel's own interrupts, ERR and REQ, are not its. */
+static inline void nvio_device_forget_vectors(struct nvio_device *device)
+{
+	for (unsigned int irq = NVIO_IRQ_INTX; irq <= NVIO_IRQ_MSIX; irq++)
+		device->vectors[irq] = 0;
+}
 
 /* Takes back all mappings of regions. */
 void nvio_device_unmap_regions(struct nvio_device *device);

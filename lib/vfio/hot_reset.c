@@ -144,7 +144,7 @@ int nvio_device_hot_reset(struct nvio_device *device)
 		goto free_request;
 	request->argsz = (uint32_t)(sizeof(*request) + (size_t)nr * sizeof(request->group_fds[0]));
 	request->count = (uint32_t)nr;
-	memset(device->vectors, 0, sizeof(device->vectors));
+	nvio_device_forget_vectors(device);
 	err = nvio_device_ask(device, VFIO_DEVICE_PCI_HOT_RESET, request);
 	if (err)
 		err = nvio_error(-err, "%s: the hot reset of its %s failed: %s", device->name,

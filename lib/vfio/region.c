@@ -162,6 +162,8 @@ int nvio_device_region_map(struct nvio_device *device, uint32_t idx, uint64_t of
 	start = align_down(offset, page);
 	end = align_up(offset + len, page);
 	mapping->len = end - start;
+	mapping->region = idx;
+	mapping->offset = start;
 	pthread_mutex_lock(&device->lock);
 	mapping->addr = device->ops->map(device, idx, start, mapping->len);
 	if (mapping->addr == MAP_FAILED) {
@@ -175,6 +177,7 @@ int nvio_device_region_map(struct nvio_device *device, uint32_t idx, uint64_t of
 	madvise(mapping->addr, mapping->len, MADV_DONTFORK);
 	mapping->next = device->mappings;
 	device->mappings = mapping;
+	nvio_guard_add(device, mapping);
 	pthread_mutex_unlock(&device->lock);
 	*addr = (char *)mapping->addr + (offset - start);
 	return 0;
@@ -186,6 +189,7 @@ void nvio_device_unmap_regions(struct nvio_device *device)
 		struct nvio_mapping *mapping = device->mappings;
 
 		device->mappings = mapping->next;
+		nvio_guard_remove(mapping);
 		munmap(mapping->addr, mapping->len);
 		free(mapping);
 	}

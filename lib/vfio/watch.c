@@ -35,22 +35,26 @@ struct nvio_watch {
 	int stop_fd;
 };
 
-/* Puts memory in the place of a device's, at once: no access in between finds nothing. */
-static int bury(struct nvio_mapping *mapping)
+int nvio_mapping_replace(void *addr, size_t len)
 {
-	size_t ones = mapping->len < ONES_LEN ? mapping->len : ONES_LEN;
-	void *memory = mmap(NULL, mapping->len, PROT_READ | PROT_WRITE,
+	void *memory = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (memory == MAP_FAILED)
-		return nvio_error(ENOMEM, "no memory in the place of a device's registers");
-	memset(memory, 0xff, ones);
-	if (mremap(memory, mapping->len, mapping->len, MREMAP_MAYMOVE | MREMAP_FIXED,
-		   mapping->addr) == MAP_FAILED) {
-		munmap(memory, mapping->len);
-		return nvio_error(errno, "a device's registers stay mapped: %s", strerror(errno));
-	}
-	return 0;
+		return -1;
+	memset(memory, 0xff, len < ONES_LEN ? len : ONES_LEN);
+	if (mremap(memory, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, addr) != MAP_FAILED)
+		return 0;
+	munmap(memory, len);
+	return -1;
+}
+
+int nvio_mapping_bury(struct nvio_mapping *mapping)
+{
+	if (!nvio_mapping_replace(mapping->addr, mapping->len))
+		return 0;
+	return nvio_error(errno, "no memory in the place of a device's registers: %s",
+			  strerror(errno));
 }
 
 int nvio_device_let_go(struct nvio_device *device)
@@ -63,7 +67,7 @@ int nvio_device_let_go(struct nvio_device *device)
 	if (!nvio_device_was_let_go(device)) {
 		__atomic_store_n(&device->let_go, true, __ATOMIC_RELEASE);
 		for (struct nvio_mapping *m = device->mappings; m && !err; m = m->next)
-			err = bury(m);
+			err = nvio_mapping_bury(m);
 		/* Not before nobody can reach it by a mapping, which would keep its file alive. */
 		if (!err)
 			err = device->ops->let_go(device);
@@ -94,6 +98,16 @@ static void requested(struct nvio_watch *watch, uint64_t *deadline)
 	tell(watch, NVIO_EVENT_REQUESTED);
 }
 
+/* Who drives the device before who uses it. */
+static void failed(struct nvio_watch *watch)
+{
+	struct nvio_device *device = watch->device;
+
+	if (device->failed)
+		device->failed(device->failed_arg);
+	tell(watch, NVIO_EVENT_FAILED);
+}
+
 static int patience_ms(uint64_t deadline)
 {
 	uint64_t now = nvio_now();
@@ -121,7 +135,7 @@ static void *watch_events(void *arg)
 		if (fds[1].revents)
 			requested(watch, &deadline);
 		if (fds[2].revents && !eventfd_read(watch->failed_fd, &value))
-			tell(watch, NVIO_EVENT_FAILED);
+			failed(watch);
 		if (nvio_now() < deadline)
 			continue;
 		nvio_device_let_go(watch->device);

@@ -73,12 +73,15 @@ static int queue_io(struct load_thread *t, struct load_slot *slot, uint64_t user
 {
 	uint32_t kind = random_below(t, 16);
 	struct nvio_io io = NVIO_IO;
+	int err;
 
 	io.slba = t->first + slot->first;
 	if (slot->seq && slot->nr == 1 && kind < 3) {
 		fill(slot->expected, io.slba, t->blocks[slot->first].now);
-		return nvio_compare_and_write(t->qpair, t->load->ns, slot->expected,
-					      block_of(slot, 0), io.slba, 1, 0, user_data);
+		err = nvio_compare_and_write(t->qpair, t->load->ns, slot->expected,
+					     block_of(slot, 0), io.slba, 1, 0, user_data);
+		if (err != -ENOTSUP)
+			return err;
 	}
 	if (!slot->pieces && kind < 13)
 		return slot->seq ? nvio_write(t->qpair, t->load->ns, slot->buf, io.slba, slot->nr,
@@ -138,7 +141,7 @@ static void end_block(struct load_thread *t, const struct load_slot *slot, uint3
 	block->busy = false;
 	if (slot->seq && !failed)
 		block->now = slot->seq;
-	if (slot->seq || failed)
+	if (slot->seq || failed || t->lies)
 		return;
 	if (holds(block_of(slot, i), number, block->now)) {
 		block->maybe = block->now;
@@ -149,6 +152,13 @@ static void end_block(struct load_thread *t, const struct load_slot *slot, uint3
 		printf("# block %llu holds neither write %u nor %u\n", (unsigned long long)number,
 		       block->now, block->maybe);
 	}
+}
+
+static bool is_bad(const struct load_thread *t, const struct load_slot *slot)
+{
+	uint64_t first = t->first + slot->first;
+
+	return t->bad && t->bad - 1 >= first && t->bad - 1 < first + slot->nr;
 }
 
 static void take(struct load_thread *t, const struct nvio_completion *done)
@@ -163,8 +173,11 @@ static void take(struct load_thread *t, const struct nvio_completion *done)
 	slot->use++;
 	t->nr_out--;
 	t->counts.failed += done->status != 0;
-	t->counts.abandoned += (done->status & 0x7ff) == ABANDONED;
-	t->counts.corrupted += (done->status & 0x7ff) == MISCOMPARED;
+	if ((done->status & 0x7ff) == ABANDONED)
+		t->counts.abandoned++;
+	else if (done->status && is_bad(t, slot))
+		t->counts.bad++;
+	t->counts.corrupted += (done->status & 0x7ff) == MISCOMPARED && !t->lies;
 	for (uint32_t i = 0; i < slot->nr; i++)
 		end_block(t, slot, i, done->status);
 	__atomic_add_fetch(&t->counts.completed, 1, __ATOMIC_RELAXED);
@@ -215,7 +228,8 @@ static void thread_start(struct load_thread *t, uint32_t timeout_ms)
 	opts.no_sgl = true;
 	opts.interrupts = t->interrupts;
 	opts.timeout_ms = timeout_ms;
-	CU_ASSERT_EQUAL_FATAL(nvio_qpair_create(t->load->ctrl, &opts, &t->qpair), 0);
+	t->end = nvio_qpair_create(t->load->ctrl, &opts, &t->qpair);
+	CU_ASSERT_FATAL(!t->end || t->lies);
 	for (uint32_t i = 0; i < LOAD_SLOTS; i++) {
 		struct nvio_iommu *iommu = nvio_ctrl_iommu(t->load->ctrl);
 
@@ -223,6 +237,7 @@ static void thread_start(struct load_thread *t, uint32_t timeout_ms)
 		t->slots[i].expected = nvio_alloc(iommu, LOAD_BLOCK, LOAD_BLOCK);
 		CU_ASSERT_FATAL(t->slots[i].buf && t->slots[i].expected);
 	}
+	/* Without a queue pair it ends at once. */
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&t->thread, NULL, run, t), 0);
 }
 
@@ -242,6 +257,8 @@ void load_start(struct load *l, struct nvio_ctrl *ctrl, struct nvio_ns *ns, unsi
 		t->interrupts = i % 2;
 		t->first = (uint64_t)i * LOAD_BLOCKS;
 		t->seq = &model->seq[i];
+		t->bad = model->bad;
+		t->lies = model->lies;
 		t->blocks = model->blocks[i];
 		for (uint32_t k = 0; k < LOAD_BLOCKS; k++)
 			t->blocks[k].busy = false;
@@ -272,6 +289,27 @@ bool load_goes_on(struct load *l, uint64_t nr, int64_t ns)
 	return true;
 }
 
+void load_add(struct load_counts *sum, const struct load_counts *counts)
+{
+	sum->submitted += counts->submitted;
+	sum->completed += counts->completed;
+	sum->failed += counts->failed;
+	sum->abandoned += counts->abandoned;
+	sum->bad += counts->bad;
+	sum->lost += counts->lost;
+	sum->doubled += counts->doubled;
+	sum->corrupted += counts->corrupted;
+}
+
+void load_tell(unsigned int nr_faults, const struct load_counts *sum)
+{
+	printf("# %u faults; requests: %llu submitted, %llu completed, %llu failed with a status, "
+	       "lost = %llu, doubled = %llu, corrupted = %llu\n",
+	       nr_faults, (unsigned long long)sum->submitted, (unsigned long long)sum->completed,
+	       (unsigned long long)sum->failed, (unsigned long long)sum->lost,
+	       (unsigned long long)sum->doubled, (unsigned long long)sum->corrupted);
+}
+
 struct load_counts load_stop(struct load *l)
 {
 	struct load_counts sum = { 0 };
@@ -281,14 +319,8 @@ struct load_counts load_stop(struct load *l)
 		struct load_thread *t = &l->threads[i];
 
 		pthread_join(t->thread, NULL);
-		sum.submitted += t->counts.submitted;
-		sum.completed += t->counts.completed;
-		sum.failed += t->counts.failed;
-		sum.abandoned += t->counts.abandoned;
-		sum.lost += t->counts.lost;
-		sum.doubled += t->counts.doubled;
-		sum.corrupted += t->counts.corrupted;
-		sum.lost += nvio_qpair_outstanding(t->qpair) != t->counts.lost;
+		load_add(&sum, &t->counts);
+		sum.lost += t->qpair && nvio_qpair_outstanding(t->qpair) != t->counts.lost;
 		for (uint32_t s = 0; s < LOAD_SLOTS; s++) {
 			nvio_free(nvio_ctrl_iommu(l->ctrl), t->slots[s].buf);
 			nvio_free(nvio_ctrl_iommu(l->ctrl), t->slots[s].expected);

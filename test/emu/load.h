@@ -25,6 +25,7 @@ struct load_counts {
 	uint64_t completed;
 	uint64_t failed; /* completed with an error */
 	uint64_t abandoned; /* ...which says that they are not known to have run */
+	uint64_t bad; /* ...because of the block that the model says is bad */
 	uint64_t lost; /* never completed */
 	uint64_t doubled; /* completed, and not outstanding */
 	uint64_t corrupted; /* blocks */
@@ -41,6 +42,9 @@ struct load_block {
 struct load_model {
 	struct load_block blocks[LOAD_THREADS][LOAD_BLOCKS];
 	uint32_t seq[LOAD_THREADS]; /* the last number that was given to a write */
+	uint64_t bad; /* a block that the drive can neither read nor write, plus 1; 0: none */
+	bool lies; /* the drive may say anything: data is not looked at, and there may be no queues
+		    */
 };
 
 struct load_slot {
@@ -60,6 +64,8 @@ struct load_thread {
 	struct nvio_qpair *qpair;
 	bool interrupts;
 	uint64_t first; /* block */
+	uint64_t bad; /* as in the model */
+	bool lies;
 	uint64_t random;
 	uint32_t *seq;
 	uint32_t nr_out;
@@ -92,5 +98,10 @@ bool load_goes_on(struct load *l, uint64_t nr, int64_t ns);
 /* Stops, once what is outstanding has completed, for which there is a minute. Adds up what the
  * threads counted. */
 struct load_counts load_stop(struct load *l);
+
+void load_add(struct load_counts *sum, const struct load_counts *counts);
+
+/* The line of a soak: so many faults, and what became of all requests. */
+void load_tell(unsigned int nr_faults, const struct load_counts *sum);
 
 #endif

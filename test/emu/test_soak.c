@@ -58,17 +58,6 @@ static struct nvio_ctrl *begin(void)
 	return ctrl;
 }
 
-static void add(const struct load_counts *counts)
-{
-	sum.submitted += counts->submitted;
-	sum.completed += counts->completed;
-	sum.failed += counts->failed;
-	sum.abandoned += counts->abandoned;
-	sum.lost += counts->lost;
-	sum.doubled += counts->doubled;
-	sum.corrupted += counts->corrupted;
-}
-
 static void end(struct nvio_ctrl *ctrl)
 {
 	struct load_counts counts = load_stop(&soak->load);
@@ -78,7 +67,7 @@ static void end(struct nvio_ctrl *ctrl)
 	CU_ASSERT_EQUAL(counts.corrupted, 0);
 	CU_ASSERT_EQUAL(counts.submitted, counts.completed);
 	CU_ASSERT_EQUAL(counts.failed, counts.abandoned);
-	add(&counts);
+	load_add(&sum, &counts);
 	nvio_ctrl_close(ctrl);
 }
 
@@ -164,7 +153,7 @@ static void kills(void)
 			/* What nobody waits for any more is not lost. */
 			counts.submitted = counts.completed;
 			CU_ASSERT_EQUAL(counts.doubled + counts.corrupted, 0);
-			add(&counts);
+			load_add(&sum, &counts);
 		}
 	}
 }
@@ -177,11 +166,7 @@ static void looks_at_all_of_it(void)
 	CU_ASSERT_TRUE(load_goes_on(&soak->load, 1000, PATIENCE));
 	end(ctrl);
 	daemon_stop(&d);
-	printf("# %u faults; requests: %llu submitted, %llu completed, %llu failed with a status, "
-	       "lost = %llu, doubled = %llu, corrupted = %llu\n",
-	       nr_faults, (unsigned long long)sum.submitted, (unsigned long long)sum.completed,
-	       (unsigned long long)sum.failed, (unsigned long long)sum.lost,
-	       (unsigned long long)sum.doubled, (unsigned long long)sum.corrupted);
+	load_tell(nr_faults, &sum);
 }
 
 int main(int argc, char **argv)

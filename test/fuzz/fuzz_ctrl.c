@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The library against a controller that says anything of itself: register values, Identify data,
- * lists of namespaces, statuses and identifiers of completions.
+ * log pages, lists of namespaces, statuses and identifiers of completions.
  *
  * The controller is registers in plain memory behind a device of the library, and works when a
  * doorbell is rung. Waiting takes no time (clock.c). The input changes what a sound one
@@ -17,15 +17,14 @@
 #include "nvme/ctrl.h"
 #include "vfio/device.h"
 #include "fake_iommu.h"
-#include "events.h"
 #include "fuzz.h"
+#include "use.h"
 
 #define BAR_LEN    (4096u + (2 * QUEUES * 4u << 15)) /* doorbells as far apart as can be */
 #define TIMEOUT_MS 20u
-#define NAMESPACES 4u
+#define NAMESPACES FUZZ_NAMESPACES
 #define QUEUES     4u /* that it knows */
 #define PATCHES    8u
-#define WAIT_NS    1000000
 
 struct queue {
 	uint64_t sq;
@@ -98,19 +97,40 @@ static void identify(const struct nvio_sqe *sqe, uint8_t *data)
 	patch(data, NVIO_IDENTIFY_LEN);
 }
 
+/* A log page, or what a feature has for data. */
+static void others(uint8_t *data, size_t len)
+{
+	memset(data, 0, len);
+	patch(data, len);
+}
+
+/* How much data a command asks for; none that has more than Identify. */
+static size_t data_len(const struct nvio_sqe *sqe)
+{
+	size_t len = ((sqe->cdw10 >> 16) + 1ul) * 4;
+
+	if (sqe->opcode == NVIO_ADMIN_GET_LOG)
+		return len < NVIO_IDENTIFY_LEN ? len : NVIO_IDENTIFY_LEN;
+	return sqe->opcode == NVIO_ADMIN_IDENTIFY ? NVIO_IDENTIFY_LEN : 256;
+}
+
 /* Data of an admin command goes where its PRPs say; all of ours fit two pages. */
 static void give_data(const struct nvio_sqe *sqe)
 {
 	static uint8_t data[NVIO_IDENTIFY_LEN];
+	size_t len = data_len(sqe);
 	uint32_t page_len = 4096u << (f.regs.words[NVIO_REG_CC / 4] >> CC_MPS_SHIFT & CC_MPS_MASK);
 	size_t first = page_len - sqe->prp1 % page_len;
 
-	identify(sqe, data);
-	if (first > sizeof(data))
-		first = sizeof(data);
+	if (sqe->opcode == NVIO_ADMIN_IDENTIFY)
+		identify(sqe, data);
+	else
+		others(data, len);
+	if (first > len)
+		first = len;
 	memcpy(dma(sqe->prp1, first), data, first);
-	if (first < sizeof(data))
-		memcpy(dma(sqe->prp2, sizeof(data) - first), data + first, sizeof(data) - first);
+	if (first < len)
+		memcpy(dma(sqe->prp2, len - first), data + first, len - first);
 }
 
 static void make_queue(const struct nvio_sqe *sqe)
@@ -141,7 +161,8 @@ static void answer(struct queue *q, const struct nvio_sqe *sqe)
 	uint8_t how = fuzz_u8(&f.in);
 
 	if (q == f.queues) {
-		if (sqe->opcode == NVIO_ADMIN_IDENTIFY)
+		if (sqe->opcode == NVIO_ADMIN_IDENTIFY || sqe->opcode == NVIO_ADMIN_GET_LOG ||
+		    (sqe->opcode == NVIO_ADMIN_GET_FEATURES && sqe->prp1))
 			give_data(sqe);
 		else if (sqe->opcode == NVIO_ADMIN_CREATE_CQ || sqe->opcode == NVIO_ADMIN_CREATE_SQ)
 			make_queue(sqe);
@@ -275,74 +296,6 @@ int __wrap_nvio_device_open(struct nvio_iommu *iommu, const char *name,
 	return 0;
 }
 
-static void check_ctrl(struct nvio_ctrl *ctrl)
-{
-	struct nvio_ctrl_info info;
-
-	fuzz_check(!nvio_ctrl_get_info(ctrl, &info, sizeof(info)));
-	fuzz_check(info.max_depth && info.nr_qpairs && is_power_of_two(info.page_len));
-	fuzz_check(info.max_transfer >= 4096 && info.max_transfer <= NVIO_TRANSFER_MAX);
-	fuzz_check(strlen(info.model) < sizeof(info.model));
-	fuzz_check(strlen(info.serial) < sizeof(info.serial));
-	for (const char *p = info.model; *p; p++)
-		fuzz_check(*p >= ' ' && *p <= '~');
-}
-
-static void check_ns(struct nvio_ctrl *ctrl, struct nvio_ns *ns, uint32_t nsid)
-{
-	struct nvio_ctrl_info ctrl_info;
-	struct nvio_ns_info info;
-
-	nvio_ctrl_get_info(ctrl, &ctrl_info, sizeof(ctrl_info));
-	nvio_ns_get_info(ns, &info, sizeof(info));
-	fuzz_check(info.nsid == nsid && info.nr_blocks);
-	fuzz_check(is_power_of_two(info.block_len) && info.block_len >= 512);
-	fuzz_check(info.nr_blocks <= UINT64_MAX / info.block_len);
-	fuzz_check((uint64_t)info.max_blocks * info.block_len <= ctrl_info.max_transfer);
-}
-
-/* Reads a block; what comes back is this command's answer, or none in time, or a failure. */
-static void read_block(struct nvio_ctrl *ctrl, struct nvio_ns *ns)
-{
-	struct nvio_qpair_opts opts = NVIO_QPAIR_OPTS;
-	struct nvio_qpair *qpair;
-	struct nvio_completion done = { 0 };
-	void *buf = nvio_alloc(f.iommu, 65536, 4096);
-	int n = 0;
-
-	opts.depth = 8;
-	fuzz_check(buf);
-	if (!nvio_qpair_create(ctrl, &opts, &qpair)) {
-		if (ns && !nvio_read(qpair, ns, buf, 0, 1, 0, 77))
-			n = nvio_wait(qpair, &done, 1, 1, WAIT_NS);
-		fuzz_check(n <= 0 || (n == 1 && done.user_data == 77));
-		nvio_qpair_free(qpair);
-	}
-	nvio_free(f.iommu, buf);
-}
-
-static void use_ctrl(struct nvio_ctrl *ctrl)
-{
-	uint32_t nsid = 0;
-	struct nvio_ns *ns = NULL;
-
-	check_ctrl(ctrl);
-	for (unsigned int i = 0; i < NAMESPACES; i++) {
-		uint32_t next = nvio_ctrl_next_nsid(ctrl, nsid);
-
-		if (!next)
-			break;
-		fuzz_check(next > nsid);
-		nsid = next;
-		ns = nvio_ctrl_ns(ctrl, nsid);
-		if (ns)
-			check_ns(ctrl, ns, nsid);
-	}
-	read_block(ctrl, ns);
-	fuzz_events(ctrl);
-	nvio_ctrl_close(ctrl);
-}
-
 static size_t heap_used(void)
 {
 	struct nvio_heap_info info;
@@ -381,6 +334,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	f.regs.words[NVIO_REG_VS / 4] = 0x00010400;
 	kind = fuzz_u8(&f.in);
 	f.shadows = kind & 2;
+	if (kind & 4) /* both ready modes */
+		f.regs.cap |= 3ull << CAP_CRMS_SHIFT;
 	f.regs.cap |= (uint64_t)(kind >> 4) << CAP_DSTRD_SHIFT;
 	f.regs.words[NVIO_REG_CC / 4] = kind & 1;
 	f.regs.words[NVIO_REG_CSTS / 4] = f.regs.words[NVIO_REG_CC / 4];
@@ -392,7 +347,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	opts.no_recovery = true;
 	opts.keep_alive_ms = NVIO_NO_KEEP_ALIVE;
 	if (!nvio_ctrl_open("fuzz", &opts, &ctrl))
-		use_ctrl(ctrl);
+		fuzz_use_ctrl(ctrl);
 	fuzz_check(!f.honest || heap_used() == f.used_before);
 	return 0;
 }

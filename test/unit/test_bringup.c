@@ -254,6 +254,27 @@ static void what_it_is_told(void)
 	}
 }
 
+/* A shutdown takes as long as the controller says (RTD3E), and 10 s in any case. */
+static void how_long_a_shutdown_takes(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t ms;
+	} cases[] = {
+		{ "emu:", 10000 },
+		{ "emu:fault=identify+cns=1+byte=91+value=1+count=0", 17777 },
+		{ "emu:fault=identify+cns=1+byte=91+value=255+count=0", 300000 },
+	};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		struct nvio_ctrl *ctrl;
+
+		CU_ASSERT_EQUAL_FATAL(nvio_ctrl_open(cases[i].name, NULL, &ctrl), 0);
+		CU_ASSERT_EQUAL(ctrl->shutdown_timeout_ms, cases[i].ms);
+		nvio_ctrl_close(ctrl);
+	}
+}
+
 /* Looks at the doorbells, with one area of BAR 0 that may be mapped. */
 static void map_area(struct machine *m, unsigned int dstrd, uint64_t offset, uint64_t len)
 {
@@ -320,6 +341,7 @@ int main(void)
 		{ "controllers that are unfit", unfit_controllers },
 		{ "controllers that do not follow", controllers_that_do_not_follow },
 		{ "what a controller is told", what_it_is_told },
+		{ "how long a shutdown takes", how_long_a_shutdown_takes },
 		{ "doorbells that can be mapped", doorbells_that_can_be_mapped },
 		{ "doorbells that fail to be mapped", doorbells_that_fail_to_be_mapped },
 	};

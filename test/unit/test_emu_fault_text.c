@@ -132,7 +132,9 @@ static void says_what_is_wrong(void)
 		{ "", "no fault is named" },
 		{ "explode",
 		  "\"explode\" is no fault; there are fail delay late drop duplicate cid "
-		  "queue flip cfs gone stall no-irq no-ready no-shutdown identify aen" },
+		  "queue flip cfs gone stall no-irq no-ready no-shutdown identify hostile aen" },
+		{ "hostile", "hostile needs \"seed=\"" },
+		{ "hostile seed=1 rate=0", "rate=0 is none" },
 		{ "fail", "fail needs \"status=\"" },
 		{ "fail status=0x8000", "\"status=0x8000\": a number up to 32767" },
 		{ "fail status=1 of=", "\"of=\": a number up to 1024" },

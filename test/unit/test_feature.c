@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include <nvio/feature.h>
+#include <nvio/watch.h>
 
 #include "fake_kernel.h"
 #include "tap.h"
+#include "vfio/device.h"
 
 #define UUID "01234567-89ab-cdef-0123-456789ABCDEF"
 
@@ -94,6 +96,38 @@ static void power(void)
 	CU_ASSERT_FALSE(fake->low_power);
 	CU_ASSERT_EQUAL(nvio_device_sleep(device, 55), 0);
 	CU_ASSERT_EQUAL(fake->wakeup_fd, 55);
+	end();
+}
+
+/* Asleep while its registers are mapped: they are memory until it wakes, and then what they were.
+ */
+static void sleeps_in_use(void)
+{
+	uint32_t word = 0;
+	void *addr;
+
+	start(1);
+	CU_ASSERT_EQUAL_FATAL(nvio_device_region_map(device, NVIO_REGION_BAR0, 8192, 4, &addr), 0);
+	*(volatile uint32_t *)addr = 5;
+	CU_ASSERT_EQUAL(nvio_device_doze(device, -1), 0);
+	CU_ASSERT_TRUE(fake->low_power);
+	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 0xffffffff);
+	*(volatile uint32_t *)addr = 6; /* lost */
+	CU_ASSERT_EQUAL(nvio_device_rouse(device), 0);
+	CU_ASSERT_FALSE(fake->low_power);
+	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 5);
+	*(volatile uint32_t *)addr = 7;
+	CU_ASSERT_EQUAL(nvio_device_region_read(device, NVIO_REGION_BAR0, 8192, &word, 4), 0);
+	CU_ASSERT_EQUAL(word, 7);
+	/* What does not fall asleep is as it was. */
+	fake_kernel_fail(VFIO_DEVICE_FEATURE, EIO, 0, 1);
+	CU_ASSERT_EQUAL(nvio_device_doze(device, -1), -EIO);
+	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 7);
+	/* Nor does what was let go. */
+	CU_ASSERT_EQUAL(nvio_device_let_go(device), 0);
+	CU_ASSERT_EQUAL(nvio_device_doze(device, -1), -ENODEV);
+	CU_ASSERT_EQUAL(nvio_device_rouse(device), -ENODEV);
+	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 0xffffffff);
 	end();
 }
 
@@ -274,6 +308,7 @@ static const struct tap_test tests[] = {
 	{ "probing, and what is missing", probing },
 	{ "tokens of virtual functions", tokens },
 	{ "low power", power },
+	{ "sleeps in use", sleeps_in_use },
 	{ "logs of DMA", dma_log },
 	{ "migration", migration },
 	{ "dma-bufs", dmabufs },

@@ -16,6 +16,7 @@
 
 #include "fake_kernel.h"
 #include "tap.h"
+#include "vfio/device.h"
 
 static struct nvio_iommu *iommu;
 static struct nvio_device *device;
@@ -134,15 +135,26 @@ static void closed_in_time(void)
 	CU_ASSERT_EQUAL(seen.nr, 1);
 }
 
+static void count(void *arg)
+{
+	__atomic_add_fetch((unsigned int *)arg, 1, __ATOMIC_RELAXED);
+}
+
+/* By whoever drives it, too. */
 static void failures(void)
 {
+	unsigned int nr = 0;
+
 	start(true);
+	device->failed_arg = &nr;
+	device->failed = count;
 	CU_ASSERT_EQUAL_FATAL(watch(0), 0);
 	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
 	CU_ASSERT(told(5000));
 	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
 	CU_ASSERT(told(5000));
 	CU_ASSERT_EQUAL(seen.nr, 2);
+	CU_ASSERT_EQUAL(__atomic_load_n(&nr, __ATOMIC_RELAXED), 2);
 	CU_ASSERT_EQUAL(seen.events[1], NVIO_EVENT_FAILED);
 	CU_ASSERT(fake->fd >= 0);
 	end();

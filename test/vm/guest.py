@@ -5,6 +5,7 @@ This file owns the QEMU process and the temporary folder and leaves neither behi
 is made of is machine.py, what happens in it before the command starts is init.
 """
 import ctypes
+import itertools
 import os
 import re
 import selectors
@@ -181,9 +182,10 @@ class Guest:
     def _log_stderr(self):
         """Shows what QEMU printed; returns its lines about stray DMA."""
         text = self._read("stderr")
-        for line in text.splitlines():
+        for line, again in itertools.groupby(text.splitlines()):
             if "terminating on signal 15" not in line:  # that was us
-                self.log("qemu: " + line)
+                nr = len(list(again))
+                self.log(f"qemu: {line}" + (f" ({nr} times)" if nr > 1 else ""))
         return stray_dma(text)
 
     def _log_console(self):

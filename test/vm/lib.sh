@@ -89,6 +89,15 @@ block_of()
 	return 1
 }
 
+# port_of NAME: the device of a port to the host.
+port_of()
+{
+	local port
+	for port in /sys/class/virtio-ports/*; do
+		[ "$(< "$port/name")" != "$1" ] || echo "/dev/${port##*/}"
+	done
+}
+
 # expect_error REGEX COMMAND...: COMMAND must exit with 1 and say why in one line on stderr that matches REGEX.
 expect_error()
 {

@@ -35,7 +35,7 @@ static const struct argp_option options[] = {
 	  2 },
 	{ "options", 'o', "KEY=VALUE,...", 0,
 	  "The controller: mdts, queues, entries, mpsmin, mpsmax, dstrd, to, vectors, core, vwc, "
-	  "latency, serial, model, fw, shadow, mmap, wrr, hmb, kato, media, fault",
+	  "latency, serial, model, fw, shadow, mmap, wrr, hmb, kato, media, states, fault",
 	  2 },
 	{ "fault", 'f', "FAULT", 0,
 	  "Misbehave, as nvme_emu(1) says: \"drop opcode=2 count=3\". Repeat it for more", 2 },

@@ -133,6 +133,14 @@ NVIO_API int nvio_mem_unregister(struct nvio_iommu *iommu, void *addr, size_t le
 NVIO_API int64_t nvio_mem_iova(struct nvio_iommu *iommu, const void *addr, size_t len,
 			       unsigned int rights, uint64_t *iova);
 
+/**
+ * nvio_mem_at - where memory of the heap is in this process; nvio_mem_iova() the other way round.
+ *
+ * Return: the address of what devices see at @iova; NULL when @len bytes from there on are not all
+ * of the heap.
+ */
+NVIO_API void *nvio_mem_at(struct nvio_iommu *iommu, uint64_t iova, size_t len);
+
 struct nvio_buffer;
 
 /**

@@ -71,6 +71,7 @@ struct nvio_device {
 	uint32_t devid; /* at its iommufd; 0: it is bound to none */
 	bool attached; /* to an address space of iommufd */
 	bool eeh; /* it is enabled */
+	bool was_running; /* it was handed over with its controller enabled */
 	const char *type; /* of its domain */
 	const char *why; /* it was reached that way */
 	void *way; /* what another way keeps */

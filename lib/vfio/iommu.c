@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "vfio/handover.h"
 #include "vfio/iommu.h"
 #include "vfio/ranges.h"
 
@@ -62,6 +63,7 @@ void nvio_iommu_put(struct nvio_iommu *iommu)
 	pthread_mutex_unlock(&iommu->lock);
 	if (left)
 		return;
+	nvio_kept_close(iommu);
 	if (iommu->owner)
 		iommu->owner_free(iommu->owner);
 	while (iommu->domains) {
@@ -297,7 +299,8 @@ static int map_locked(struct nvio_iommu *iommu, const struct nvio_map *map)
 	}
 	iommu->maps[iommu->nr_maps] = *map;
 	/* A domain that joins later pins it by itself. */
-	iommu->maps[iommu->nr_maps++].from_ioas = 0;
+	iommu->maps[iommu->nr_maps].from_ioas = 0;
+	iommu->maps[iommu->nr_maps++].handed_over = false;
 	iommu->mapped_len += map->len;
 	return 0;
 }

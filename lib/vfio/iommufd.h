@@ -28,6 +28,19 @@ struct nvio_iommufd *nvio_iommufd_of(const struct nvio_iommu *iommu);
 /* The same, and locks unless it is NULL. */
 struct nvio_iommufd *nvio_iommufd_lock(struct nvio_iommu *iommu);
 
+/* iommufd_handover.c: see struct nvio_domain_ops. */
+int nvio_iommufd_describe(const struct nvio_domain *domain, FILE *out);
+int nvio_iommufd_forsake(struct nvio_domain *domain);
+void nvio_iommufd_abandon(struct nvio_domain *domain);
+
+/* Its counterpart: takes over one that was handed over, whose file is its to close. Returns 0 or
+ * -errno. */
+int nvio_iommufd_take_over(struct nvio_iommu *iommu, int fd, const char *text);
+
+/* iommufd.c: an address space with its file and IOAS joins @iommu; the caller locks. Returns 0 or
+ * -errno. */
+int nvio_iommufd_adopt(struct nvio_iommu *iommu, struct nvio_iommufd *space);
+
 /*
  * cdev.c: opens the character device of device->pci, binds it to the iommufd of @iommu, which is
  * opened with the first, and attaches it to the address space. Fills in fd and devid. Returns 0;

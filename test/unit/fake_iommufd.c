@@ -146,6 +146,19 @@ static int hw_info(struct nvio_uapi_hw_info *request)
 	return -ENOENT;
 }
 
+/* Memory of files only. */
+static int change_process(const struct nvio_uapi_change_process *request)
+{
+	if (request->size != sizeof(*request) || request->reserved)
+		return -EINVAL;
+	for (uint32_t i = 0; i < fake_kernel.nr_maps; i++) {
+		if (fake_kernel.maps[i].fd < 0)
+			return -EINVAL;
+	}
+	fake_kernel.process_changes++;
+	return 0;
+}
+
 int fake_iommufd_ioctl(int fd, unsigned long request, void *arg)
 {
 	switch (request) {
@@ -170,7 +183,7 @@ int fake_iommufd_ioctl(int fd, unsigned long request, void *arg)
 	case NVIO_IOMMU_GET_HW_INFO:
 		return hw_info(arg);
 	case NVIO_IOMMU_CHANGE_PROCESS:
-		return 0;
+		return change_process(arg);
 	default:
 		return -ENOTTY;
 	}

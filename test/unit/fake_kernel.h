@@ -166,6 +166,7 @@ struct fake_kernel {
 	uint32_t calls; /* ioctls since the start */
 	uint64_t huge_pages; /* option of an IOAS, as set last */
 	uint64_t rlimit_mode;
+	uint32_t process_changes; /* that memory counts for another one */
 	bool dirty; /* pages are tracked */
 	uint32_t mapped_at_close; /* devices that were closed while a region was mapped */
 	bool vaddr_gone; /* mappings that wait for their new addresses */

@@ -35,6 +35,9 @@ int nvio_device_may_keep(const struct nvio_device *device)
 				  device->name);
 	if (nvio_device_was_let_go(device))
 		return nvio_error(ENODEV, "%s was let go", device->name);
+	if (device->pasids)
+		return nvio_error(EBUSY, "%s cannot be handed over while PASIDs are attached",
+				  device->name);
 	return 0;
 }
 

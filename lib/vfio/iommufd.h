@@ -53,6 +53,14 @@ int nvio_cdev_open(struct nvio_iommu *iommu, struct nvio_device *device,
 int nvio_cdev_take(struct nvio_iommu *iommu, struct nvio_device *device, int fd, int iommufd,
 		   const struct nvio_device_opts *opts);
 
+/* VFIO_DEVICE_ATTACH_IOMMUFD_PT, tried again while a reset runs. Returns 0 or -errno, without a
+ * sentence. */
+struct nvio_uapi_attach;
+int nvio_cdev_attach(const struct nvio_device *device, const struct nvio_uapi_attach *wanted);
+
+/* pasid.c: forgets the address spaces of its PASIDs, which end with its file. */
+void nvio_pasids_forget(struct nvio_device *device);
+
 /* The device reaches no memory from here on. */
 void nvio_cdev_detach(struct nvio_device *device);
 

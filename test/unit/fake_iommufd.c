@@ -29,7 +29,8 @@ static int destroy(const struct nvio_uapi_destroy *request)
 	if (!is_ioas(request->id))
 		return -ENOENT;
 	for (int i = 0; i < FAKE_DEVICES; i++) {
-		if (fake_kernel.devices[i].attached == request->id)
+		if (fake_kernel.devices[i].attached == request->id ||
+		    fake_kernel.devices[i].pasid_ioas == request->id)
 			return -EBUSY;
 	}
 	fake_unmap(request->id, 0, UINT64_MAX);
@@ -49,7 +50,8 @@ static int iova_ranges(struct nvio_uapi_iova_ranges *request)
 	if (request->size != sizeof(*request) || request->reserved || !is_ioas(request->ioas))
 		return -EINVAL;
 	for (int i = 0; i < FAKE_DEVICES; i++) {
-		if (fake_kernel.devices[i].attached == request->ioas) {
+		if (fake_kernel.devices[i].attached == request->ioas ||
+		    fake_kernel.devices[i].pasid_ioas == request->ioas) {
 			ranges = narrow;
 			nr = 2;
 		}

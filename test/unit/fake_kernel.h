@@ -62,6 +62,8 @@ struct fake_device {
 	int fd; /* -1 while it is closed */
 	uint32_t bound; /* to an iommufd */
 	uint32_t attached; /* IOAS, 0: none */
+	uint32_t pasid; /* one that is attached, to pasid_ioas; 0: none */
+	uint32_t pasid_ioas;
 	uint32_t attach_busy; /* so many times, while a reset runs */
 	char token[64]; /* wanted to open it; "" for none */
 	uint8_t config[256];

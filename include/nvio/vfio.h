@@ -338,6 +338,16 @@ NVIO_API int nvio_device_irq(struct nvio_device *device, enum nvio_irq irq,
 NVIO_API int nvio_device_irq_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t nr);
 
 /**
+ * nvio_device_irq_add - allocates more vectors of a kind that is enabled.
+ * @nr: how many, behind those that there are
+ *
+ * Return: 0; -EINVAL when the function has fewer, or none are enabled; -ENOTSUP where the number is
+ * fixed (VFIO_IRQ_INFO_NORESIZE: kernels before 6.5, and all for MSI and INTx); -ENOSPC, also of
+ * nvio_device_irq_set() then, when the host has none left.
+ */
+NVIO_API int nvio_device_irq_add(struct nvio_device *device, enum nvio_irq irq, uint32_t nr);
+
+/**
  * nvio_device_irq_set - says which eventfd a vector signals.
  * @vector: 0 to the enabled number - 1
  * @fd:     an eventfd, which stays the caller's; -1 for none

@@ -109,6 +109,8 @@ struct nvio_ctrl {
 	uint16_t last_qid; /* that was given to one */
 	struct nvio_vector *vectors; /* the MSI-X vectors that are enabled; NULL while none are */
 	uint32_t nr_vectors;
+	uint32_t max_vectors; /* with those that can be added, a vector for each queue pair at most
+			       */
 	enum nvio_irq irq; /* their kind */
 	struct nvio_cmb *cmb; /* each once it was asked for */
 	struct nvio_pmr *pmr;

@@ -191,6 +191,13 @@ static int set_irqs(struct fake_device *device, const struct vfio_irq_set *set)
 		device->enabled[set->index] = set->count;
 		device->armed[set->index] = true;
 	}
+	/* More of them where that is allowed, as long as the host has some. */
+	if (trigger && fds && set->start + set->count > device->enabled[set->index] &&
+	    !(device->irq_flags[set->index] & VFIO_IRQ_INFO_NORESIZE)) {
+		if (set->start + set->count > device->max_enabled)
+			return -ENOSPC;
+		device->enabled[set->index] = set->start + set->count;
+	}
 	if (set->start + set->count > device->enabled[set->index])
 		return -EINVAL;
 	for (uint32_t i = 0; i < set->count; i++) {

@@ -260,6 +260,30 @@ static void masks(void)
 	close(fd);
 }
 
+/* Vectors that are added while others are in use. */
+static void more_vectors(void)
+{
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 2), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 1), -ENOTSUP);
+	CU_ASSERT(strstr(nvio_last_error(), "can be added later") != NULL);
+	fake->irq_flags[NVIO_IRQ_MSIX] &= ~VFIO_IRQ_INFO_NORESIZE;
+	fake->max_enabled = 5;
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 0), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, FAKE_VECTORS - 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_set(device, NVIO_IRQ_MSIX, 2, 77), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 3), 0);
+	CU_ASSERT_EQUAL(fake->enabled[NVIO_IRQ_MSIX], 5);
+	CU_ASSERT_EQUAL(nvio_device_irq_set(device, NVIO_IRQ_MSIX, 4, 77), 0);
+	CU_ASSERT_EQUAL(fake->eventfd[NVIO_IRQ_MSIX][4], 77);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 1), -ENOSPC);
+	CU_ASSERT_EQUAL(nvio_device_irq_set(device, NVIO_IRQ_MSIX, 5, 77), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_disable(device, NVIO_IRQ_MSIX), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 1), -EINVAL);
+	end();
+}
+
 static void capabilities(void)
 {
 	struct nvio_device_cap caps[2];
@@ -314,6 +338,7 @@ static const struct tap_test tests[] = {
 	{ "dma-bufs", dmabufs },
 	{ "hot resets", hot_resets },
 	{ "masks and triggers of interrupts", masks },
+	{ "vectors that are added later", more_vectors },
 	{ "capabilities of a device", capabilities },
 	{ "eventfds that write registers", register_eventfds },
 };

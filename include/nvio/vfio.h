@@ -48,11 +48,12 @@ struct nvio_iommu_opts {
 	uint64_t
 		page_len; /* POWER: all memory that is mapped will be in hugepages of so many bytes,
 			     and the IOMMU's entries may be as large; 0: in ordinary pages */
+	bool allow_noiommu; /* NVIO_WAY_AUTO takes NVIO_WAY_NOIOMMU for a device without an IOMMU */
 };
 
-#define NVIO_IOMMU_OPTS                                                \
-	{                                                              \
-		sizeof(struct nvio_iommu_opts), NVIO_WAY_AUTO, NULL, 0 \
+#define NVIO_IOMMU_OPTS                                                       \
+	{                                                                     \
+		sizeof(struct nvio_iommu_opts), NVIO_WAY_AUTO, NULL, 0, false \
 	}
 
 /* IOVAs from @start to @last, both included. */

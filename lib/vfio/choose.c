@@ -74,13 +74,26 @@ static int check_ready(const struct nvio_device *device, const struct nvio_devic
 			  device->name);
 }
 
+/* What was asked for; the way without an IOMMU counts as asked for where it is allowed and there is
+ * no other. */
+static enum nvio_way asked(const struct nvio_iommu *iommu, const struct nvio_pci *pci)
+{
+	if (iommu->way == NVIO_WAY_AUTO && iommu->allow_noiommu && (pci->group < 0 || pci->noiommu))
+		return NVIO_WAY_NOIOMMU;
+	return iommu->way;
+}
+
 /* Sets the reason, too. */
 static enum nvio_way choose(const struct nvio_iommu *iommu, struct nvio_device *device,
 			    const struct nvio_device_opts *opts)
 {
+	enum nvio_way way = asked(iommu, &device->pci);
+
 	device->why = "it was asked for";
-	if (iommu->way != NVIO_WAY_AUTO)
-		return iommu->way;
+	if (way != iommu->way)
+		device->why = "it has no IOMMU, and that was allowed";
+	if (way != NVIO_WAY_AUTO)
+		return way;
 	if (!device->pci.cdev[0]) {
 		device->why = "the kernel has no file for this device alone";
 		return NVIO_WAY_GROUP;
@@ -225,7 +238,7 @@ static int reach(struct nvio_iommu *iommu, const char *name, const struct nvio_d
 	if (err)
 		return err;
 	strcpy(device->name, device->pci.name);
-	err = check_ready(device, opts, iommu->way);
+	err = check_ready(device, opts, asked(iommu, &device->pci));
 	if (err)
 		return err;
 	switch (choose(iommu, device, opts)) {

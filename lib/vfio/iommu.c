@@ -38,6 +38,7 @@ int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **out)
 	iommu->refs = 1;
 	iommu->way = own.way;
 	iommu->page_len = own.page_len;
+	iommu->allow_noiommu = own.allow_noiommu;
 	iommu->beside = own.beside;
 	if (iommu->beside)
 		nvio_iommu_get(iommu->beside);

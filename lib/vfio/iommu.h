@@ -73,6 +73,7 @@ struct nvio_iommu {
 	unsigned int refs; /* the user's handle, and one per device */
 	enum nvio_way way;
 	uint64_t page_len; /* of all memory that is mapped; 0: ordinary pages */
+	bool allow_noiommu;
 	struct nvio_iommu *beside; /* referenced, or NULL */
 	struct nvio_domain *domains; /* NULL before the first device */
 	struct nvio_kept *kept; /* devices that are open and nobody's: see handover.h */

@@ -63,6 +63,22 @@ static void probing(void)
 	end();
 }
 
+/* Where a device has no bit in configuration space for it. */
+static void bus_master(void)
+{
+	uint32_t op = 1;
+
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_feature_set(device, NVIO_FEATURE_BUS_MASTER, &op, sizeof(op)),
+			0);
+	CU_ASSERT(fake->bus_master);
+	op = 0;
+	CU_ASSERT_EQUAL(nvio_device_feature_set(device, NVIO_FEATURE_BUS_MASTER, &op, sizeof(op)),
+			0);
+	CU_ASSERT_FALSE(fake->bus_master);
+	end();
+}
+
 static void tokens(void)
 {
 	static const uint8_t bytes[] = "\x01\x23\x45\x67\x89\xab\xcd\xef"
@@ -330,6 +346,7 @@ static void register_eventfds(void)
 
 static const struct tap_test tests[] = {
 	{ "probing, and what is missing", probing },
+	{ "bus master", bus_master },
 	{ "tokens of virtual functions", tokens },
 	{ "low power", power },
 	{ "sleeps in use", sleeps_in_use },

@@ -89,6 +89,17 @@ static void check_predecessor(struct job *job, uint64_t iova)
 	printf("%d: heap: %zu of %zu bytes used\n", job->generation, heap.used_len, heap.len);
 }
 
+/* Not while a command may still write to memory. */
+static void check_busy(struct job *job, struct nvio_qpair *qpair, char *data)
+{
+	struct vmt_count count = { .queued = 1 };
+
+	vmt_ok(nvio_read(qpair, job->drive.ns, data, 0, 1, 0, 0));
+	vmt_refused(nvio_ctrl_hand_over(job->drive.ctrl), EBUSY, "are outstanding");
+	vmt_drain(qpair, &count);
+	vmt_fill(data, LEN, ~key(job->generation));
+}
+
 static void leave(struct job *job)
 {
 	struct nvio_qpair *qpair = vmt_qpair(job->drive.ctrl, 8, !(job->generation & 1));
@@ -103,6 +114,7 @@ static void leave(struct job *job)
 	vmt_io(qpair, job->drive.ns, VMT_WRITE, data, 0, blocks);
 	vmt_fill(data, LEN, ~key(job->generation));
 	nvio_mem_iova(iommu, data, LEN, NVIO_DMA_RW, &iova);
+	check_busy(job, qpair, data);
 	/* Its admin ring is at another place each time. */
 	for (int i = 0; i < 5 * job->generation; i++)
 		vmt_ok(nvio_ctrl_rescan(job->drive.ctrl));

@@ -35,11 +35,23 @@ static bool may_run_on(struct nvio_ctrl *ctrl)
 
 	pthread_mutex_lock(&ctrl->lock);
 	may = !nvio_admin_look(ctrl) && !nvio_qpair_outstanding(ctrl->admin) &&
-	      !ctrl->recovery.ended && !ctrl->leftovers && !ctrl->shadow;
+	      !ctrl->recovery.ended && !ctrl->recovery.asleep && !ctrl->leftovers && !ctrl->shadow;
 	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
 		may = may && !q->cq_made && !q->sq_made;
 	pthread_mutex_unlock(&ctrl->lock);
 	return may;
+}
+
+/* As it is closed, and with its function awake. */
+static void end(struct nvio_ctrl *ctrl)
+{
+	pthread_mutex_lock(&ctrl->lock);
+	if (ctrl->recovery.asleep)
+		nvio_idle_rouse(ctrl);
+	pthread_mutex_unlock(&ctrl->lock);
+	if (!ctrl->recovery.ended && !ctrl->recovery.asleep)
+		nvio_ctrl_shut_down(ctrl);
+	nvio_device_bus_master(ctrl->device, false);
 }
 
 int nvio_ctrl_hand_over(struct nvio_ctrl *ctrl)
@@ -53,11 +65,8 @@ int nvio_ctrl_hand_over(struct nvio_ctrl *ctrl)
 		return err;
 	nvio_ctrl_quiesce(ctrl);
 	running = may_run_on(ctrl);
-	if (!running) {
-		if (!ctrl->recovery.ended)
-			nvio_ctrl_shut_down(ctrl);
-		nvio_device_bus_master(ctrl->device, false);
-	}
+	if (!running)
+		end(ctrl);
 	nvio_cmb_stop(ctrl);
 	nvio_log(NVIO_LOG_INFO, "%s is handed over%s", ctrl->info.name,
 		 running ? "" : ", and was shut down for that");

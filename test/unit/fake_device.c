@@ -194,7 +194,7 @@ static int set_irqs(struct fake_device *device, const struct vfio_irq_set *set)
 	/* More of them where that is allowed, as long as the host has some. */
 	if (trigger && fds && set->start + set->count > device->enabled[set->index] &&
 	    !(device->irq_flags[set->index] & VFIO_IRQ_INFO_NORESIZE)) {
-		if (set->start + set->count > device->max_enabled)
+		if (device->max_enabled && set->start + set->count > device->max_enabled)
 			return -ENOSPC;
 		device->enabled[set->index] = set->start + set->count;
 	}

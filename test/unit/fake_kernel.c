@@ -323,7 +323,6 @@ static void make_device(int idx, bool cdev)
 
 	device->name = name;
 	device->group = 7 + idx;
-	device->max_enabled = FAKE_VECTORS;
 	memcpy(device->config, "\x36\x1b\x10\x00\x02\x00\x10\x00\x02\x02\x08\x01", 12);
 	memcpy(device->config + 16, "\x04\x00\x00\x00\x04\x00\x00\x00", 8);
 	memcpy(device->nr_vectors, (uint32_t[]){ 1, 1, FAKE_VECTORS, 1, 1 }, 20);

@@ -74,7 +74,7 @@ struct fake_device {
 	uint32_t enabled[5];
 	bool armed[5]; /* the function knows of it, too */
 	struct fake_eeh eeh;
-	uint32_t max_enabled; /* so many after some were added */
+	uint32_t max_enabled; /* so many after some were added; 0: all */
 	uint32_t resets;
 	uint32_t hot_resets;
 	uint64_t cap_next; /* of its second capability; 0: it has none */

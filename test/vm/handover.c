@@ -47,7 +47,6 @@ static void open_drive(struct job *job, struct nvio_iommu *iommu)
 {
 	struct nvio_ctrl_opts opts = NVIO_CTRL_OPTS;
 
-	nvio_log_set(listen, job, NVIO_LOG_INFO);
 	opts.iommu = iommu;
 	vmt_ok(nvio_ctrl_open(job->name, &opts, &job->drive.ctrl));
 	vmt_use_ctrl(&job->drive, 1);
@@ -152,6 +151,7 @@ int main(int argc, char **argv)
 	job.way = argv[2];
 	job.events = argc > 3 && !strcmp(argv[3], "events");
 	job.generation = argc > 5 ? atoi(argv[5]) : 0;
+	nvio_log_set(listen, &job, NVIO_LOG_INFO);
 	open_drive(&job, make_iommu(&job, argv));
 	if (job.generation)
 		check_predecessor(&job, strtoull(argv[6], NULL, 10));

@@ -301,7 +301,7 @@ static int print_all(struct view *v, struct nvio_iommu *iommu, struct nvio_devic
 	view_features(v, device);
 	view_tce(v, device);
 	view_eeh(v, device);
-	view_extensions(v);
+	view_extensions(v, iommu);
 	err = info.group >= 0 ? view_group(v, info.name) : 0;
 	return err ? err : print_hot_reset(v, device);
 }

@@ -18,6 +18,7 @@
 #include "nvio/view.h"
 #include "vfio/device.h"
 #include "vfio/sysfs.h"
+#include "vfio/type1.h"
 
 /* More than the kernel has. */
 #define CAPS_MAX 16
@@ -91,14 +92,26 @@ void view_features(struct view *v, struct nvio_device *device)
 	view_end(v);
 }
 
-void view_extensions(struct view *v)
+/* The container in use, which says more than one without groups; else any. It is the caller's. */
+static int get_container(struct nvio_iommu *iommu)
 {
 	char path[NVIO_PATH_LEN];
-	size_t i;
 	int fd;
 
+	pthread_mutex_lock(&iommu->lock);
+	fd = nvio_type1_fd(iommu);
+	pthread_mutex_unlock(&iommu->lock);
+	if (fd >= 0)
+		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	snprintf(path, sizeof(path), "%s/vfio/vfio", nvio_roots.dev);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+void view_extensions(struct view *v, struct nvio_iommu *iommu)
+{
+	int fd = get_container(iommu);
+	size_t i;
+
 	if (fd < 0)
 		return;
 	view_begin(v, "container_extensions", "extensions of containers");

@@ -46,9 +46,9 @@ const char *view_find(uint64_t value, const struct view_name *names, size_t nr);
  * the device or the kernel does not have. Return 0 or -errno. */
 int view_capabilities(struct view *v, struct nvio_device *device);
 void view_features(struct view *v, struct nvio_device *device);
-void view_extensions(struct view *v);
 void view_tce(struct view *v, struct nvio_device *device);
 void view_eeh(struct view *v, struct nvio_device *device);
+void view_extensions(struct view *v, struct nvio_iommu *iommu);
 int view_group(struct view *v, const char *pci_name);
 
 /* Whether the kernel's VFIO answers for this device. */

@@ -27,6 +27,7 @@ enum {
 	OPT_HOST_MEMORY,
 	OPT_VFIO,
 	OPT_FDS,
+	OPT_NOIOMMU,
 	OPT_QUIRKS
 };
 
@@ -48,6 +49,8 @@ static const struct argp_option options[] = {
 	{ "vfio", OPT_VFIO, "group|cdev|noiommu|tce-v1", 0,
 	  "How PCI devices are reached (default: cdev and iommufd where the kernel has them, else group)",
 	  1 },
+	{ "allow-noiommu", OPT_NOIOMMU, NULL, 0,
+	  "Take devices without an IOMMU, too: nothing keeps those from any memory", 1 },
 	{ "fds", OPT_FDS, "DEVICE,IOMMUFD[/NSID]", 0,
 	  "A device whose files the caller has opened: the numbers of both", 1 },
 	{ "depth", 'q', "N", 0,
@@ -292,6 +295,9 @@ static int set_other(int key, char *arg, const struct parsing *p)
 		return add_name(p, arg);
 	case OPT_FDS:
 		return add_fds(p, arg);
+	case OPT_NOIOMMU:
+		p->opts->allow_noiommu = true;
+		return 0;
 	case 'o':
 		return set_io_len(p, arg);
 	case 'w':

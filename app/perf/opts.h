@@ -40,6 +40,7 @@ struct perf_opts {
 	uint64_t host_memory_max; /* as in struct nvio_ctrl_opts */
 	const char *host_memory; /* as given; NULL: the default */
 	struct perf_choice way; /* enum nvio_way; nothing given: what nvio chooses */
+	bool allow_noiommu;
 	char fds[48]; /* a name made of --fds; "" when it was not given */
 	uint64_t seed;
 	uint64_t quirks; /* as in struct nvio_ctrl_opts */

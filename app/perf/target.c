@@ -51,6 +51,7 @@ static int open_iommu(const struct perf_opts *opts, struct perf_target *target,
 	/* All that is mapped comes from the heap. */
 	if (opts->page_len != NVIO_HEAP_NO_HUGE)
 		iommu_opts.page_len = opts->page_len;
+	iommu_opts.allow_noiommu = opts->allow_noiommu;
 	err = nvio_iommu_open(&iommu_opts, &target->iommu);
 	if (err)
 		return library_failed(msg, err);

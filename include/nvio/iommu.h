@@ -113,6 +113,26 @@ NVIO_API int nvio_device_iommu_hw(struct nvio_device *device, struct nvio_iommu_
  */
 NVIO_API int nvio_device_detach(struct nvio_device *device);
 
+/**
+ * nvio_device_attach_pasid - gives a device another address space besides its own: for requests
+ * that carry a PASID.
+ * @pasid: 1 to 2^20 - 1; which of them the device puts on which requests is between it and its
+ *         driver
+ * @iommu: opened with the device's address space as its struct nvio_iommu_opts.beside, for this
+ *         alone: it needs no device of its own, and lives as long as the PASID is attached
+ *
+ * With iommufd, since Linux 6.15, where IOMMU and device have PASIDs (nvio_device_iommu_hw()).
+ *
+ * Return: 0; -EINVAL (PASID, address space); -EEXIST when it is attached; -ENOTSUP; -ENOMEM; -errno
+ * of the kernel.
+ */
+NVIO_API int nvio_device_attach_pasid(struct nvio_device *device, uint32_t pasid,
+				      struct nvio_iommu *iommu);
+
+/** nvio_device_detach_pasid - takes it away again; closing the device does, too. Return: 0; -ENOENT
+ * when it is not attached; -errno of the kernel, and it stays attached. */
+NVIO_API int nvio_device_detach_pasid(struct nvio_device *device, uint32_t pasid);
+
 #ifdef __cplusplus
 }
 #endif

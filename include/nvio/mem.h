@@ -109,6 +109,22 @@ NVIO_API int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len,
 			       unsigned int rights);
 
 /**
+ * nvio_mem_register_file - as nvio_mem_register(), of memory that is a file's, mapped at @addr.
+ * @fd:     a memfd, or a dma-buf: memory of another drive (nvio_device_dmabuf()), mapped by
+ *          nvio_device_region_map(), that commands then move data to and from without the host's
+ *          memory; stays the caller's, open as long as it is registered
+ * @offset: of @addr in the file; a multiple of NVIO_MEM_PAGE
+ *
+ * Devices behind a vfio-user socket reach a memfd in place then. Where the kernel does not map
+ * files (before Linux 6.13, and not with a container), it is what nvio_mem_register() is: a
+ * container takes mapped memory of another drive that way, too, iommufd does not.
+ *
+ * Return: as nvio_mem_register().
+ */
+NVIO_API int nvio_mem_register_file(struct nvio_iommu *iommu, void *addr, size_t len,
+				    unsigned int rights, int fd, uint64_t offset);
+
+/**
  * nvio_mem_unregister - takes memory out of use.
  * @addr: @len: exactly as registered
  *
@@ -132,6 +148,14 @@ NVIO_API int nvio_mem_unregister(struct nvio_iommu *iommu, void *addr, size_t le
  */
 NVIO_API int64_t nvio_mem_iova(struct nvio_iommu *iommu, const void *addr, size_t len,
 			       unsigned int rights, uint64_t *iova);
+
+/**
+ * nvio_mem_at - where memory of the heap is in this process; nvio_mem_iova() the other way round.
+ *
+ * Return: the address of what devices see at @iova; NULL when @len bytes from there on are not all
+ * of the heap.
+ */
+NVIO_API void *nvio_mem_at(struct nvio_iommu *iommu, uint64_t iova, size_t len);
 
 struct nvio_buffer;
 

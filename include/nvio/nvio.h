@@ -5,7 +5,8 @@
  * One header for everything; each of the headers below also stands alone. io.h reads and writes and
  * is, with nvme.h for controllers and queue pairs under it, all that most programs need; pi.h makes
  * and checks protection information; mem.h owns DMA memory, devmem.h the memory that drives have;
- * vfio.h reaches any PCI device, without the NVMe layer.
+ * vfio.h reaches any PCI device, without the NVMe layer; handover.h takes all of it along when a
+ * program becomes another one.
  */
 #ifndef NVIO_NVIO_H
 #define NVIO_NVIO_H
@@ -24,5 +25,6 @@
 #include <nvio/quirk.h>
 #include <nvio/power.h>
 #include <nvio/devmem.h>
+#include <nvio/handover.h>
 
 #endif

@@ -48,11 +48,12 @@ struct nvio_iommu_opts {
 	uint64_t
 		page_len; /* POWER: all memory that is mapped will be in hugepages of so many bytes,
 			     and the IOMMU's entries may be as large; 0: in ordinary pages */
+	bool allow_noiommu; /* NVIO_WAY_AUTO takes NVIO_WAY_NOIOMMU for a device without an IOMMU */
 };
 
-#define NVIO_IOMMU_OPTS                                                \
-	{                                                              \
-		sizeof(struct nvio_iommu_opts), NVIO_WAY_AUTO, NULL, 0 \
+#define NVIO_IOMMU_OPTS                                                       \
+	{                                                                     \
+		sizeof(struct nvio_iommu_opts), NVIO_WAY_AUTO, NULL, 0, false \
 	}
 
 /* IOVAs from @start to @last, both included. */
@@ -336,6 +337,16 @@ NVIO_API int nvio_device_irq(struct nvio_device *device, enum nvio_irq irq,
  * the host has none left.
  */
 NVIO_API int nvio_device_irq_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t nr);
+
+/**
+ * nvio_device_irq_add - allocates more vectors of a kind that is enabled.
+ * @nr: how many, behind those that there are
+ *
+ * Return: 0; -EINVAL when the function has fewer, or none are enabled; -ENOTSUP where the number is
+ * fixed (VFIO_IRQ_INFO_NORESIZE: kernels before 6.5, and all for MSI and INTx); -ENOSPC, also of
+ * nvio_device_irq_set() then, when the host has none left.
+ */
+NVIO_API int nvio_device_irq_add(struct nvio_device *device, enum nvio_irq irq, uint32_t nr);
 
 /**
  * nvio_device_irq_set - says which eventfd a vector signals.

@@ -28,22 +28,14 @@
 #define PLAIN_REGION_LEN (2 * MIB)
 #define PHYSICAL_LEN     (64 * MIB)
 
-struct block {
-	char *addr;
-	size_t len;
-	uint32_t region;
-};
-
 static int compare_blocks(const void *a, const void *b)
 {
-	const struct block *x = a, *y = b;
+	const struct nvio_heap_block *x = a, *y = b;
 
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-/* Address space of @len bytes at a multiple of @align, with nothing in it. NULL when there is none.
- */
-static char *reserve_window(size_t len, size_t align)
+char *nvio_heap_reserve(size_t len, size_t align)
 {
 	char *p = mmap(NULL, len + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		       -1, 0);
@@ -59,6 +51,11 @@ static char *reserve_window(size_t len, size_t align)
 	return start;
 }
 
+size_t nvio_heap_align(size_t len, size_t page_len)
+{
+	return len >= GIB ? GIB : max_u64(page_len, WINDOW_MIN);
+}
+
 /*
  * The window is aligned to 1 GiB at both ends, so that the IOMMU can use its largest pages; a small
  * address space has to do with less.
@@ -69,11 +66,11 @@ static int init_window(struct nvio_heap *heap, struct nvio_space *iovas, size_t 
 	size_t least = heap->page_len > WINDOW_MIN ? heap->page_len : WINDOW_MIN;
 
 	for (size_t len = wanted; len >= least; len = align_down(len / 2, least)) {
-		size_t align = len >= GIB ? GIB : len >= least ? least : REGION_MIN;
+		size_t align = nvio_heap_align(len, heap->page_len);
 
 		if (!physical && nvio_space_take(iovas, len, align, 0, &heap->iova))
 			continue;
-		heap->window = reserve_window(len, align);
+		heap->window = nvio_heap_reserve(len, align);
 		if (heap->window) {
 			heap->max_len = len;
 			return 0;
@@ -205,8 +202,8 @@ static int get_pages(struct nvio_heap *heap, size_t need, struct nvio_pages *pag
 	return 0;
 }
 
-static int add_region(struct nvio_heap *heap, struct nvio_iommu *iommu,
-		      const struct nvio_pages *pages)
+int nvio_heap_add_region(struct nvio_heap *heap, struct nvio_iommu *iommu,
+			 const struct nvio_pages *pages, bool handed_over)
 {
 	struct nvio_heap_region *regions, *region;
 	struct nvio_map map = {
@@ -215,6 +212,7 @@ static int add_region(struct nvio_heap *heap, struct nvio_iommu *iommu,
 		.iova = heap->iova + heap->len,
 		.rights = NVIO_DMA_RW,
 		.fd = pages->fd,
+		.handed_over = handed_over,
 	};
 	int err;
 
@@ -261,7 +259,7 @@ static int grow_by(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t len)
 
 	if (err)
 		return err;
-	err = add_region(heap, iommu, &pages);
+	err = nvio_heap_add_region(heap, iommu, &pages, false);
 	if (err)
 		nvio_pages_put(&pages);
 	else
@@ -280,18 +278,19 @@ int nvio_heap_grow(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t need
 	return err && generous > need ? grow_by(heap, iommu, need) : err;
 }
 
-static void *take_from(struct nvio_heap *heap, uint32_t idx, size_t len, size_t align)
+static void *take_from(struct nvio_heap *heap, uint32_t idx, size_t len, uint64_t align,
+		       uint64_t phase)
 {
-	struct block *block = malloc(sizeof(*block));
+	struct nvio_heap_block *block = malloc(sizeof(*block));
 	uint64_t offset;
 
 	if (!block)
 		return NULL;
-	if (nvio_space_take(&heap->regions[idx].space, len, align, 0, &offset)) {
+	if (nvio_space_take(&heap->regions[idx].space, len, align, phase, &offset)) {
 		free(block);
 		return NULL;
 	}
-	*block = (struct block){ heap->window + offset, len, idx };
+	*block = (struct nvio_heap_block){ heap->window + offset, len, idx };
 	if (!tsearch(block, &heap->blocks, compare_blocks)) {
 		nvio_space_add(&heap->regions[idx].space, offset, len);
 		free(block);
@@ -315,21 +314,32 @@ void *nvio_heap_take(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t le
 	align = max_u64(align, ALIGN_MIN);
 	/* Newest first: older regions are the fuller ones. */
 	for (uint32_t i = heap->nr_regions; i-- > 0;) {
-		p = take_from(heap, i, len, align);
+		p = take_from(heap, i, len, align, 0);
 		if (p)
 			return p;
 	}
 	if (nvio_heap_grow(heap, iommu, len))
 		return NULL;
-	p = take_from(heap, heap->nr_regions - 1, len, align);
+	p = take_from(heap, heap->nr_regions - 1, len, align, 0);
 	if (!p)
 		nvio_error(ENOMEM, "no memory to keep track of a heap block");
 	return p;
 }
 
+int nvio_heap_take_at(struct nvio_heap *heap, uint64_t offset, size_t len)
+{
+	for (uint32_t i = 0; i < heap->nr_regions; i++) {
+		/* Congruent to itself: no other place will do. */
+		if (take_from(heap, i, len, 1ull << 63, offset))
+			return 0;
+	}
+	return nvio_error(EPROTO, "%zu bytes at %" PRIu64 " of the DMA heap are not free", len,
+			  offset);
+}
+
 int nvio_heap_give(struct nvio_heap *heap, void *addr)
 {
-	struct block key = { .addr = addr }, *block, **found;
+	struct nvio_heap_block key = { .addr = addr }, *block, **found;
 
 	found = tfind(&key, &heap->blocks, compare_blocks);
 	if (!found)

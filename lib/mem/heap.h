@@ -10,6 +10,8 @@
 #ifndef NVIO_LIB_MEM_HEAP_H
 #define NVIO_LIB_MEM_HEAP_H
 
+#include <stdio.h>
+
 #include <nvio/mem.h>
 
 #include "mem/pages.h"
@@ -18,6 +20,13 @@
 struct nvio_heap_region {
 	struct nvio_pages pages;
 	struct nvio_space space; /* free offsets from the start of the window */
+};
+
+/* What is handed out: the nodes of heap->blocks. */
+struct nvio_heap_block {
+	char *addr;
+	size_t len;
+	uint32_t region;
 };
 
 struct nvio_heap {
@@ -51,6 +60,34 @@ int nvio_heap_grow(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t need
 
 /* Hands out memory, growing when none fits. Returns NULL with the error set. */
 void *nvio_heap_take(struct nvio_heap *heap, struct nvio_iommu *iommu, size_t len, size_t align);
+
+/* heap_handover.c: writes down what there is, in lines as vfio/handover.h says. */
+void nvio_heap_describe(const struct nvio_heap *heap, FILE *out);
+
+/*
+ * The counterpart, for one line after the other: a heap at the same IOVAs. Takes @fd with it, which
+ * is closed when that fails. Returns 0; -ENOENT for a line that is not of the heap; -errno.
+ */
+int nvio_heap_take_over(struct nvio_heap *heap, struct nvio_iommu *iommu, struct nvio_space *iovas,
+			const char *word, int fd, const char *text);
+
+/* Forgets the heap, whose files stay open and mapped for DMA. */
+void nvio_heap_abandon(struct nvio_heap *heap);
+
+/* Address space of @len bytes at a multiple of @align, with nothing in it. NULL when there is none.
+ */
+char *nvio_heap_reserve(size_t len, size_t align);
+
+/* How the window of a heap is aligned that @len bytes are left for. */
+size_t nvio_heap_align(size_t len, size_t page_len);
+
+/* Keeps track of a region whose memory is mapped for DMA at @map, or will be. Returns 0 or -errno.
+ */
+int nvio_heap_add_region(struct nvio_heap *heap, struct nvio_iommu *iommu,
+			 const struct nvio_pages *pages, bool handed_over);
+
+/* Hands out @len bytes at @offset of the window, which are free. Returns 0 or -errno. */
+int nvio_heap_take_at(struct nvio_heap *heap, uint64_t offset, size_t len);
 
 /* Takes it back. Returns 0; -ENOENT when it was not handed out. */
 int nvio_heap_give(struct nvio_heap *heap, void *addr);

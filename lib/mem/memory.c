@@ -124,6 +124,37 @@ static int open_heap(struct nvio_memory *memory)
 	return 0;
 }
 
+int nvio_memory_take_over(struct nvio_memory *memory, const char *word, int fd, const char *text)
+{
+	int err = nvio_memory_ready(memory);
+
+	if (err)
+		return err == -ENODEV
+			       ? nvio_error(EPROTO, "memory was handed over before its IOMMU")
+			       : err;
+	err = nvio_heap_take_over(&memory->heap, memory->iommu, &memory->iovas, word, fd, text);
+	memory->window = (uintptr_t)memory->heap.window;
+	publish_window(memory);
+	return err;
+}
+
+void *nvio_mem_at(struct nvio_iommu *iommu, uint64_t iova, size_t len)
+{
+	const struct nvio_memory *memory = nvio_memory_of(iommu);
+	struct nvio_window window;
+
+	if (!memory)
+		return NULL;
+	window = nvio_memory_window(memory);
+	if (iova < window.iova || !len || len > window.len ||
+	    iova - window.iova > window.len - len) {
+		nvio_error(EFAULT, "IOVA 0x%llx + %zu is not of the DMA heap",
+			   (unsigned long long)iova, len);
+		return NULL;
+	}
+	return (char *)window.addr + (iova - window.iova);
+}
+
 int nvio_heap_open(struct nvio_iommu *iommu, const struct nvio_heap_opts *given)
 {
 	struct nvio_memory *memory = nvio_memory_of(iommu);

@@ -84,6 +84,10 @@ int nvio_memory_ready(struct nvio_memory *memory);
 int nvio_memory_reserve(struct nvio_memory *memory, uint64_t len, uint64_t *iova);
 void nvio_memory_unreserve(struct nvio_memory *memory, uint64_t len, uint64_t iova);
 
+/* One line of what was handed over (vfio/handover.h), with its file. Returns 0; -ENOENT for a line
+ * that is not of the heap; -errno. */
+int nvio_memory_take_over(struct nvio_memory *memory, const char *word, int fd, const char *text);
+
 void nvio_mem_user_add(struct nvio_memory *memory, struct nvio_mem_user *user);
 void nvio_mem_user_remove(struct nvio_memory *memory, struct nvio_mem_user *user);
 

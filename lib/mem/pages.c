@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -121,6 +122,13 @@ static void reserve(void *addr, size_t len)
 		   -1, 0);
 }
 
+/* A child of fork() has nothing of it, and it fills no core file. */
+static void keep_to_ourselves(void *addr, size_t len)
+{
+	madvise(addr, len, MADV_DONTFORK);
+	madvise(addr, len, MADV_DONTDUMP);
+}
+
 /* Owns @fd from here on. */
 static int place(struct nvio_pages *pages, void *addr, size_t len, int node, int fd)
 {
@@ -139,8 +147,7 @@ static int place(struct nvio_pages *pages, void *addr, size_t len, int node, int
 	/* A vfio-user server gets the fd: cutting it off would be a SIGBUS here. hugetlbfs knows
 	 * no seals. */
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	madvise(addr, len, MADV_DONTFORK);
-	madvise(addr, len, MADV_DONTDUMP);
+	keep_to_ourselves(addr, len);
 	pages->addr = addr;
 	pages->len = len;
 	pages->fd = fd;
@@ -168,6 +175,32 @@ int nvio_pages_plain(struct nvio_pages *pages, void *addr, size_t len, int node)
 	pages->page_len = (size_t)getpagesize();
 	pages->backing = "memfd";
 	return place(pages, addr, len, node, memfd_create("nvio", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+}
+
+int nvio_pages_again(struct nvio_pages *pages, void *addr, size_t len, int fd)
+{
+	struct stat st;
+
+	/* Beyond its end an access would be a SIGBUS. */
+	if (fstat(fd, &st) || st.st_size < (off_t)len)
+		return -EPROTO;
+	if (mmap(addr, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+		int err = -errno;
+
+		reserve(addr, len);
+		return err;
+	}
+	keep_to_ourselves(addr, len);
+	pages->addr = addr;
+	pages->len = len;
+	pages->fd = fd;
+	return 0;
+}
+
+void nvio_pages_abandon(struct nvio_pages *pages)
+{
+	reserve(pages->addr, pages->len);
+	pages->fd = -1;
 }
 
 void nvio_pages_put(struct nvio_pages *pages)

@@ -42,6 +42,13 @@ int nvio_pages_huge(struct nvio_pages *pages, void *addr, size_t len, size_t pag
 /* The same with ordinary pages. */
 int nvio_pages_plain(struct nvio_pages *pages, void *addr, size_t len, int node);
 
+/* Puts memory that is there already, in the file @fd, at @addr over a reservation. Returns 0 or
+ * -errno; @fd stays the caller's then. */
+int nvio_pages_again(struct nvio_pages *pages, void *addr, size_t len, int fd);
+
+/* Forgets the memory, whose file stays open. */
+void nvio_pages_abandon(struct nvio_pages *pages);
+
 /* Gives the memory back and leaves a reservation. */
 void nvio_pages_put(struct nvio_pages *pages);
 

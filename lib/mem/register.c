@@ -114,9 +114,11 @@ static int add_physical(struct nvio_memory *memory, uintptr_t addr, size_t len, 
 	return err;
 }
 
-static int add_registration(struct nvio_memory *memory, uintptr_t addr, size_t len,
-			    unsigned int rights)
+/* What @map has but for its IOVA. */
+static int add_registration(struct nvio_memory *memory, struct nvio_map *map)
 {
+	const uintptr_t addr = (uintptr_t)map->addr;
+	const size_t len = map->len;
 	uint64_t align = len >= LARGE_PAGE ? LARGE_PAGE : nvio_iommu_page_len(memory->iommu);
 	uint64_t iova;
 	int err = make_room(memory);
@@ -134,16 +136,17 @@ static int add_registration(struct nvio_memory *memory, uintptr_t addr, size_t l
 		return nvio_error(ENOSPC,
 				  "no IOVAs are left for %zu bytes; longest free range: %llu", len,
 				  (unsigned long long)nvio_space_longest(&memory->iovas));
-	err = nvio_iommu_map(memory->iommu, (void *)addr, len, iova, rights);
+	map->iova = iova;
+	err = nvio_iommu_map_fd(memory->iommu, map);
 	if (err)
 		goto give_iova;
-	err = nvio_table_set(&memory->table, addr, len, iova, rights);
+	err = nvio_table_set(&memory->table, addr, len, iova, map->rights);
 	if (err) {
 		err = nvio_error(ENOMEM, "no memory for the table of registered memory");
 		goto unmap;
 	}
 	memory->registrations[memory->nr_registrations++] =
-		(struct nvio_registration){ addr, len, iova, rights, 0 };
+		(struct nvio_registration){ addr, len, iova, map->rights, 0 };
 	return 0;
 
 unmap:
@@ -153,9 +156,10 @@ give_iova:
 	return err;
 }
 
-int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len, unsigned int rights)
+static int register_map(struct nvio_iommu *iommu, struct nvio_map *map)
 {
 	struct nvio_memory *memory = nvio_memory_of(iommu);
+	const uintptr_t addr = (uintptr_t)map->addr;
 	int err;
 
 	if (!memory)
@@ -163,12 +167,32 @@ int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len, unsigned
 	pthread_mutex_lock(&memory->lock);
 	err = nvio_memory_ready(memory);
 	if (!err)
-		err = check_registration(memory, (uintptr_t)addr, len, rights);
+		err = check_registration(memory, addr, map->len, map->rights);
 	if (!err)
-		err = iommu->physical ? add_physical(memory, (uintptr_t)addr, len, rights)
-				      : add_registration(memory, (uintptr_t)addr, len, rights);
+		err = iommu->physical ? add_physical(memory, addr, map->len, map->rights)
+				      : add_registration(memory, map);
 	pthread_mutex_unlock(&memory->lock);
 	return err;
+}
+
+int nvio_mem_register(struct nvio_iommu *iommu, void *addr, size_t len, unsigned int rights)
+{
+	struct nvio_map map = { .addr = addr, .len = len, .rights = rights, .fd = -1 };
+
+	return register_map(iommu, &map);
+}
+
+int nvio_mem_register_file(struct nvio_iommu *iommu, void *addr, size_t len, unsigned int rights,
+			   int fd, uint64_t offset)
+{
+	struct nvio_map map = {
+		.addr = addr, .len = len, .rights = rights, .fd = fd, .fd_offset = offset
+	};
+
+	if (fd < 0 || !is_aligned(offset, NVIO_MEM_PAGE))
+		return nvio_error(EINVAL, "byte %llu of file %d cannot be registered",
+				  (unsigned long long)offset, fd);
+	return register_map(iommu, &map);
 }
 
 static struct nvio_registration *find(struct nvio_memory *memory, uintptr_t addr, size_t len)

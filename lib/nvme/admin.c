@@ -23,12 +23,15 @@
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl)
 {
 	/* CAP.MQES is about I/O queues: those that need whole pages get them. */
-	struct nvio_qpair_shape shape = {
-		.depth = ctrl->info.quirks & NVIO_QUIRK_ADMIN_PAGE
-				 ? NVIO_ADMIN_PAGE_DEPTH
-				 : (uint16_t)min_u64(NVIO_ADMIN_DEPTH, ctrl->info.max_depth),
-		.page_len = ctrl->info.page_len,
-	};
+	return nvio_admin_queue_make(
+		ctrl, ctrl->info.quirks & NVIO_QUIRK_ADMIN_PAGE
+			      ? NVIO_ADMIN_PAGE_DEPTH
+			      : (uint16_t)min_u64(NVIO_ADMIN_DEPTH, ctrl->info.max_depth));
+}
+
+int nvio_admin_queue_make(struct nvio_ctrl *ctrl, uint16_t depth)
+{
+	struct nvio_qpair_shape shape = { .depth = depth, .page_len = ctrl->info.page_len };
 	struct nvio_qpair *admin = aligned_alloc(CACHE_LINE, sizeof(*admin));
 	int err;
 

@@ -17,6 +17,7 @@
 #include "nvme/cmb.h"
 #include "nvme/ctrl.h"
 #include "nvme/features.h"
+#include "nvme/handover.h"
 #include "nvme/hmb.h"
 #include "nvme/pmr.h"
 #include "nvme/restart.h"
@@ -189,12 +190,21 @@ static int check_disabled(struct nvio_ctrl *ctrl, uint32_t csts)
 	return !FIELD_GET(CSTS_RDY, csts);
 }
 
-static int enable(struct nvio_ctrl *ctrl)
+uint32_t nvio_ctrl_cc(const struct nvio_ctrl *ctrl)
 {
-	uint32_t entries = ctrl->admin->sq_entries - 1u;
 	uint32_t mps = (uint32_t)__builtin_ctz(ctrl->info.page_len) - 12;
 	/* Else passthrough to a zoned namespace, say, reaches only what it has of the NVM set. */
 	uint32_t css = FIELD_GET(CAP_CSS, ctrl->cap) & CAP_CSS_ALL ? CC_CSS_ALL : CC_CSS_NVM;
+
+	return FIELD_SET(CC_EN, 1u) | FIELD_SET(CC_CSS, css) | FIELD_SET(CC_MPS, mps) |
+	       FIELD_SET(CC_AMS, nvio_arbitration_ams(ctrl)) |
+	       FIELD_SET(CC_IOSQES, NVIO_SQE_SHIFT) | FIELD_SET(CC_IOCQES, NVIO_CQE_SHIFT) |
+	       FIELD_SET(CC_CRIME, ctrl->media_timeout_ms ? 1u : 0);
+}
+
+static int enable(struct nvio_ctrl *ctrl)
+{
+	uint32_t entries = ctrl->admin->sq_entries - 1u;
 	int err = nvio_device_bus_master(ctrl->device, true);
 
 	if (err)
@@ -203,12 +213,7 @@ static int enable(struct nvio_ctrl *ctrl)
 			 FIELD_SET(AQA_ASQS, entries) | FIELD_SET(AQA_ACQS, entries));
 	nvio_reg_write64(ctrl, NVIO_REG_ASQ, ctrl->admin->sq_iova);
 	nvio_reg_write64(ctrl, NVIO_REG_ACQ, nvio_qpair_cq_iova(ctrl->admin));
-	nvio_reg_write32(ctrl, NVIO_REG_CC,
-			 FIELD_SET(CC_EN, 1u) | FIELD_SET(CC_CSS, css) | FIELD_SET(CC_MPS, mps) |
-				 FIELD_SET(CC_AMS, nvio_arbitration_ams(ctrl)) |
-				 FIELD_SET(CC_IOSQES, NVIO_SQE_SHIFT) |
-				 FIELD_SET(CC_IOCQES, NVIO_CQE_SHIFT) |
-				 FIELD_SET(CC_CRIME, ctrl->media_timeout_ms ? 1u : 0));
+	nvio_reg_write32(ctrl, NVIO_REG_CC, nvio_ctrl_cc(ctrl));
 	ctrl->enabled = true;
 	__atomic_store_n(&ctrl->media_until, nvio_coarse_ms() + ctrl->media_timeout_ms,
 			 __ATOMIC_RELAXED);
@@ -225,13 +230,21 @@ static int check_enabled(struct nvio_ctrl *ctrl, uint32_t csts)
 
 int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
 {
-	static const struct state states[] = {
+	static const struct state first[] = {
 		{ "reading capabilities", read_capabilities, NULL, NULL },
 		{ "checking arbitration", nvio_arbitration_check, NULL, NULL },
+	};
+	static const struct state start[] = {
 		{ "settling", NULL, check_settled, ready_deadline },
 		{ "disabling", disable, check_disabled, ready_deadline },
+		{ "discarding what was left", nvio_admin_queue_discard, NULL, NULL },
 		{ "making the admin queue", nvio_admin_queue_init, NULL, NULL },
 		{ "enabling", enable, check_enabled, ready_deadline },
+	};
+	static const struct state take_over[] = {
+		{ "taking the admin queue over", nvio_admin_queue_take_over, NULL, NULL },
+	};
+	static const struct state last[] = {
 		{ "identifying the controller", nvio_identify_ctrl, NULL, NULL },
 		{ "keeping it alive", nvio_keep_alive_set_up, NULL, NULL },
 		{ "lending memory", nvio_hmb_set_up, NULL, NULL },
@@ -240,8 +253,15 @@ int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
 		{ "asking for queues", nvio_request_queues, NULL, NULL },
 		{ "listing namespaces", nvio_identify_namespaces, NULL, NULL },
 	};
+	int err = run(ctrl, first, ARRAY_LEN(first));
 
-	return run(ctrl, states, ARRAY_LEN(states));
+	if (!err)
+		err = nvio_ctrl_runs(ctrl) ? run(ctrl, take_over, ARRAY_LEN(take_over))
+					   : run(ctrl, start, ARRAY_LEN(start));
+	if (!err)
+		err = run(ctrl, last, ARRAY_LEN(last));
+	ctrl->taken_over = false;
+	return err;
 }
 
 /* It is stopped: nothing of what it was told before reaches memory any more. */

@@ -75,7 +75,7 @@ static int open_device(struct nvio_ctrl *ctrl, const char *name)
 }
 
 /* Lets the device go, and only then frees what it could reach. */
-static void release(struct nvio_ctrl *ctrl)
+void nvio_ctrl_free(struct nvio_ctrl *ctrl)
 {
 	if (ctrl->device)
 		nvio_device_bus_master(ctrl->device, false);
@@ -139,7 +139,7 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 		nvio_hmb_stop(ctrl);
 		if (ctrl->enabled)
 			nvio_ctrl_shut_down(ctrl);
-		release(ctrl);
+		nvio_ctrl_free(ctrl);
 		nvio_error_restore(&sentence);
 		return err;
 	}
@@ -150,10 +150,8 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 	return 0;
 }
 
-void nvio_ctrl_close(struct nvio_ctrl *ctrl)
+void nvio_ctrl_quiesce(struct nvio_ctrl *ctrl)
 {
-	if (!ctrl)
-		return;
 	nvio_recovery_stop(ctrl);
 	nvio_keeper_stop(ctrl);
 	pthread_mutex_lock(&ctrl->lock);
@@ -168,11 +166,18 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 	if (ctrl->nr_vectors)
 		nvio_device_irq_disable(ctrl->device, ctrl->irq);
 	nvio_pmr_stop(ctrl);
+}
+
+void nvio_ctrl_close(struct nvio_ctrl *ctrl)
+{
+	if (!ctrl)
+		return;
+	nvio_ctrl_quiesce(ctrl);
 	/* One that no reset helped does not follow. */
 	if (!ctrl->recovery.ended && !ctrl->recovery.asleep)
 		nvio_ctrl_shut_down(ctrl);
 	nvio_cmb_stop(ctrl);
-	release(ctrl);
+	nvio_ctrl_free(ctrl);
 }
 
 int nvio_ctrl_get_info(struct nvio_ctrl *ctrl, struct nvio_ctrl_info *out, size_t size)

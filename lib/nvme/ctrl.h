@@ -88,6 +88,7 @@ struct nvio_ctrl {
 	uint64_t hmb_min_piece;
 	uint16_t hmb_max_pieces; /* 0: any number */
 	bool enabled; /* CC.EN was set by us */
+	bool taken_over; /* ...by the program before, and not since; while it is brought up */
 	bool extended_formats; /* namespaces may have wide guards and storage tags (ELBAS) */
 	bool shares_subsystem; /* with other controllers, as far as is known (CMIC) */
 	bool up; /* was brought up: from here on it can be recovered */
@@ -108,6 +109,8 @@ struct nvio_ctrl {
 	uint16_t last_qid; /* that was given to one */
 	struct nvio_vector *vectors; /* the MSI-X vectors that are enabled; NULL while none are */
 	uint32_t nr_vectors;
+	uint32_t max_vectors; /* with those that can be added, a vector for each queue pair at most
+			       */
 	enum nvio_irq irq; /* their kind */
 	struct nvio_cmb *cmb; /* each once it was asked for */
 	struct nvio_pmr *pmr;
@@ -139,8 +142,15 @@ void nvio_ctrl_claim(struct nvio_ctrl *ctrl);
 /* quirks.c: once its PCI vendor and device are known. */
 void nvio_quirks_choose(struct nvio_ctrl *ctrl);
 
+/* ctrl.c: ends all that a controller does but the controller itself; frees what is left, and closes
+ * the device unless it is NULL. */
+void nvio_ctrl_quiesce(struct nvio_ctrl *ctrl);
+void nvio_ctrl_free(struct nvio_ctrl *ctrl);
+
 /* bringup.c */
 int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl);
+/* What CC is while it is enabled. */
+uint32_t nvio_ctrl_cc(const struct nvio_ctrl *ctrl);
 /* Disables it and brings it up as it was, for the ladder. */
 int nvio_ctrl_bring_up_again(struct nvio_ctrl *ctrl);
 void nvio_ctrl_shut_down(struct nvio_ctrl *ctrl);
@@ -163,6 +173,7 @@ int nvio_admin_failed(struct nvio_ctrl *ctrl, int err);
 /* Turns a positive status into -EIO and a sentence: "CTRL: WHAT failed: STATUS". */
 int nvio_admin_must(struct nvio_ctrl *ctrl, const char *what, int status);
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl);
+int nvio_admin_queue_make(struct nvio_ctrl *ctrl, uint16_t depth);
 /* Frees what commands without an answer left behind: only once the device cannot reach it. */
 void nvio_admin_forget(struct nvio_ctrl *ctrl);
 

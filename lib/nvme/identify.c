@@ -187,15 +187,19 @@ int nvio_identify_again(struct nvio_ctrl *ctrl)
 int nvio_request_queues(struct nvio_ctrl *ctrl)
 {
 	uint32_t want = ctrl->opts.nr_qpairs - 1u, granted = 0;
-	struct nvio_sqe sqe = { .opcode = NVIO_ADMIN_SET_FEATURES,
+	/* Once queues were made it is too late to ask (5.27.1.5): there are as many as there were.
+	 */
+	bool late = ctrl->taken_over;
+	struct nvio_sqe sqe = { .opcode = late ? NVIO_ADMIN_GET_FEATURES : NVIO_ADMIN_SET_FEATURES,
 				.cdw10 = NVIO_FEATURE_NR_QUEUES };
 	int err;
 
 	if (ctrl->shadow)
 		want = (uint32_t)min_u64(want, nvio_shadow_max_qpairs(ctrl) - 1u);
-	sqe.cdw11 = want << 16 | want;
-	err = nvio_admin_must(ctrl, "Set Features (Number of Queues)",
-			      nvio_admin_locked(ctrl, &sqe, NULL, 0, &granted));
+	sqe.cdw11 = late ? 0 : want << 16 | want;
+	err = nvio_admin_must(
+		ctrl, late ? "Get Features (Number of Queues)" : "Set Features (Number of Queues)",
+		nvio_admin_locked(ctrl, &sqe, NULL, 0, &granted));
 	if (err)
 		return err;
 	want = (uint32_t)min_u64(want, min_u64(granted & 0xffff, granted >> 16));

@@ -115,6 +115,17 @@ static void init_rings(struct nvio_qpair *qpair)
 	nvio_qpair_set_id(qpair, 0);
 }
 
+void nvio_qpair_take_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, struct nvio_sqe *sq,
+			   struct nvio_cqe *cq)
+{
+	nvio_free(iommu, qpair->sq);
+	nvio_free(iommu, qpair->cq);
+	qpair->sq = sq;
+	qpair->cq = cq;
+	qpair->sq_iova = iova_of(qpair, sq);
+	init_rings(qpair);
+}
+
 void nvio_qpair_set_id(struct nvio_qpair *qpair, uint16_t qid)
 {
 	/* After a reset it is what it was, and others may be reading it. */

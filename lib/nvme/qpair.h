@@ -172,6 +172,10 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 /* Frees them: only once no device can reach them. */
 void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu);
 
+/* Puts others in the place of its rings, which are of the heap, too, and become its own. */
+void nvio_qpair_take_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, struct nvio_sqe *sq,
+			   struct nvio_cqe *cq);
+
 /* Has nvio_mem_unregister() ask the queue pair before it takes memory away. */
 void nvio_qpair_watch_memory(struct nvio_qpair *qpair);
 

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <linux/vfio.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static int allow_line(struct nvio_ctrl *ctrl)
 }
 
 /* The best kind that the function has, or the one that was asked for. Returns how many vectors. */
-static int choose_kind(struct nvio_ctrl *ctrl)
+static int choose_kind(struct nvio_ctrl *ctrl, bool *grows)
 {
 	static const enum nvio_irq kinds[] = { NVIO_IRQ_MSIX, NVIO_IRQ_MSI, NVIO_IRQ_INTX };
 
@@ -52,6 +53,7 @@ static int choose_kind(struct nvio_ctrl *ctrl)
 		if (err)
 			return err;
 		ctrl->irq = kinds[i];
+		*grows = !(irq.flags & VFIO_IRQ_INFO_NORESIZE) && irq.nr_vectors > 1;
 		if (irq.nr_vectors)
 			return (int)min_u64(irq.nr_vectors, INT_MAX);
 	}
@@ -59,16 +61,17 @@ static int choose_kind(struct nvio_ctrl *ctrl)
 			  ctrl->opts.interrupts ? "interrupts of that kind" : "interrupts");
 }
 
-/* Vectors for every queue pair there can be, at the first one that wants one: most kernels cannot
- * add any later. */
+/* At the first queue pair that wants one. Where none can be added later, vectors for every queue
+ * pair there can be. */
 static int enable_vectors(struct nvio_ctrl *ctrl)
 {
+	bool grows = false;
 	uint32_t nr;
 	int err;
 
 	if (ctrl->nr_vectors)
 		return 0;
-	err = choose_kind(ctrl);
+	err = choose_kind(ctrl, &grows);
 	if (err < 0)
 		return err;
 	nr = (uint32_t)err;
@@ -77,6 +80,9 @@ static int enable_vectors(struct nvio_ctrl *ctrl)
 	ctrl->vectors = calloc(nr, sizeof(*ctrl->vectors));
 	if (!ctrl->vectors)
 		return nvio_error(ENOMEM, "no memory for %u vectors", nr);
+	ctrl->max_vectors = nr;
+	if (grows)
+		nr = 2;
 	/* Halved until the host has enough. */
 	do {
 		err = nvio_device_irq_enable(ctrl->device, ctrl->irq, nr);
@@ -89,6 +95,8 @@ static int enable_vectors(struct nvio_ctrl *ctrl)
 		return err;
 	}
 	ctrl->nr_vectors = nr;
+	if (!grows)
+		ctrl->max_vectors = nr;
 	return 0;
 }
 
@@ -154,16 +162,37 @@ static int open_fd(struct nvio_qpair *qpair, const struct nvio_vector *vector)
 	return nvio_error(errno, "no epoll instance for a queue pair: %s", strerror(errno));
 }
 
+/* One more, where that is possible; when the host has none left, they are shared from then on. */
+static struct nvio_vector *add_vector(struct nvio_ctrl *ctrl)
+{
+	struct nvio_vector *vector = &ctrl->vectors[ctrl->nr_vectors];
+
+	if (ctrl->nr_vectors == ctrl->max_vectors)
+		return NULL;
+	if (!nvio_device_irq_add(ctrl->device, ctrl->irq, 1) && !get_vector(ctrl, vector)) {
+		ctrl->nr_vectors++;
+		return vector;
+	}
+	nvio_log(NVIO_LOG_INFO, "%s: no more than %u vectors: %s", ctrl->info.name,
+		 ctrl->nr_vectors, nvio_last_error());
+	ctrl->max_vectors = ctrl->nr_vectors;
+	return NULL;
+}
+
 int nvio_qpair_take_vector(struct nvio_qpair *qpair)
 {
 	struct nvio_ctrl *ctrl = qpair->ctrl;
-	struct nvio_vector *vector;
+	struct nvio_vector *vector, *added;
 	int err = enable_vectors(ctrl);
 
 	if (err)
 		return err;
 	vector = choose_vector(ctrl);
-	err = get_vector(ctrl, vector);
+	added = vector->nr_qpairs ? add_vector(ctrl) : NULL;
+	if (added)
+		vector = added;
+	else
+		err = get_vector(ctrl, vector);
 	if (err)
 		return err;
 	err = open_fd(qpair, vector);

@@ -115,17 +115,26 @@ static int bind(struct nvio_device *device, const struct nvio_iommufd *space, co
 	return 0;
 }
 
-static int attach(struct nvio_device *device, const struct nvio_iommufd *space)
+int nvio_cdev_attach(const struct nvio_device *device, const struct nvio_uapi_attach *wanted)
 {
-	struct nvio_uapi_attach request = { .argsz = NVIO_UAPI_ATTACH_OLD, .pt_id = space->ioas };
+	struct nvio_uapi_attach request;
 	struct nvio_backoff backoff;
 	int err;
 
 	nvio_backoff_start(&backoff, ATTACH_PATIENCE_NS);
 	do {
-		request.pt_id = space->ioas;
+		request = *wanted;
 		err = nvio_sys_ioctl(device->fd, NVIO_VFIO_ATTACH_PT, &request);
 	} while (err == -EBUSY && nvio_backoff_wait(&backoff));
+	return err;
+}
+
+static int attach(struct nvio_device *device, const struct nvio_iommufd *space)
+{
+	const struct nvio_uapi_attach request = { .argsz = NVIO_UAPI_ATTACH_OLD,
+						  .pt_id = space->ioas };
+	int err = nvio_cdev_attach(device, &request);
+
 	if (err == -EPERM)
 		return unsafe_interrupts(device);
 	if (err)

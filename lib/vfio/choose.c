@@ -13,6 +13,7 @@
 #include "vfio/device.h"
 #include "vfio/eeh.h"
 #include "vfio/explain.h"
+#include "vfio/handover.h"
 #include "vfio/iommu.h"
 #include "vfio/iommufd.h"
 #include "vfio/noiommu.h"
@@ -73,13 +74,26 @@ static int check_ready(const struct nvio_device *device, const struct nvio_devic
 			  device->name);
 }
 
+/* What was asked for; the way without an IOMMU counts as asked for where it is allowed and there is
+ * no other. */
+static enum nvio_way asked(const struct nvio_iommu *iommu, const struct nvio_pci *pci)
+{
+	if (iommu->way == NVIO_WAY_AUTO && iommu->allow_noiommu && (pci->group < 0 || pci->noiommu))
+		return NVIO_WAY_NOIOMMU;
+	return iommu->way;
+}
+
 /* Sets the reason, too. */
 static enum nvio_way choose(const struct nvio_iommu *iommu, struct nvio_device *device,
 			    const struct nvio_device_opts *opts)
 {
+	enum nvio_way way = asked(iommu, &device->pci);
+
 	device->why = "it was asked for";
-	if (iommu->way != NVIO_WAY_AUTO)
-		return iommu->way;
+	if (way != iommu->way)
+		device->why = "it has no IOMMU, and that was allowed";
+	if (way != NVIO_WAY_AUTO)
+		return way;
 	if (!device->pci.cdev[0]) {
 		device->why = "the kernel has no file for this device alone";
 		return NVIO_WAY_GROUP;
@@ -183,26 +197,48 @@ static int describe(struct nvio_device *device, const struct nvio_device_opts *o
 
 	if (!err)
 		err = nvio_device_read_regions(device);
-	if (!err && !device->pci.name[0]) {
+	if (!err && !device->pci.name[0])
 		err = read_identity(device);
-		if (!err)
-			err = nvio_device_check_class(device, opts);
+	return err ? err : nvio_device_check_class(device, opts);
+}
+
+/* One that was handed over: open as it is. Returns 1, 0 when there is none, -errno. */
+static int reach_kept(struct nvio_iommu *iommu, const char *name, struct nvio_device *device)
+{
+	char full[NVIO_PCI_NAME_LEN];
+	struct nvio_sentence sentence;
+	int err = 0;
+
+	if (!strncmp(name, NVIO_FD_PREFIX, strlen(NVIO_FD_PREFIX))) {
+		device->pci.group = -1;
+		device->pci.numa_node = -1;
+		return nvio_kept_take(iommu, name, device);
 	}
+	if (nvio_pci_name(name, full) || !nvio_kept_take(iommu, full, device))
+		return 0;
+	err = nvio_pci_read(full, &device->pci);
+	if (!err)
+		return 1;
+	nvio_error_save(&sentence);
+	nvio_kernel_ops.close(device);
+	nvio_error_restore(&sentence);
 	return err;
 }
 
 static int reach(struct nvio_iommu *iommu, const char *name, const struct nvio_device_opts *opts,
 		 struct nvio_device *device)
 {
-	int err;
+	int err = reach_kept(iommu, name, device);
 
+	if (err)
+		return err > 0 ? 0 : err;
 	if (!strncmp(name, NVIO_FD_PREFIX, strlen(NVIO_FD_PREFIX)))
 		return take_files(iommu, name, opts, device);
 	err = nvio_pci_read(name, &device->pci);
 	if (err)
 		return err;
 	strcpy(device->name, device->pci.name);
-	err = check_ready(device, opts, iommu->way);
+	err = check_ready(device, opts, asked(iommu, &device->pci));
 	if (err)
 		return err;
 	switch (choose(iommu, device, opts)) {

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "vfio/device.h"
 #include "vfio/iommu.h"
+#include "vfio/iommufd.h"
 #include "vfio/user.h"
 #include "vfio/user_conn.h"
 #include "emu/embed.h"
@@ -94,6 +95,7 @@ void nvio_device_close(struct nvio_device *device)
 	nvio_device_unmap_regions(device);
 	device->ops->close(device);
 	nvio_emu_stop(device->emu);
+	nvio_pasids_forget(device);
 	nvio_iommu_put(device->iommu);
 	pthread_mutex_destroy(&device->lock);
 	free(device);

@@ -63,6 +63,7 @@ struct nvio_mapping {
 };
 
 struct nvio_watch;
+struct nvio_pasid;
 
 struct nvio_device {
 	const struct nvio_device_ops *ops;
@@ -71,6 +72,7 @@ struct nvio_device {
 	uint32_t devid; /* at its iommufd; 0: it is bound to none */
 	bool attached; /* to an address space of iommufd */
 	bool eeh; /* it is enabled */
+	bool was_running; /* it was handed over with its controller enabled */
 	const char *type; /* of its domain */
 	const char *why; /* it was reached that way */
 	void *way; /* what another way keeps */
@@ -84,6 +86,7 @@ struct nvio_device {
 	uint32_t vectors[NVIO_IRQS_MAX]; /* enabled, per kind */
 	pthread_mutex_t lock; /* over the mappings, and letting go */
 	struct nvio_mapping *mappings;
+	struct nvio_pasid *pasids; /* address spaces besides its own */
 	bool let_go; /* set once, read without the lock */
 	bool revoked; /* the same: a mapping of it raised a SIGBUS */
 	struct nvio_watch *watch;

@@ -160,6 +160,35 @@ int nvio_group_fd(const struct nvio_group *groups, int id)
 	return groups ? groups->fd : -1;
 }
 
+void nvio_groups_describe(const struct nvio_group *groups, FILE *out)
+{
+	for (; groups; groups = groups->next)
+		fprintf(out, "group %d %d\n", groups->fd, groups->id);
+}
+
+int nvio_group_adopt(struct nvio_group **groups, int fd, int id)
+{
+	struct nvio_group *group = calloc(1, sizeof(*group));
+
+	if (!group) {
+		nvio_sys_close(fd);
+		return nvio_error(ENOMEM, "no memory for a VFIO group");
+	}
+	*group = (struct nvio_group){ *groups, id, fd };
+	*groups = group;
+	return 0;
+}
+
+void nvio_groups_abandon(struct nvio_group *groups)
+{
+	while (groups) {
+		struct nvio_group *next = groups->next;
+
+		free(groups);
+		groups = next;
+	}
+}
+
 void nvio_groups_close(struct nvio_group *groups)
 {
 	while (groups) {

@@ -5,6 +5,8 @@
 #ifndef NVIO_LIB_VFIO_GROUP_H
 #define NVIO_LIB_VFIO_GROUP_H
 
+#include <stdio.h>
+
 #include "vfio/pci.h"
 
 struct nvio_group;
@@ -20,6 +22,15 @@ int nvio_group_open_device(struct nvio_group *groups, const struct nvio_pci *pci
 
 /* The fd of a group that is in @groups; -1 when it is not. */
 int nvio_group_fd(const struct nvio_group *groups, int id);
+
+/* Writes a line for each: see handover.h. */
+void nvio_groups_describe(const struct nvio_group *groups, FILE *out);
+
+/* A group that was handed over; its file is closed when that fails. Returns 0 or -ENOMEM. */
+int nvio_group_adopt(struct nvio_group **groups, int fd, int id);
+
+/* Forgets all groups, whose files stay open. */
+void nvio_groups_abandon(struct nvio_group *groups);
 
 /* Closes all groups. */
 void nvio_groups_close(struct nvio_group *groups);

@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "vfio/handover.h"
 #include "vfio/iommu.h"
 #include "vfio/ranges.h"
 
@@ -37,6 +38,7 @@ int nvio_iommu_open(const struct nvio_iommu_opts *opts, struct nvio_iommu **out)
 	iommu->refs = 1;
 	iommu->way = own.way;
 	iommu->page_len = own.page_len;
+	iommu->allow_noiommu = own.allow_noiommu;
 	iommu->beside = own.beside;
 	if (iommu->beside)
 		nvio_iommu_get(iommu->beside);
@@ -62,6 +64,7 @@ void nvio_iommu_put(struct nvio_iommu *iommu)
 	pthread_mutex_unlock(&iommu->lock);
 	if (left)
 		return;
+	nvio_kept_close(iommu);
 	if (iommu->owner)
 		iommu->owner_free(iommu->owner);
 	while (iommu->domains) {
@@ -297,7 +300,8 @@ static int map_locked(struct nvio_iommu *iommu, const struct nvio_map *map)
 	}
 	iommu->maps[iommu->nr_maps] = *map;
 	/* A domain that joins later pins it by itself. */
-	iommu->maps[iommu->nr_maps++].from_ioas = 0;
+	iommu->maps[iommu->nr_maps].from_ioas = 0;
+	iommu->maps[iommu->nr_maps++].handed_over = false;
 	iommu->mapped_len += map->len;
 	return 0;
 }

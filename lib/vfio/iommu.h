@@ -12,6 +12,7 @@
 #define NVIO_LIB_VFIO_IOMMU_H
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include <nvio/vfio.h>
 
@@ -27,9 +28,11 @@ struct nvio_map {
 	uint64_t fd_offset;
 	uint32_t from_ioas; /* another address space of iommufd that has it pinned; 0: none */
 	uint64_t from_iova; /* where it has it */
+	bool handed_over; /* the kernel has the map already, from the program before */
 };
 
 struct nvio_domain;
+struct nvio_kept;
 
 struct nvio_domain_ops {
 	const char *(*type)(const struct nvio_domain *domain);
@@ -39,6 +42,13 @@ struct nvio_domain_ops {
 	int (*unmap_all)(struct nvio_domain *domain);
 	/* Ends the domain; all its devices are gone. */
 	void (*close)(struct nvio_domain *domain);
+	/* All three NULL: it cannot be handed over. A line for each of its files, see handover.h;
+	 * -errno when the kernel does not have what that needs. */
+	int (*describe)(const struct nvio_domain *domain, FILE *out);
+	/* This program's addresses mean nothing any more. */
+	int (*forsake)(struct nvio_domain *domain);
+	/* As close(), and its files stay open. */
+	void (*abandon)(struct nvio_domain *domain);
 };
 
 /* Usable IOVAs, ascending. */
@@ -63,8 +73,11 @@ struct nvio_iommu {
 	unsigned int refs; /* the user's handle, and one per device */
 	enum nvio_way way;
 	uint64_t page_len; /* of all memory that is mapped; 0: ordinary pages */
+	bool allow_noiommu;
 	struct nvio_iommu *beside; /* referenced, or NULL */
 	struct nvio_domain *domains; /* NULL before the first device */
+	struct nvio_kept *kept; /* devices that are open and nobody's: see handover.h */
+	uint32_t nr_handed_over; /* maps in place when it was taken over */
 
 	/* What all domains allow; kept when the last one leaves. */
 	uint64_t page_sizes;

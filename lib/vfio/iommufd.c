@@ -98,6 +98,8 @@ static int iommufd_map(struct nvio_domain *domain, const struct nvio_map *map)
 	};
 	int err = -ENOTTY;
 
+	if (map->handed_over)
+		return 0;
 	if (map->from_ioas) {
 		err = copy_map(space, map);
 		return err ? map_error(-err, map) : 0;
@@ -156,6 +158,9 @@ static const struct nvio_domain_ops iommufd_ops = {
 	.unmap = iommufd_unmap,
 	.unmap_all = iommufd_unmap_all,
 	.close = iommufd_close,
+	.describe = nvio_iommufd_describe,
+	.forsake = nvio_iommufd_forsake,
+	.abandon = nvio_iommufd_abandon,
 };
 
 static int open_file(void)
@@ -229,6 +234,16 @@ int nvio_iommufd_new(struct nvio_iommu *iommu, int given, struct nvio_iommufd **
 	space->ioas = request.ioas;
 	*out = space;
 	return 0;
+}
+
+int nvio_iommufd_adopt(struct nvio_iommu *iommu, struct nvio_iommufd *space)
+{
+	int err;
+
+	space->domain.ops = &iommufd_ops;
+	space->domain.max_maps = UINT32_MAX;
+	err = nvio_iommufd_read_ranges(space);
+	return err ? err : nvio_iommu_join(iommu, &space->domain);
 }
 
 int nvio_iommufd_read_ranges(struct nvio_iommufd *space)

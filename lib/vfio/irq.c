@@ -2,8 +2,8 @@
 /*
  * Interrupts as eventfds.
  *
- * All vectors that will be wanted are allocated at once, without an eventfd; one is given to a
- * vector later. Most kernels cannot enlarge the number of MSI-X vectors while some are enabled.
+ * Vectors are allocated without an eventfd; one is given to each later. Where the kernel cannot
+ * add any while some are enabled, all that will be wanted have to be allocated at once.
  */
 #include <errno.h>
 #include <linux/vfio.h>
@@ -44,24 +44,51 @@ static int check_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t 
 	return 0;
 }
 
-int nvio_device_irq_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t nr)
+/* Allocates @nr vectors from @start on, without eventfds. */
+static int allocate(struct nvio_device *device, enum nvio_irq irq, uint32_t start, uint32_t nr)
 {
-	int err = check_enable(device, irq, nr);
-	int *fds;
+	int *fds = malloc(nr * sizeof(*fds));
+	int err;
 
-	if (err)
-		return err;
-	fds = malloc(nr * sizeof(*fds));
 	if (!fds)
 		return nvio_error(ENOMEM, "no memory for %u interrupt vectors", nr);
 	for (uint32_t i = 0; i < nr; i++)
 		fds[i] = -1;
-	err = device->ops->irq_set(
-		device, irq, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, 0, nr, fds);
+	err = device->ops->irq_set(device, irq,
+				   VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, start,
+				   nr, fds);
 	free(fds);
 	if (!err)
-		device->vectors[irq] = nr;
+		device->vectors[irq] = start + nr;
 	return err;
+}
+
+int nvio_device_irq_enable(struct nvio_device *device, enum nvio_irq irq, uint32_t nr)
+{
+	int err = check_enable(device, irq, nr);
+
+	return err ? err : allocate(device, irq, 0, nr);
+}
+
+int nvio_device_irq_add(struct nvio_device *device, enum nvio_irq irq, uint32_t nr)
+{
+	struct nvio_irq_info info;
+	int err = nvio_device_irq(device, irq, &info, sizeof(info));
+	uint32_t there;
+
+	if (err)
+		return err;
+	there = device->vectors[irq];
+	if (!there || !nr || nr > info.nr_vectors - there)
+		return nvio_error(EINVAL,
+				  "%s: %u vectors of interrupt index %d cannot be added to %u of "
+				  "%u",
+				  device->name, nr, irq, there, info.nr_vectors);
+	if (info.flags & VFIO_IRQ_INFO_NORESIZE)
+		return nvio_error(ENOTSUP,
+				  "%s: no vectors of interrupt index %d can be added later",
+				  device->name, irq);
+	return allocate(device, irq, there, nr);
 }
 
 static int check_vector(struct nvio_device *device, enum nvio_irq irq, uint32_t vector)

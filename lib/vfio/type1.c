@@ -21,13 +21,6 @@
 #include "vfio/sysfs.h"
 #include "vfio/type1.h"
 
-struct type1 {
-	struct nvio_domain domain;
-	int fd;
-	int type; /* VFIO_TYPE1v2_IOMMU or VFIO_TYPE1_IOMMU */
-	struct nvio_group *groups;
-};
-
 /* What an x86 interrupt write looks like; reserved where the kernel does not list ranges. */
 #define MSI_START 0xfee00000ull
 #define MSI_LAST  0xfeefffffull
@@ -35,18 +28,26 @@ struct type1 {
 
 static const char *type1_name(const struct nvio_domain *domain)
 {
-	const struct type1 *t = (const struct type1 *)domain;
+	const struct nvio_type1 *t = (const struct nvio_type1 *)domain;
 
 	return t->type == VFIO_TYPE1v2_IOMMU ? "type1v2" : "type1";
 }
 
+/* What was handed over has its rights, and is at another address now. */
+static uint32_t map_flags(const struct nvio_map *map)
+{
+	if (map->handed_over)
+		return VFIO_DMA_MAP_FLAG_VADDR;
+	return (map->rights & NVIO_DMA_READ ? VFIO_DMA_MAP_FLAG_READ : 0) |
+	       (map->rights & NVIO_DMA_WRITE ? VFIO_DMA_MAP_FLAG_WRITE : 0);
+}
+
 static int type1_map(struct nvio_domain *domain, const struct nvio_map *map)
 {
-	struct type1 *t = (struct type1 *)domain;
+	struct nvio_type1 *t = (struct nvio_type1 *)domain;
 	struct vfio_iommu_type1_dma_map request = {
 		.argsz = sizeof(request),
-		.flags = (map->rights & NVIO_DMA_READ ? VFIO_DMA_MAP_FLAG_READ : 0) |
-			 (map->rights & NVIO_DMA_WRITE ? VFIO_DMA_MAP_FLAG_WRITE : 0),
+		.flags = map_flags(map),
 		.vaddr = (uintptr_t)map->addr,
 		.iova = map->iova,
 		.size = map->len,
@@ -80,7 +81,7 @@ static int type1_map(struct nvio_domain *domain, const struct nvio_map *map)
 
 static int type1_unmap(struct nvio_domain *domain, uint64_t iova, size_t len)
 {
-	struct type1 *t = (struct type1 *)domain;
+	struct nvio_type1 *t = (struct nvio_type1 *)domain;
 	struct vfio_iommu_type1_dma_unmap request = { .argsz = sizeof(request),
 						      .iova = iova,
 						      .size = len };
@@ -98,7 +99,7 @@ static int type1_unmap(struct nvio_domain *domain, uint64_t iova, size_t len)
 
 static int type1_unmap_all(struct nvio_domain *domain)
 {
-	struct type1 *t = (struct type1 *)domain;
+	struct nvio_type1 *t = (struct nvio_type1 *)domain;
 	struct vfio_iommu_type1_dma_unmap request = { .argsz = sizeof(request),
 						      .flags = VFIO_DMA_UNMAP_FLAG_ALL };
 	int err;
@@ -111,7 +112,7 @@ static int type1_unmap_all(struct nvio_domain *domain)
 
 static void type1_close(struct nvio_domain *domain)
 {
-	struct type1 *t = (struct type1 *)domain;
+	struct nvio_type1 *t = (struct nvio_type1 *)domain;
 
 	nvio_groups_close(t->groups);
 	nvio_sys_close(t->fd);
@@ -124,6 +125,9 @@ static const struct nvio_domain_ops type1_ops = {
 	.unmap = type1_unmap,
 	.unmap_all = type1_unmap_all,
 	.close = type1_close,
+	.describe = nvio_type1_describe,
+	.forsake = nvio_type1_forsake,
+	.abandon = nvio_type1_abandon,
 };
 
 static int take_ranges(struct nvio_domain *domain, const void *cap, size_t len)
@@ -202,6 +206,20 @@ static int read_info(struct nvio_domain *domain, int fd)
 	return err;
 }
 
+int nvio_type1_adopt(struct nvio_iommu *iommu, struct nvio_type1 *t, uint32_t nr_maps)
+{
+	int err;
+
+	t->domain.ops = &type1_ops;
+	err = read_info(&t->domain, t->fd);
+	if (err)
+		return err;
+	/* What it says is what is left. */
+	if (t->domain.max_maps < UINT32_MAX - nr_maps)
+		t->domain.max_maps += nr_maps;
+	return nvio_iommu_join(iommu, &t->domain);
+}
+
 int nvio_container_open(void)
 {
 	char path[NVIO_PATH_LEN], mode[64];
@@ -227,7 +245,7 @@ int nvio_container_open(void)
 }
 
 /* Gives the container its type; its first group is in it. */
-static int set_type(struct type1 *t, const struct nvio_pci *pci)
+static int set_type(struct nvio_type1 *t, const struct nvio_pci *pci)
 {
 	static const unsigned int types[] = { VFIO_TYPE1v2_IOMMU, VFIO_TYPE1_IOMMU };
 	int err = EOPNOTSUPP;
@@ -247,9 +265,10 @@ static int set_type(struct type1 *t, const struct nvio_pci *pci)
 	return nvio_group_attach_error(err, pci);
 }
 
-static int make_domain(struct nvio_iommu *iommu, const struct nvio_pci *pci, struct type1 **out)
+static int make_domain(struct nvio_iommu *iommu, const struct nvio_pci *pci,
+		       struct nvio_type1 **out)
 {
-	struct type1 *t = calloc(1, sizeof(*t));
+	struct nvio_type1 *t = calloc(1, sizeof(*t));
 	struct nvio_ranges *ranges;
 	int err;
 
@@ -292,7 +311,7 @@ free_t:
 }
 
 /* A group more may have reserved addresses of its own. */
-static int add_group(struct nvio_iommu *iommu, struct type1 *t, const struct nvio_pci *pci)
+static int add_group(struct nvio_iommu *iommu, struct nvio_type1 *t, const struct nvio_pci *pci)
 {
 	uint32_t max_maps = t->domain.max_maps;
 	int err = nvio_group_join(&t->groups, t->fd, pci);
@@ -308,9 +327,14 @@ static int add_group(struct nvio_iommu *iommu, struct type1 *t, const struct nvi
 	return 0;
 }
 
+struct nvio_type1 *nvio_type1_of(const struct nvio_iommu *iommu)
+{
+	return (struct nvio_type1 *)nvio_iommu_domain(iommu, &type1_ops);
+}
+
 int nvio_type1_fd(const struct nvio_iommu *iommu)
 {
-	const struct type1 *t = (const struct type1 *)nvio_iommu_domain(iommu, &type1_ops);
+	const struct nvio_type1 *t = nvio_type1_of(iommu);
 
 	return t ? t->fd : nvio_error(ENOTSUP, "the address space has no container of TYPE1");
 }
@@ -327,11 +351,11 @@ const char *nvio_type1_type(struct nvio_iommu *iommu)
 
 int nvio_type1_group_fd(struct nvio_iommu *iommu, int group)
 {
-	struct type1 *t;
+	struct nvio_type1 *t;
 	int fd;
 
 	pthread_mutex_lock(&iommu->lock);
-	t = (struct type1 *)nvio_iommu_domain(iommu, &type1_ops);
+	t = nvio_type1_of(iommu);
 	fd = t ? nvio_group_fd(t->groups, group) : -1;
 	pthread_mutex_unlock(&iommu->lock);
 	return fd;
@@ -340,11 +364,11 @@ int nvio_type1_group_fd(struct nvio_iommu *iommu, int group)
 int nvio_type1_open_device(struct nvio_iommu *iommu, const struct nvio_pci *pci,
 			   const char *vf_token)
 {
-	struct type1 *t;
+	struct nvio_type1 *t;
 	int ret;
 
 	pthread_mutex_lock(&iommu->lock);
-	t = (struct type1 *)nvio_iommu_domain(iommu, &type1_ops);
+	t = nvio_type1_of(iommu);
 	ret = t ? add_group(iommu, t, pci) : make_domain(iommu, pci, &t);
 	if (!ret)
 		ret = nvio_group_open_device(t->groups, pci, vf_token);

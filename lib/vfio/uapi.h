@@ -208,6 +208,12 @@ struct nvio_uapi_hw_info {
 	uint64_t capabilities;
 };
 
+struct nvio_uapi_change_process {
+	uint32_t size;
+	uint32_t reserved;
+};
+
+static_assert(sizeof(struct nvio_uapi_change_process) == 8, "layout");
 static_assert(sizeof(struct nvio_uapi_ioas_alloc) == 12, "layout");
 static_assert(sizeof(struct nvio_uapi_iova_ranges) == 32, "layout");
 static_assert(sizeof(struct nvio_uapi_allow_iovas) == 24, "layout");

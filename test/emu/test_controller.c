@@ -189,6 +189,24 @@ static void event_completes_a_request(void)
 	stack_close(&s);
 }
 
+/* Who cannot hand something over still has it. */
+static void not_handed_over(void)
+{
+	struct stack s;
+	int fd = -1;
+
+	stack_open(&s, "", NULL);
+	stack_write_all(&s);
+	CU_ASSERT_EQUAL(nvio_ctrl_hand_over(s.ctrl), -ENOTSUP);
+	CU_ASSERT(said("only devices of the kernel's VFIO"));
+	CU_ASSERT_EQUAL(nvio_device_hand_over(nvio_ctrl_device(s.ctrl)), -ENOTSUP);
+	CU_ASSERT_EQUAL(nvio_iommu_hand_over(nvio_ctrl_iommu(s.ctrl), &fd), -EBUSY);
+	CU_ASSERT_EQUAL(fd, -1);
+	stack_read(&s, 0, 7);
+	stack_expect(&s, 0, 7, 8);
+	stack_close(&s);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -205,6 +223,7 @@ int main(void)
 		{ "a wrong answer of the admin queue is refused",
 		  wrong_answer_of_the_admin_queue_is_refused },
 		{ "an event completes a request", event_completes_a_request },
+		{ "one in software is not handed over", not_handed_over },
 	};
 
 	return tap_run("controller", tests, sizeof(tests) / sizeof(tests[0]));

@@ -93,7 +93,7 @@ static int map_dma(int fd, const struct vfio_iommu_type1_dma_map *request)
 	if (request->argsz < sizeof(*request) || !request->size ||
 	    (request->iova | request->size | request->vaddr) & 0xfff)
 		return -EINVAL;
-	if (request->flags & VFIO_DMA_MAP_FLAG_VADDR) {
+	if (request->flags == VFIO_DMA_MAP_FLAG_VADDR) {
 		for (uint32_t i = 0; i < fake_kernel.nr_maps; i++) {
 			struct fake_mapping *m = &fake_kernel.maps[i];
 
@@ -105,7 +105,8 @@ static int map_dma(int fd, const struct vfio_iommu_type1_dma_map *request)
 		}
 		return -EINVAL;
 	}
-	if (!(request->flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)))
+	if (request->flags & VFIO_DMA_MAP_FLAG_VADDR ||
+	    !(request->flags & (VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)))
 		return -EINVAL;
 	if (fake_kernel.nr_maps == fake_kernel.dma_avail)
 		return -ENOSPC;

@@ -34,6 +34,7 @@ void fake_device_closed(struct fake_device *device)
 	device->fd = -1;
 	device->bound = 0;
 	device->attached = 0;
+	device->pasid = device->pasid_ioas = 0;
 	device->low_power = false;
 	memset(device->enabled, 0, sizeof(device->enabled));
 	memset(device->armed, 0, sizeof(device->armed));
@@ -73,7 +74,26 @@ static int attach(struct fake_device *device, const struct nvio_uapi_attach *req
 	}
 	if (request->pt_id < 100 || request->pt_id >= fake_kernel.next_ioas)
 		return -ENOENT;
+	if (request->flags & NVIO_VFIO_PT_PASID) {
+		if (request->argsz < sizeof(*request) || !device->attached || device->pasid)
+			return -EINVAL;
+		device->pasid = request->pasid;
+		device->pasid_ioas = request->pt_id;
+		return 0;
+	}
 	device->attached = request->pt_id;
+	return 0;
+}
+
+static int detach(struct fake_device *device, const struct nvio_uapi_detach *request)
+{
+	if (!(request->flags & NVIO_VFIO_PT_PASID)) {
+		device->attached = 0;
+		return 0;
+	}
+	if (request->argsz < sizeof(*request) || request->pasid != device->pasid)
+		return -EINVAL;
+	device->pasid = device->pasid_ioas = 0;
 	return 0;
 }
 
@@ -171,6 +191,13 @@ static int set_irqs(struct fake_device *device, const struct vfio_irq_set *set)
 		device->enabled[set->index] = set->count;
 		device->armed[set->index] = true;
 	}
+	/* More of them where that is allowed, as long as the host has some. */
+	if (trigger && fds && set->start + set->count > device->enabled[set->index] &&
+	    !(device->irq_flags[set->index] & VFIO_IRQ_INFO_NORESIZE)) {
+		if (device->max_enabled && set->start + set->count > device->max_enabled)
+			return -ENOSPC;
+		device->enabled[set->index] = set->start + set->count;
+	}
 	if (set->start + set->count > device->enabled[set->index])
 		return -EINVAL;
 	for (uint32_t i = 0; i < set->count; i++) {
@@ -232,10 +259,8 @@ int fake_device_ioctl(int fd, unsigned long request, void *arg)
 			return -EINVAL;
 		if (request == NVIO_VFIO_ATTACH_PT)
 			return attach(device, arg);
-		if (request == NVIO_VFIO_DETACH_PT) {
-			device->attached = 0;
-			return 0;
-		}
+		if (request == NVIO_VFIO_DETACH_PT)
+			return detach(device, arg);
 	}
 	switch (request) {
 	case VFIO_DEVICE_GET_INFO:

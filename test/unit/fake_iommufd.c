@@ -29,7 +29,8 @@ static int destroy(const struct nvio_uapi_destroy *request)
 	if (!is_ioas(request->id))
 		return -ENOENT;
 	for (int i = 0; i < FAKE_DEVICES; i++) {
-		if (fake_kernel.devices[i].attached == request->id)
+		if (fake_kernel.devices[i].attached == request->id ||
+		    fake_kernel.devices[i].pasid_ioas == request->id)
 			return -EBUSY;
 	}
 	fake_unmap(request->id, 0, UINT64_MAX);
@@ -49,7 +50,8 @@ static int iova_ranges(struct nvio_uapi_iova_ranges *request)
 	if (request->size != sizeof(*request) || request->reserved || !is_ioas(request->ioas))
 		return -EINVAL;
 	for (int i = 0; i < FAKE_DEVICES; i++) {
-		if (fake_kernel.devices[i].attached == request->ioas) {
+		if (fake_kernel.devices[i].attached == request->ioas ||
+		    fake_kernel.devices[i].pasid_ioas == request->ioas) {
 			ranges = narrow;
 			nr = 2;
 		}
@@ -146,6 +148,19 @@ static int hw_info(struct nvio_uapi_hw_info *request)
 	return -ENOENT;
 }
 
+/* Memory of files only. */
+static int change_process(const struct nvio_uapi_change_process *request)
+{
+	if (request->size != sizeof(*request) || request->reserved)
+		return -EINVAL;
+	for (uint32_t i = 0; i < fake_kernel.nr_maps; i++) {
+		if (fake_kernel.maps[i].fd < 0)
+			return -EINVAL;
+	}
+	fake_kernel.process_changes++;
+	return 0;
+}
+
 int fake_iommufd_ioctl(int fd, unsigned long request, void *arg)
 {
 	switch (request) {
@@ -170,7 +185,7 @@ int fake_iommufd_ioctl(int fd, unsigned long request, void *arg)
 	case NVIO_IOMMU_GET_HW_INFO:
 		return hw_info(arg);
 	case NVIO_IOMMU_CHANGE_PROCESS:
-		return 0;
+		return change_process(arg);
 	default:
 		return -ENOTTY;
 	}

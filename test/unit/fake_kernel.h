@@ -62,6 +62,8 @@ struct fake_device {
 	int fd; /* -1 while it is closed */
 	uint32_t bound; /* to an iommufd */
 	uint32_t attached; /* IOAS, 0: none */
+	uint32_t pasid; /* one that is attached, to pasid_ioas; 0: none */
+	uint32_t pasid_ioas;
 	uint32_t attach_busy; /* so many times, while a reset runs */
 	char token[64]; /* wanted to open it; "" for none */
 	uint8_t config[256];
@@ -72,6 +74,7 @@ struct fake_device {
 	uint32_t enabled[5];
 	bool armed[5]; /* the function knows of it, too */
 	struct fake_eeh eeh;
+	uint32_t max_enabled; /* so many after some were added; 0: all */
 	uint32_t resets;
 	uint32_t hot_resets;
 	uint64_t cap_next; /* of its second capability; 0: it has none */
@@ -166,6 +169,7 @@ struct fake_kernel {
 	uint32_t calls; /* ioctls since the start */
 	uint64_t huge_pages; /* option of an IOAS, as set last */
 	uint64_t rlimit_mode;
+	uint32_t process_changes; /* that memory counts for another one */
 	bool dirty; /* pages are tracked */
 	uint32_t mapped_at_close; /* devices that were closed while a region was mapped */
 	bool vaddr_gone; /* mappings that wait for their new addresses */

@@ -90,6 +90,7 @@ void complete(struct bench *b, uint16_t cid, uint16_t status, uint32_t result)
 	struct nvio_cqe *cqe = &b->qpair.cq[b->posted];
 
 	cqe->cid = cid;
+	cqe->sq_head = b->fetched;
 	cqe->result = result;
 	cqe->status = (uint16_t)(status << 1 | b->phase);
 	if (++b->posted == b->qpair.cq_entries) {

@@ -10,6 +10,8 @@
 
 #include <nvio/iommu.h>
 
+#include <nvio/mem.h>
+
 #include "cdev_bench.h"
 #include "tap.h"
 #include "vfio/uapi.h"
@@ -80,6 +82,40 @@ static void files(void)
 	CU_ASSERT_EQUAL_FATAL(open_named(NAME, NVIO_WAY_GROUP, NULL), 0);
 	CU_ASSERT_EQUAL(nvio_iommu_map_file(iommu, 5, 0, 4096, IOVA, NVIO_DMA_RW), -ENOTSUP);
 	end();
+}
+
+/* Memory of the program's own that is a file's: by the file where that can be, else as it is
+ * mapped. */
+static void registered_files(void)
+{
+	static char own[8192] __attribute__((aligned(4096)));
+	const enum nvio_way ways[] = { NVIO_WAY_CDEV, NVIO_WAY_GROUP };
+
+	for (int i = 0; i < 2; i++) {
+		const struct fake_mapping *map = &fake_kernel.maps[0];
+		uint64_t iova;
+		int fd;
+
+		fake_kernel_start(1, true);
+		CU_ASSERT_EQUAL_FATAL(open_named(NAME, ways[i], NULL), 0);
+		fd = fake_kernel_file(FAKE_OTHER, 0);
+		CU_ASSERT_EQUAL(nvio_mem_register_file(iommu, own, 8192, NVIO_DMA_RW, -1, 0),
+				-EINVAL);
+		CU_ASSERT_EQUAL(nvio_mem_register_file(iommu, own, 8192, NVIO_DMA_RW, fd, 512),
+				-EINVAL);
+		CU_ASSERT_EQUAL(fake_kernel.nr_maps, 0);
+		CU_ASSERT_EQUAL(nvio_mem_register_file(iommu, own, 8192, NVIO_DMA_READ, fd, 12288),
+				0);
+		CU_ASSERT_EQUAL(map->fd, i ? -1 : fd);
+		CU_ASSERT_EQUAL(map->vaddr, i ? (uintptr_t)own : 12288);
+		CU_ASSERT_EQUAL(nvio_mem_iova(iommu, own + 4100, 8192, NVIO_DMA_READ, &iova), 4092);
+		CU_ASSERT_EQUAL(iova, map->iova + 4100);
+		CU_ASSERT_EQUAL(nvio_mem_unregister(iommu, own, 8192), 0);
+		CU_ASSERT_EQUAL(fake_kernel.nr_maps, 0);
+		close(fd);
+		fake_kernel.files[fd].kind = FAKE_CLOSED;
+		end();
+	}
 }
 
 static void devices_share(void)
@@ -180,6 +216,7 @@ static void hot_resets(void)
 }
 
 static const struct tap_test tests[] = {
+	{ "registered memory of a file", registered_files },
 	{ "maps", maps },
 	{ "maps of files", files },
 	{ "devices share an address space; detach", devices_share },

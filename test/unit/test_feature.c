@@ -63,6 +63,22 @@ static void probing(void)
 	end();
 }
 
+/* Where a device has no bit in configuration space for it. */
+static void bus_master(void)
+{
+	uint32_t op = 1;
+
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_feature_set(device, NVIO_FEATURE_BUS_MASTER, &op, sizeof(op)),
+			0);
+	CU_ASSERT(fake->bus_master);
+	op = 0;
+	CU_ASSERT_EQUAL(nvio_device_feature_set(device, NVIO_FEATURE_BUS_MASTER, &op, sizeof(op)),
+			0);
+	CU_ASSERT_FALSE(fake->bus_master);
+	end();
+}
+
 static void tokens(void)
 {
 	static const uint8_t bytes[] = "\x01\x23\x45\x67\x89\xab\xcd\xef"
@@ -260,6 +276,30 @@ static void masks(void)
 	close(fd);
 }
 
+/* Vectors that are added while others are in use. */
+static void more_vectors(void)
+{
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 2), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 1), -ENOTSUP);
+	CU_ASSERT(strstr(nvio_last_error(), "can be added later") != NULL);
+	fake->irq_flags[NVIO_IRQ_MSIX] &= ~VFIO_IRQ_INFO_NORESIZE;
+	fake->max_enabled = 5;
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 0), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, FAKE_VECTORS - 1), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_set(device, NVIO_IRQ_MSIX, 2, 77), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 3), 0);
+	CU_ASSERT_EQUAL(fake->enabled[NVIO_IRQ_MSIX], 5);
+	CU_ASSERT_EQUAL(nvio_device_irq_set(device, NVIO_IRQ_MSIX, 4, 77), 0);
+	CU_ASSERT_EQUAL(fake->eventfd[NVIO_IRQ_MSIX][4], 77);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 1), -ENOSPC);
+	CU_ASSERT_EQUAL(nvio_device_irq_set(device, NVIO_IRQ_MSIX, 5, 77), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_device_irq_disable(device, NVIO_IRQ_MSIX), 0);
+	CU_ASSERT_EQUAL(nvio_device_irq_add(device, NVIO_IRQ_MSIX, 1), -EINVAL);
+	end();
+}
+
 static void capabilities(void)
 {
 	struct nvio_device_cap caps[2];
@@ -306,6 +346,7 @@ static void register_eventfds(void)
 
 static const struct tap_test tests[] = {
 	{ "probing, and what is missing", probing },
+	{ "bus master", bus_master },
 	{ "tokens of virtual functions", tokens },
 	{ "low power", power },
 	{ "sleeps in use", sleeps_in_use },
@@ -314,6 +355,7 @@ static const struct tap_test tests[] = {
 	{ "dma-bufs", dmabufs },
 	{ "hot resets", hot_resets },
 	{ "masks and triggers of interrupts", masks },
+	{ "vectors that are added later", more_vectors },
 	{ "capabilities of a device", capabilities },
 	{ "eventfds that write registers", register_eventfds },
 };

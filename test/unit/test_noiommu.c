@@ -29,12 +29,15 @@ static char proc[64];
 static struct nvio_iommu *iommu;
 static struct nvio_device *device;
 
+static bool allowed;
+
 static int open_by(enum nvio_way way)
 {
 	struct nvio_iommu_opts opts = NVIO_IOMMU_OPTS;
 	int err;
 
 	opts.way = way;
+	opts.allow_noiommu = allowed;
 	err = nvio_iommu_open(&opts, &iommu);
 	if (!err)
 		err = nvio_device_open(iommu, NAME, NULL, &device);
@@ -111,6 +114,33 @@ static void on_request(void)
 	CU_ASSERT_EQUAL(open_by(NVIO_WAY_NOIOMMU), -ENOTSUP);
 	CU_ASSERT(strstr(nvio_last_error(), "enable_unsafe_noiommu_mode") != NULL);
 	end();
+}
+
+/* Allowed, it is taken where there is no IOMMU, and nowhere else; another way that is asked for
+ * stays what was asked for. */
+static void when_allowed(void)
+{
+	struct nvio_device_info info;
+
+	allowed = true;
+	start("vfio-noiommu\n");
+	CU_ASSERT_EQUAL(open_by(NVIO_WAY_GROUP), -ENOTSUP);
+	CU_ASSERT_EQUAL_FATAL(open_by(NVIO_WAY_AUTO), 0);
+	nvio_device_get_info(device, &info, sizeof(info));
+	CU_ASSERT_STRING_EQUAL(info.way, "noiommu");
+	CU_ASSERT_STRING_EQUAL(info.why, "it has no IOMMU, and that was allowed");
+	nvio_device_close(device);
+	nvio_iommu_close(iommu);
+	end();
+	start("\n");
+	fake_kernel.extensions |= 1u << VFIO_TYPE1v2_IOMMU;
+	CU_ASSERT_EQUAL_FATAL(open_by(NVIO_WAY_AUTO), 0);
+	nvio_device_get_info(device, &info, sizeof(info));
+	CU_ASSERT_STRING_EQUAL(info.way, "type1v2");
+	nvio_device_close(device);
+	nvio_iommu_close(iommu);
+	end();
+	allowed = false;
 }
 
 /* Memory cannot be mapped anywhere but where it is. */
@@ -192,6 +222,7 @@ static void not_allowed(void)
 }
 
 static const struct tap_test tests[] = {
+	{ "where it is allowed", when_allowed },
 	{ "only on request", on_request },
 	{ "memory is mapped where it is", maps },
 	{ "registered memory, page by page", registered },

@@ -102,7 +102,10 @@ static void all_options(void)
 	CU_ASSERT_EQUAL(opts.way.value, NVIO_WAY_GROUP);
 	CU_ASSERT_EQUAL_FATAL(parse("--vfio cdev"), 0);
 	CU_ASSERT_EQUAL(opts.way.value, NVIO_WAY_CDEV);
+	CU_ASSERT_EQUAL_FATAL(parse("--allow-noiommu"), 0);
+	CU_ASSERT(opts.allow_noiommu);
 	CU_ASSERT_EQUAL_FATAL(parse("--vfio noiommu"), 0);
+	CU_ASSERT_FALSE(opts.allow_noiommu);
 	CU_ASSERT_EQUAL(opts.way.value, NVIO_WAY_NOIOMMU);
 	CU_ASSERT_EQUAL_FATAL(parse("--fds 5,6/1"), 0);
 	CU_ASSERT_EQUAL(opts.nr_names, 2);

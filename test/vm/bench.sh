@@ -1,9 +1,10 @@
 #!/bin/bash
-# bench.sh RUNS SECONDS WAY...: measures the kernel's driver and these ways (nvio, fio) in the guest, taking turns, on its
-# second CPU. Prints lines "iops WAY DISK WORKLOAD DEPTH FIGURE", and "dma BYTES".
+# bench.sh RUNS SECONDS WORKLOADS DEPTHS WAY...: measures these ways in the guest, on its second CPU: the kernel's
+# driver (kernel), nvio, fio with nvio's engine (fio), nvio by each way of VFIO (group, cdev, noiommu).
+# Prints lines "iops WAY DISK WORKLOAD DEPTH FIGURE", and "dma BYTES".
 . "${0%/*}/lib.sh"
-runs=$1 seconds=$2
-shift 2
+runs=$1 seconds=$2 workloads=$3 depths=$4
+shift 4
 
 run_fio() # WORKLOAD DEPTH ARGS...
 {
@@ -16,31 +17,39 @@ kernel_iops() { run_fio "$1" "$2" --ioengine=io_uring --direct=1 --filename="$bl
 
 fio_iops() { run_fio "$1" "$2" --ioengine="external:$BUILD/nvio-fio.so" --filename="${BDF//:/.}/1"; } # WORKLOAD DEPTH
 
-nvio_iops() # WORKLOAD DEPTH
+nvio_iops() # WORKLOAD DEPTH [OPTION...]
 {
-	"$BUILD/nvme_perf" -r "$BDF" -q "$2" -o 4k -w "$1" -t "$seconds" -c 1 --json - 2> /dev/null > /run/perf.json
+	"$BUILD/nvme_perf" -r "$BDF" -q "$2" -o 4k -w "$1" -t "$seconds" -c 1 --json - "${@:3}" 2> /dev/null > /run/perf.json
 	tr -d ' \n' < /run/perf.json | grep -o '"total":{.*' | grep -o '"iops":[0-9.]*' | cut -d: -f2
 }
 
-# measure DISK WORKLOAD DEPTH WAY...: the kernel's driver and each of these ways, one right after the other
+group_iops() { nvio_iops "$@" --vfio group; }
+cdev_iops() { nvio_iops "$@" --vfio cdev; }
+noiommu_iops() { nvio_iops "$@" --vfio noiommu; }
+
+# measure DISK WORKLOAD DEPTH WAY...: each of these ways, one right after the other
 measure()
 {
 	local disk=$1 workload=$2 depth=$3 way
-	bind "$BDF" nvme
-	block=$(wait_for 10 block_of "$BDF")
-	echo "iops kernel $disk $workload $depth $(kernel_iops "$workload" "$depth")"
-	bind "$BDF" vfio-pci
 	for way in "${@:4}"; do
+		if [ "$way" = kernel ]; then
+			bind "$BDF" nvme
+			block=$(wait_for 10 block_of "$BDF")
+		elif [ "$(driver_of "$BDF")" != vfio-pci ]; then
+			bind "$BDF" vfio-pci
+		fi
 		echo "iops $way $disk $workload $depth $("${way}_iops" "$workload" "$depth")"
 	done
 }
 
+[ ! -e /sys/module/vfio/parameters/enable_unsafe_noiommu_mode ] || [[ " $* " != *" noiommu "* ]] ||
+	echo Y > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
 declare -A disks=([file]=$BDF [null]=0000:00:11.0)
 for _ in $(seq "$runs"); do
 	for disk in file null; do
 		BDF=${disks[$disk]}
-		for workload in randread randwrite; do
-			for depth in 1 8 32 128; do
+		for workload in $workloads; do
+			for depth in $depths; do
 				measure "$disk" "$workload" "$depth" "$@"
 			done
 		done

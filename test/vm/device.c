@@ -155,13 +155,16 @@ static void check_ioeventfd(struct nvio_device *device)
 /* Asleep and awake again: its registers are there as before, once it is in order. */
 static void check_sleep(struct nvio_device *device)
 {
-	uint32_t before, after;
+	uint32_t before, asleep, after;
 
 	if (nvio_device_feature_probe(device, NVIO_FEATURE_LOW_POWER))
 		return;
 	CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, REG_VS, &before, sizeof(before)));
 	CHECK(!nvio_device_sleep(device, -1));
 	CHECK(nvio_device_sleep(device, -1) == -EINVAL);
+	/* By call it is used as ever: the kernel wakes it for that. */
+	CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, REG_VS, &asleep, sizeof(asleep)));
+	CHECK(asleep == before);
 	CHECK(!nvio_device_wake(device));
 	CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, REG_VS, &after, sizeof(after)));
 	CHECK(before == after && before != UINT32_MAX);

@@ -29,7 +29,7 @@ class MachineError(Exception):
 def parser(**kwargs):
     """The options of test/vm/vm, which are those of the `# vm:` lines of guest tests too."""
     p = argparse.ArgumentParser(allow_abbrev=False, **kwargs)
-    p.add_argument("--kernel", default="small", choices=["small", "stock"],
+    p.add_argument("--kernel", default="small", choices=["small", "stock", "new"],
                    help="one of test/vm/kernel's (%(default)s)")
     p.add_argument("--mem", type=int, default=1024, metavar="MB", help="memory (%(default)s)")
     p.add_argument("--smp", type=int, default=2, metavar="N", help="processors (%(default)s)")

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 	struct nvio_device *device;
 	struct nvio_iommu *iommu;
 
-	vmt_check(argc == 3, "usage: vf_token NAME FOLDER");
+	vmt_check(argc == 3 || argc == 4, "usage: vf_token NAME FOLDER [new]");
 	vmt_ok(nvio_iommu_open(NULL, &iommu));
 	vmt_ok(nvio_device_open(iommu, argv[1], NULL, &device));
 	vmt_ok(nvio_device_feature_probe(device, NVIO_FEATURE_VF_TOKEN));
@@ -74,6 +74,13 @@ int main(int argc, char **argv)
 	vmt_refused(open_virtual(name, NVIO_WAY_GROUP, "secret"), EINVAL, "is no UUID");
 	vmt_ok(open_virtual(name, NVIO_WAY_GROUP, TOKEN));
 	vmt_ok(open_virtual(name, NVIO_WAY_AUTO, TOKEN));
+	if (argc == 4) {
+		vmt_refused(open_virtual(name, NVIO_WAY_CDEV, NULL), EACCES,
+			    "is wanted (vf_token)");
+		vmt_refused(open_virtual(name, NVIO_WAY_CDEV, OTHER_TOKEN), EACCES,
+			    "is another one");
+		vmt_ok(open_virtual(name, NVIO_WAY_CDEV, TOKEN));
+	}
 	nvio_device_close(device);
 	nvio_iommu_close(iommu);
 	return 0;

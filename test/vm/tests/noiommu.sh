@@ -17,6 +17,11 @@ grep -q "WARN: $BDF: NO IOMMU: nothing keeps this device from any memory" "$TMPD
 "$BUILD/nvme_perf" -r "$BDF" --vfio noiommu -q 32 -o 128k -w randrw -n 2000 | tee "$TMPDIR/log"
 grep -q '^2000 I/Os submitted, 2000 completed, 0 of them with an error' "$TMPDIR/log"
 
+# Allowed, it is taken where there is nothing else.
+"$BUILD/nvme_perf" -r "$BDF" --allow-noiommu -v -n 100 2>&1 | tee "$TMPDIR/log"
+grep -q "$BDF is reached by noiommu: it has no IOMMU, and that was allowed" "$TMPDIR/log"
+grep -q '^100 I/Os submitted, 100 completed, 0 of them with an error' "$TMPDIR/log"
+
 # Ordinary pages are in no order.
 ! "$BUILD/nvme_perf" -r "$BDF" --vfio noiommu --hugepage none -n 10 2> "$TMPDIR/log" || fail "it took ordinary pages"
 grep 'without an IOMMU, DMA memory has to be in hugepages' "$TMPDIR/log"

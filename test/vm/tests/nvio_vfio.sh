@@ -75,6 +75,8 @@ assert 4096 in d["page_sizes"] and any(t.startswith("page sizes: 4K") for t in t
 way, why = ("iommufd", "the kernel has iommufd") if os.path.exists("/dev/iommu") else ("type1v2", "the kernel has no file")
 assert d["way"] == way and f"way: {way}" in text and d["why"].startswith(why), d["why"]
 assert "type1v2" in d["container_extensions"] and "  unmap-all" in text
+# Only a container in use says that it can be handed over.
+assert ("update-vaddr" in d["container_extensions"]) == (d["way"] == "type1v2")
 
 # vfio-pci has these three since 6.1, and no virtual function's token here.
 names = {f["number"]: (f["get"], f["set"]) for f in d["features"]}

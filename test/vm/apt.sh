@@ -9,10 +9,10 @@ die() { say "$*"; exit 1; }
 debian() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
 # apt_env TYPE SUITE...: from here on apt sees these suites (TYPE deb), or their sources (deb-src), and no package as
-# installed.
+# installed. Packages are of Debian's architecture $apt_arch, this machine's when that is empty.
 apt_env()
 {
-	local type=$1 dir
+	local type=$1 dir arch=${apt_arch:-$(dpkg --print-architecture)}
 	shift
 	dir=$work/apt
 	mkdir -p "$dir"/{lists/partial,archives/partial}
@@ -20,6 +20,8 @@ apt_env()
 	python3 "${BASH_SOURCE[0]%/*}/aptsource.py" "$type" "$(debian)" "$@" > "$dir/sources.list" ||
 		die "no Debian mirror in this machine's apt entries"
 	cat > "$dir/apt.conf" <<-CONF
+		APT::Architecture "$arch";
+		APT::Architectures { "$arch"; };
 		Dir::State::lists "$dir/lists";
 		Dir::State::status "$dir/status";
 		Dir::Cache "$dir";

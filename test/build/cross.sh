@@ -13,6 +13,16 @@ exports()
 	readelf -W --dyn-syms "$1" | sed -E 's/\[[^]]*\]//' | awk '$7 != "UND" && $5 == "GLOBAL" { print $4, $8 }' | sort
 }
 
+# in_order CROSS FUNCTION REGEX...: its instructions have these, in this order.
+in_order()
+{
+	local cross=$1 name=$2 code
+	shift 2
+	code=$("$cross-objdump" -d --no-show-raw-insn "$out/libnvio.a" | sed -nE "/<$name>:\$/,/^\$/s/^ *[0-9a-f]+:\t//p" | sed 's/[[:space:]][[:space:]]*/ /' | tr '\n' ';')
+	[ "${#code}" -gt 100 ] || fail "$arch: no function $name, or an empty one"
+	grep -qE -- "$(printf ';%s;.*' "$@")" <<< ";$code" || fail "$arch: $name has its barriers elsewhere: $code"
+}
+
 make -s lib
 wanted=$(exports build/release/libnvio.so)
 [ "$(wc -l <<< "$wanted")" -gt 50 ] || fail "libnvio.so of this machine exports next to nothing: $wanted"
@@ -28,6 +38,14 @@ while read -r cross arch machine; do
 	for object in "$out"/obj/lib/*/*.o; do
 		readelf -h "$object" | grep -q "Machine: *$machine\$" || fail "$object is not of $machine"
 	done
+	# No doorbell passes the queue entry before it; the phase tag is read before the rest of its entry; and what was
+	# read of an entry was read before the head that lets the controller write there.
+	case $arch in
+	aarch64) before='dmb osh' store='str w[^;]*' phase='dmb oshld' load='ldr x[^;]*' ;;
+	ppc64le) before='hwsync' store='stw [^;]*' phase='lwsync' load='ldx? [^;]*' ;;
+	esac
+	in_order "$cross" nvio_submit "$before" "$store"
+	in_order "$cross" poll_busy "$load" "$phase" "$load" "$before" "$store"
 	echo "$arch: $objects objects, $(wc -l <<< "$wanted") symbols"
 done <<'END'
 aarch64-linux-gnu aarch64 AArch64

@@ -312,7 +312,7 @@ static void register_pieces(struct run *run, char *arena)
 		size_t len, nr = 0;
 
 		for (size_t at = 0; at < ARENA_LEN; at += len, nr++) {
-			len = (1 + nr * 7 % PIECE_PAGES) * PAGE;
+			len = (1 + nr * 7 % PIECE_PAGES) * vmt_page_len();
 			if (len > ARENA_LEN - at)
 				len = ARENA_LEN - at;
 			if (nr % 2 == round)

@@ -86,7 +86,7 @@ shared_lib := $(B)/libnvio.so.$(VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
-.PHONY: all lib programs examples tests fuzzers fio analysis deps demo check fuzz soak bench-vm bench-emu bench-cost bench-fio install clean help
+.PHONY: all lib programs examples tests fuzzers fio analysis deps demo check check-arch fuzz soak bench-vm bench-emu bench-cost bench-fio install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio
@@ -301,7 +301,7 @@ soak: $(B)/test/emu/test_soak $(B)/test/vm/soak
 	build/release-asan-ubsan/test/emu/test_hostile $(HOSTILE)
 	test/vm/run-test -v -t 3600 test/vm/tests/soak.sh small $(GUEST) $(GUEST) $(GUEST)
 
-demo check bench-vm bench-emu bench-cost bench-fio:
+demo check check-arch bench-vm bench-emu bench-cost bench-fio:
 	@scripts/$@
 
 clean:

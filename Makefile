@@ -1,6 +1,7 @@
 # nvio. `make` builds, `make fio` fio's engine, `make demo` shows it, `make check` tests it, `make install` installs it.
 #
 #   ASAN=1 UBSAN=1 TSAN=1 DEBUG=1 CC=clang   each combination builds in a tree of its own under build/
+#   CROSS=aarch64-linux-gnu                  for another architecture (or powerpc64le-linux-gnu), with what scripts/sysroot fetches
 #   FUZZ=1                                  the fuzz targets, with clang, in build/fuzz
 #   WERROR=1 V=1                             warnings are errors; show the commands
 #   CFLAGS LDFLAGS                           added last
@@ -22,15 +23,17 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 DOCDIR ?= $(PREFIX)/share/doc/nvio
 
 ifeq ($(origin CC),default)
-CC := $(if $(FUZZ),clang,gcc)
+CC := $(if $(FUZZ),clang,$(if $(CROSS),$(CROSS)-)gcc)
 endif
+AR := $(if $(CROSS),$(CROSS)-)ar
 ifeq ($(origin CXX),default)
 CXX := g++
 endif
 
 # The flavour names the tree: objects of two flavours never meet.
 comma := ,
-flavour := $(if $(filter-out gcc,$(notdir $(CC))),$(notdir $(CC))-)$(if $(DEBUG),debug,release)
+arch := $(patsubst powerpc%,ppc%,$(firstword $(subst -, ,$(CROSS))))
+flavour := $(if $(arch),$(arch)-)$(if $(filter-out gcc $(CROSS)-gcc,$(notdir $(CC))),$(notdir $(CC))-)$(if $(DEBUG),debug,release)
 flavour := $(flavour)$(if $(ASAN),-asan)$(if $(UBSAN),-ubsan)$(if $(TSAN),-tsan)
 ifdef FUZZ
 flavour := fuzz
@@ -46,6 +49,12 @@ base_cflags := -std=gnu11 -D_GNU_SOURCE $(if $(DEBUG),-O0,-O2) -g -fPIC -pthread
 	-fno-strict-aliasing $(warnings) $(sanitize) -Iinclude -DNVIO_VERSION='"$(VERSION)"'
 all_ldflags := -pthread $(sanitize) -Wl,--as-needed $(LDFLAGS)
 libs := -lhugetlbfs -lisal
+ifdef CROSS
+sysroot := $(or $(shell scripts/sysroot $(arch)),$(error no libraries of $(arch)))
+base_cflags += -isystem $(sysroot)/usr/include
+# What the libraries need of others is found there, too; of libc all is the compiler's.
+all_ldflags := -L$(sysroot)/usr/lib/$(CROSS) -Wl,-rpath-link,$(sysroot)/usr/lib/$(CROSS) $(all_ldflags)
+endif
 
 lib_src := $(wildcard lib/*/*.c emu/*.c)
 emu_src := app/nvme_emu.c $(wildcard app/emu/*.c)
@@ -77,7 +86,7 @@ shared_lib := $(B)/libnvio.so.$(VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V)$(silent),,@printf '  %-4s %s\n' $(1) $@)
 
-.PHONY: all lib programs examples tests fuzzers fio analysis deps demo check fuzz soak bench-vm bench-emu bench-cost bench-fio install clean help
+.PHONY: all lib programs examples tests fuzzers fio analysis deps demo check check-arch fuzz soak bench-vm bench-emu bench-cost bench-fio install clean help
 all: lib programs $(man_out) $(B)/nvio.pc
 lib: $(static_lib) $(B)/libnvio.so
 programs: $(B)/nvme_perf $(B)/nvme_emu $(B)/nvio
@@ -86,7 +95,7 @@ tests: $(suite_bin) $(vm_bin) $(B)/bench/cost examples
 fuzzers: $(fuzz_bin)
 
 help:
-	@sed -n '2,9s/^# \{0,1\}//p' Makefile
+	@sed -n '2,10s/^# \{0,1\}//p' Makefile
 
 # Everything depends on the flags: another CFLAGS or compiler rebuilds the tree.
 flags := $(CC) $(base_cflags) $(if $(WERROR),-Werror) $(CFLAGS) / $(all_ldflags) / $(lib_src)
@@ -115,7 +124,7 @@ $(B)/obj/%.o: %.c $(B)/flags
 
 $(static_lib): $(lib_obj)
 	$(call say,AR)
-	$(Q)rm -f $@ && ar crs $@ $^
+	$(Q)rm -f $@ && $(AR) crs $@ $^
 
 $(shared_lib): $(lib_obj) lib/nvio.map
 	$(call say,LD)
@@ -292,7 +301,7 @@ soak: $(B)/test/emu/test_soak $(B)/test/vm/soak
 	build/release-asan-ubsan/test/emu/test_hostile $(HOSTILE)
 	test/vm/run-test -v -t 3600 test/vm/tests/soak.sh small $(GUEST) $(GUEST) $(GUEST)
 
-demo check bench-vm bench-emu bench-cost bench-fio:
+demo check check-arch bench-vm bench-emu bench-cost bench-fio:
 	@scripts/$@
 
 clean:

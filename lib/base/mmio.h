@@ -40,15 +40,20 @@ static inline uint32_t nvio_dma_load32(const void *addr)
 }
 
 /*
- * nvio_dma_wmb: stores to memory that the device reads come before the register store that tells it
- * of them. x86 keeps stores in order, so only the compiler has to be held back.
+ * nvio_dma_mb: what this thread did to memory that the device reads or writes comes before the
+ * store that lets the device at it. Stores: queue entries, before the doorbell that tells of them.
+ * Loads, too: completions, before the head that gives their slots away, and data, before the
+ * command that overwrites it. x86 keeps all of these in order, so only the compiler has to be held
+ * back; POWER needs its heavy barrier before a register, whose page is not cached.
  */
-static inline void nvio_dma_wmb(void)
+static inline void nvio_dma_mb(void)
 {
 #if defined(__x86_64__)
 	__asm__ volatile("" ::: "memory");
 #elif defined(__aarch64__)
-	__asm__ volatile("dmb oshst" ::: "memory");
+	__asm__ volatile("dmb osh" ::: "memory");
+#elif defined(__powerpc64__)
+	__asm__ volatile("sync" ::: "memory");
 #else
 	__sync_synchronize();
 #endif
@@ -61,21 +66,25 @@ static inline void nvio_dma_rmb(void)
 	__asm__ volatile("" ::: "memory");
 #elif defined(__aarch64__)
 	__asm__ volatile("dmb oshld" ::: "memory");
+#elif defined(__powerpc64__)
+	__asm__ volatile("lwsync" ::: "memory");
 #else
 	__sync_synchronize();
 #endif
 }
 
 /*
- * nvio_smp_mb: our stores before it come before our loads behind it, for other threads that do the
- * reverse. In assembler, because the sanitizer of threads does not know the builtin.
+ * nvio_smp_mb: our stores before it come before our loads behind it, for threads and devices that
+ * do the reverse. In assembler, because the sanitizer of threads does not know the builtin.
  */
 static inline void nvio_smp_mb(void)
 {
 #if defined(__x86_64__)
 	__asm__ volatile("mfence" ::: "memory");
 #elif defined(__aarch64__)
-	__asm__ volatile("dmb ish" ::: "memory");
+	__asm__ volatile("dmb osh" ::: "memory");
+#elif defined(__powerpc64__)
+	__asm__ volatile("sync" ::: "memory");
 #else
 	__sync_synchronize();
 #endif
@@ -88,6 +97,9 @@ static inline void nvio_cpu_relax(void)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
 	__asm__ volatile("yield" ::: "memory");
+#elif defined(__powerpc64__)
+	/* A low priority among the threads of a core, and back. */
+	__asm__ volatile("or 1,1,1; or 2,2,2" ::: "memory");
 #endif
 }
 

@@ -102,6 +102,16 @@ static size_t choose_page_len(const struct nvio_heap_opts *opts)
 	return opts->page_len ? opts->page_len : nvio_hugepage_len();
 }
 
+/* Of a small address space, as that of POWER, half is left to memory of the application's own. */
+static size_t default_len(const struct nvio_space *iovas, bool physical)
+{
+	uint64_t half = nvio_space_longest(iovas) / 2;
+
+	if (physical || half >= WINDOW_MAX)
+		return WINDOW_MAX;
+	return half >= GIB ? align_down(half, GIB) : half;
+}
+
 int nvio_heap_init(struct nvio_heap *heap, struct nvio_iommu *iommu, struct nvio_space *iovas,
 		   const struct nvio_heap_opts *opts)
 {
@@ -112,7 +122,7 @@ int nvio_heap_init(struct nvio_heap *heap, struct nvio_iommu *iommu, struct nvio
 	heap->opts = *opts;
 	heap->node = opts->any_node ? -1 : iommu->numa_node;
 	heap->page_len = choose_page_len(opts);
-	wanted = heap->opts.max_len ? heap->opts.max_len : WINDOW_MAX;
+	wanted = heap->opts.max_len ? heap->opts.max_len : default_len(iovas, iommu->physical);
 	wanted = align_up(max_u64(wanted, WINDOW_MIN), max_u64(heap->page_len, REGION_MIN));
 	err = init_window(heap, iovas, wanted, iommu->physical);
 	if (err)

@@ -21,10 +21,7 @@ bool nvio_shadow_ring(const struct nvio_shadow *shadow, uint16_t value)
 	uint16_t old = (uint16_t)*shadow->value;
 	uint16_t event;
 
-	/* Completions that were read before the head that gives their slots away: the controller
-	 * may write there once it sees the head. Entries of a submission queue were ordered by the
-	 * caller. */
-	nvio_dma_rmb();
+	/* What the controller may do once it sees the value was ordered by the caller. */
 	__atomic_store_n(shadow->value, value, __ATOMIC_RELAXED);
 	/* Our value before the controller's event index. It writes the index first and looks at the
 	 * value then: one of the two sees the other. */

@@ -133,7 +133,7 @@ int nvio_submit(struct nvio_qpair *qpair)
 	nvio_count(&qpair->stats.submitted, n);
 	nvio_count(&qpair->stats.sq_doorbells, 1);
 	/* The entries, which the controller fetches, before the doorbell that tells it of them. */
-	nvio_dma_wmb();
+	nvio_dma_mb();
 	doorbell = NVIO_LOOK(qpair->sq_doorbell);
 	if (unlikely(!doorbell))
 		return ring_sq_by_call(qpair, (int)n);
@@ -237,6 +237,8 @@ static inline int acknowledge(struct nvio_qpair *qpair, int ret)
 		return ret;
 	qpair->cq_rung = qpair->stats.completed;
 	nvio_count(&qpair->stats.cq_doorbells, 1);
+	/* The entries that we read, before the head that lets the controller write there again. */
+	nvio_dma_mb();
 	doorbell = NVIO_LOOK(qpair->cq_doorbell);
 	if (unlikely(!doorbell))
 		return ring_cq_by_call(qpair, ret);

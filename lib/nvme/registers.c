@@ -5,11 +5,13 @@
  * Registers are not on the I/O path, and a mapping raises SIGBUS once the device was taken away.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "nvme/ctrl.h"
+#include "vfio/device.h"
 
 uint32_t nvio_reg_read32(struct nvio_ctrl *ctrl, uint32_t offset)
 {
@@ -65,14 +67,24 @@ static uint64_t mappable_pairs(const struct nvio_ctrl *ctrl, const struct nvio_r
 	return 0;
 }
 
-static void tell_slow(const struct nvio_ctrl *ctrl)
+/* VFIO maps whole pages, and none that another device is on, too. */
+static void tell_slow(const struct nvio_ctrl *ctrl, const struct nvio_region_info *bar)
 {
+	const uint64_t page = (uint64_t)getpagesize();
+	char why[256] = "";
+
+	if (ctrl->device->pci.name[0] && bar->len < page)
+		snprintf(
+			why, sizeof(why),
+			": BAR 0 of %u KiB shares a page of %u KiB with another device "
+			"(`pci=resource_alignment=pci:0:0` on the kernel's command line gives each "
+			"pages of its own; a kernel with pages of 4 KiB does, too)",
+			(unsigned int)(bar->len / 1024), (unsigned int)(page / 1024));
+	else if (page > NVIO_REG_DOORBELLS)
+		snprintf(why, sizeof(why), " (a kernel with pages of 4 KiB maps them)");
 	nvio_log(NVIO_LOG_WARN,
 		 "%s: the doorbells cannot be mapped: ringing each takes a call, which is slow%s",
-		 ctrl->info.name,
-		 getpagesize() > (int)NVIO_REG_DOORBELLS ? " (a kernel with pages of 4 KiB maps "
-							   "them)"
-							 : "");
+		 ctrl->info.name, why);
 }
 
 /* Doorbells of as many queue pairs as the area has, and no more pairs than that: those behind it
@@ -84,14 +96,14 @@ static void map_doorbells(struct nvio_ctrl *ctrl, const struct nvio_region_info 
 	int err;
 
 	if (pairs < 2) {
-		tell_slow(ctrl);
+		tell_slow(ctrl, bar);
 		return;
 	}
 	err = nvio_device_region_map(ctrl->device, NVIO_REGION_BAR0, NVIO_REG_DOORBELLS,
 				     2 * pairs * ctrl->doorbell_stride, &addr);
 	if (err) {
 		nvio_log(NVIO_LOG_WARN, "%s: %s", ctrl->info.name, nvio_last_error());
-		tell_slow(ctrl);
+		tell_slow(ctrl, bar);
 		return;
 	}
 	ctrl->doorbells = addr;

@@ -158,7 +158,7 @@ static void resume(struct nvio_qpair *qpair)
 	if (told == qpair->sq)
 		return;
 	/* The entries before the doorbell that tells of them. */
-	nvio_dma_wmb();
+	nvio_dma_mb();
 	doorbell = NVIO_LOOK(qpair->sq_doorbell);
 	if (doorbell)
 		nvio_mmio_write32(doorbell, (uint32_t)(told - qpair->sq));

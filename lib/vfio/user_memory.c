@@ -38,8 +38,12 @@ static ssize_t copy(unsigned int right, char *addr, void *buf, size_t len)
 static bool is_mapped(char *addr, size_t len)
 {
 	unsigned char resident[4096];
-	const size_t most = sizeof(resident) * (size_t)getpagesize();
+	const size_t page = (size_t)getpagesize(), most = sizeof(resident) * page;
+	const size_t before = (uintptr_t)addr % page;
 
+	/* It is registered in units of 4 KiB, which pages may be larger than. */
+	addr -= before;
+	len += before;
 	for (size_t n; len; addr += n, len -= n) {
 		n = len < most ? len : most;
 		if (mincore(addr, n, resident))

@@ -20,6 +20,13 @@
 #define SECONDS    2
 #define READ_ERROR 0x281u
 
+/* What poll() is made of: newer architectures have no call of its own for it. */
+#ifdef SYS_poll
+#define POLL SYS_poll
+#else
+#define POLL SYS_ppoll
+#endif
+
 struct stack {
 	struct nvio_ctrl *ctrl;
 	struct nvio_ns *ns;
@@ -153,9 +160,9 @@ static void requests_of_all_kinds(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(quiet);
 	CU_ASSERT_TRUE(quiet->counted >= ROUNDS);
-	CU_ASSERT_EQUAL(quiet_calls_but(quiet, SYS_poll), 0);
-	CU_ASSERT_TRUE(quiet->calls[SYS_poll] <= 2 * SECONDS + 2);
-	CU_ASSERT_TRUE(quiet->calls[SYS_poll] > 0 || !quiet_watches());
+	CU_ASSERT_EQUAL(quiet_calls_but(quiet, POLL), 0);
+	CU_ASSERT_TRUE(quiet->calls[POLL] <= 2 * SECONDS + 2);
+	CU_ASSERT_TRUE(quiet->calls[POLL] > 0 || !quiet_watches());
 	CU_ASSERT_EQUAL(quiet->allocations, 0);
 }
 

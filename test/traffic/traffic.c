@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "request.h"
 
@@ -34,6 +35,12 @@ static bool no_memory(struct run *run)
 	return run_failed(run, "no memory: %s", nvio_last_error());
 }
 
+/* What memory is registered in multiples of. */
+static size_t page_len(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 /* Registers memory of the application's own in pieces, every second one first, so that few
  * neighbours have neighbouring addresses for the device; or unregisters them. */
 static void each_piece(struct run *run, char *p, size_t len,
@@ -45,7 +52,7 @@ static void each_piece(struct run *run, char *p, size_t len,
 		size_t piece, nr = 0;
 
 		for (size_t at = 0; at < len; at += piece, nr++) {
-			piece = (1 + nr * 7 % PIECE_PAGES) * PAGE;
+			piece = (1 + nr * 7 % PIECE_PAGES) * page_len();
 			if (piece > len - at)
 				piece = len - at;
 			if (nr % 2 == round && call(iommu, p + at, piece))
@@ -62,14 +69,15 @@ static int register_piece(struct nvio_iommu *iommu, void *addr, size_t len)
 /* Every second request has its data in the heap, the others where the application likes. */
 static bool make_arenas(struct run *run)
 {
-	const size_t len = (run->nr_requests + 1) / 2 * run->memory_len;
+	const size_t used = (run->nr_requests + 1) / 2 * run->memory_len;
+	const size_t len = (used + page_len() - 1) / page_len() * page_len();
 
 	run->arena_len = len;
 	run->arenas[HEAP] = nvio_alloc(nvio_ctrl_iommu(run->traffic->ctrl), len, PAGE);
 	if (run->traffic->heap_only)
 		run->arenas[OWN] = nvio_alloc(nvio_ctrl_iommu(run->traffic->ctrl), len, PAGE);
 	else
-		run->arenas[OWN] = aligned_alloc(PAGE, len);
+		run->arenas[OWN] = aligned_alloc(page_len(), len);
 	if (!run->arenas[HEAP] || !run->arenas[OWN])
 		return no_memory(run);
 	memset(run->arenas[OWN], 0, len);

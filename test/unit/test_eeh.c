@@ -15,7 +15,7 @@
 
 /* As they are in the kernel's interface on POWER. */
 static_assert(VFIO_EEH == 5, "number");
-static_assert(VFIO_EEH_PE_OP == (';' << 8 | 121), "number");
+static_assert(VFIO_EEH_PE_OP == _IO(';', 121), "number");
 static_assert(sizeof(struct vfio_eeh_pe_op) == 40, "layout");
 static_assert(offsetof(struct vfio_eeh_pe_op, op) == 8, "layout");
 static_assert(offsetof(struct vfio_eeh_pe_op, err) == 16, "layout");

@@ -260,6 +260,28 @@ static void options_wait(void)
 	nvio_iommu_close(iommu);
 }
 
+/* 4 GiB in one piece, as a window of POWER's has: not all of it is the heap's. */
+static void small_space(void)
+{
+	struct fake_iommu fake;
+	struct nvio_iommu *iommu;
+	struct nvio_heap_info info;
+	char *p = user_pages(PAGE);
+
+	fake_domain_init(&fake);
+	fake.domain.ranges =
+		(struct nvio_ranges){ 1, { { 1ull << 59, (1ull << 59) + (4ull << 30) - 1 } } };
+	CU_ASSERT_EQUAL_FATAL(nvio_iommu_open(NULL, &iommu), 0);
+	CU_ASSERT_EQUAL_FATAL(nvio_iommu_join(iommu, &fake.domain), 0);
+	CU_ASSERT_PTR_NOT_NULL(nvio_alloc(iommu, PAGE, PAGE));
+	nvio_heap_get_info(iommu, &info, sizeof(info));
+	CU_ASSERT_EQUAL(info.max_len, 2ull << 30);
+	CU_ASSERT_EQUAL(nvio_mem_register(iommu, p, PAGE, NVIO_DMA_RW), 0);
+	CU_ASSERT_EQUAL(nvio_mem_unregister(iommu, p, PAGE), 0);
+	nvio_iommu_close(iommu);
+	munmap(p, PAGE);
+}
+
 /* A second way to devices sees what the first one sees, or is refused and changes nothing. */
 static void domains_share_maps(void)
 {
@@ -311,6 +333,7 @@ int main(void)
 		{ "keeps what is in use", keeps_what_is_in_use },
 		{ "the table agrees with a model", table_agrees_with_a_model },
 		{ "heap options wait for a device", options_wait },
+		{ "a small space is not all the heap's", small_space },
 		{ "domains share maps", domains_share_maps },
 	};
 

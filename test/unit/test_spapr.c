@@ -18,13 +18,13 @@
 
 /* As they are in the kernel's interface on POWER. */
 static_assert(VFIO_SPAPR_TCE_IOMMU == 2 && VFIO_SPAPR_TCE_v2_IOMMU == 7, "number");
-static_assert(VFIO_IOMMU_SPAPR_TCE_GET_INFO == (';' << 8 | 112), "number");
-static_assert(VFIO_IOMMU_ENABLE == (';' << 8 | 115), "number");
-static_assert(VFIO_IOMMU_DISABLE == (';' << 8 | 116), "number");
-static_assert(VFIO_IOMMU_SPAPR_REGISTER_MEMORY == (';' << 8 | 117), "number");
-static_assert(VFIO_IOMMU_SPAPR_UNREGISTER_MEMORY == (';' << 8 | 118), "number");
-static_assert(VFIO_IOMMU_SPAPR_TCE_CREATE == (';' << 8 | 119), "number");
-static_assert(VFIO_IOMMU_SPAPR_TCE_REMOVE == (';' << 8 | 120), "number");
+static_assert(VFIO_IOMMU_SPAPR_TCE_GET_INFO == _IO(';', 112), "number");
+static_assert(VFIO_IOMMU_ENABLE == _IO(';', 115), "number");
+static_assert(VFIO_IOMMU_DISABLE == _IO(';', 116), "number");
+static_assert(VFIO_IOMMU_SPAPR_REGISTER_MEMORY == _IO(';', 117), "number");
+static_assert(VFIO_IOMMU_SPAPR_UNREGISTER_MEMORY == _IO(';', 118), "number");
+static_assert(VFIO_IOMMU_SPAPR_TCE_CREATE == _IO(';', 119), "number");
+static_assert(VFIO_IOMMU_SPAPR_TCE_REMOVE == _IO(';', 120), "number");
 static_assert(sizeof(struct vfio_iommu_spapr_tce_info) == 32, "layout");
 static_assert(offsetof(struct vfio_iommu_spapr_tce_info, ddw) == 16, "layout");
 static_assert(sizeof(struct vfio_iommu_spapr_register_memory) == 24, "layout");

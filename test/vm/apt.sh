@@ -9,10 +9,10 @@ die() { say "$*"; exit 1; }
 debian() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
 
 # apt_env TYPE SUITE...: from here on apt sees these suites (TYPE deb), or their sources (deb-src), and no package as
-# installed.
+# installed. Packages are of Debian's architecture $apt_arch, this machine's when that is empty.
 apt_env()
 {
-	local type=$1 dir
+	local type=$1 dir arch=${apt_arch:-$(dpkg --print-architecture)}
 	shift
 	dir=$work/apt
 	mkdir -p "$dir"/{lists/partial,archives/partial}
@@ -20,6 +20,8 @@ apt_env()
 	python3 "${BASH_SOURCE[0]%/*}/aptsource.py" "$type" "$(debian)" "$@" > "$dir/sources.list" ||
 		die "no Debian mirror in this machine's apt entries"
 	cat > "$dir/apt.conf" <<-CONF
+		APT::Architecture "$arch";
+		APT::Architectures { "$arch"; };
 		Dir::State::lists "$dir/lists";
 		Dir::State::status "$dir/status";
 		Dir::Cache "$dir";
@@ -34,18 +36,26 @@ apt_env()
 	apt-get -q update >&2 || die "apt-get update failed for $*"
 }
 
-# in_cache NAME FILE FUNCTION: sets $final to the folder NAME of the cache. When that has no FILE, FUNCTION makes the
-# folder first: with $work to work in and $out to fill. The cache is $XDG_CACHE_HOME/nvio (~/.cache/nvio).
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nvio/vm
+
+# is_cached NAME FILE: sets $final to the folder NAME of the cache, which is $XDG_CACHE_HOME/nvio (~/.cache/nvio); fails
+# when that has no FILE.
+is_cached()
+{
+	final=$cache/$1
+	[ -e "$final/$2" ]
+}
+
+# in_cache NAME FILE FUNCTION: the same, but FUNCTION makes the folder first where it is not there: with $work to work in
+# and $out to fill.
 in_cache()
 {
-	local cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nvio/vm
-	final=$cache/$1
-	if [ ! -e "$final/$2" ]; then
+	if ! is_cached "$1" "$2"; then
 		mkdir -p "$cache"
 		exec 9> "$cache/lock"
 		flock 9
 	fi
-	if [ ! -e "$final/$2" ]; then
+	if ! is_cached "$1" "$2"; then
 		say "making $final"
 		work=$(mktemp -d "$cache/work.XXXXXX")
 		trap 'rm -rf "$work"' EXIT

@@ -9,7 +9,7 @@
 
 #include "vmtest.h"
 
-#define PAGE ((size_t)NVIO_MEM_PAGE)
+#define PAGE vmt_page_len()
 
 static struct nvio_iommu_info info_of(struct nvio_iommu *iommu)
 {
@@ -167,7 +167,10 @@ static void check_own_layout(const char *name, char *pages)
 	const uint64_t iova = 16 << 20;
 	struct nvio_device *device;
 	struct nvio_iommu *iommu;
+	char unaligned[64];
 
+	snprintf(unaligned, sizeof(unaligned), "is not aligned to the IOMMU's page of %zu bytes",
+		 PAGE);
 	vmt_ok(nvio_iommu_open(NULL, &iommu));
 	vmt_refused(nvio_iommu_map(iommu, pages, PAGE, iova, NVIO_DMA_RW), ENODEV,
 		    "open one first");
@@ -175,8 +178,7 @@ static void check_own_layout(const char *name, char *pages)
 	vmt_ok(nvio_iommu_map(iommu, pages, 2 * PAGE, iova, NVIO_DMA_READ));
 	vmt_refused(nvio_iommu_map(iommu, pages, PAGE, iova + PAGE, NVIO_DMA_RW), EEXIST,
 		    "is mapped already");
-	vmt_refused(nvio_iommu_map(iommu, pages, PAGE, iova + 8, NVIO_DMA_RW), EINVAL,
-		    "is not aligned to the IOMMU's page of 4096 bytes");
+	vmt_refused(nvio_iommu_map(iommu, pages, PAGE, iova + 8, NVIO_DMA_RW), EINVAL, unaligned);
 	vmt_refused(nvio_iommu_map(iommu, pages, PAGE, iova + 2 * PAGE, 4), EINVAL,
 		    "0x4 are no DMA rights");
 	vmt_refused(nvio_iommu_unmap(iommu, iova, PAGE), EINVAL, "");

@@ -18,20 +18,17 @@ import sys
 import tempfile
 import time
 
+import arch
 import machine
 
 STATUS_TIMEOUT = 124
 STATUS_DIED = 125
 
-# What QEMU's IOMMUs print when a device uses an address, or sends an interrupt, that it was not
-# given. Each place in QEMU prints once in the life of the process: one line is all there may be.
-STRAY_DMA = re.compile(r"\bvtd_\w+: (detected|xlat address is in interrupt range|"
-                       r"invalid (IRTE|SVT_BUS|IR MSI))|\bvirtio_iommu_translate\b")
 
-
-def stray_dma(text):
-    """The lines of QEMU's stderr that report a stray DMA."""
-    return [line for line in text.splitlines() if STRAY_DMA.search(line)]
+def stray_dma(text, architecture=arch.NATIVE):
+    """The lines of QEMU's that report a stray DMA, each once: a trace has one for each access."""
+    pattern = re.compile(arch.ALL[architecture].stray_dma)
+    return list(dict.fromkeys(line for line in text.splitlines() if pattern.search(line)))
 
 
 def exit_on_signals():
@@ -180,13 +177,13 @@ class Guest:
         return 1
 
     def _log_stderr(self):
-        """Shows what QEMU printed; returns its lines about stray DMA."""
+        """Shows what QEMU printed; returns its lines about stray DMA, there or in the trace."""
         text = self._read("stderr")
         for line, again in itertools.groupby(text.splitlines()):
             if "terminating on signal 15" not in line:  # that was us
                 nr = len(list(again))
                 self.log(f"qemu: {line}" + (f" ({nr} times)" if nr > 1 else ""))
-        return stray_dma(text)
+        return stray_dma(text + self._read("trace"), self.options.arch)
 
     def _log_console(self):
         for line in self._read("console")[-16384:].splitlines():

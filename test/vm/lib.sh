@@ -108,3 +108,14 @@ expect_error()
 	[ "$status" -eq 1 ] || fail "exit status $status instead of 1: $*"
 	[ "$(grep -cE -- "$regex" <<< "$messages")" = 1 ] || fail "no message, or several, like '$regex': $*"
 }
+
+# drive TYPE [WAY NUMBER]: writes and reads at several depths against a model in memory, and nvme_perf, on the default
+# controller, which has to be reached by TYPE; WAY asks for one, as does its NUMBER in enum nvio_way.
+drive()
+{
+	bind "$BDF" vfio-pci
+	"$BUILD/test/vm/verify" -w "${3:-0}" "$BDF" 0 31:5000 255:5000
+	"$BUILD/nvme_perf" -r "$BDF" ${2:+--vfio "$2"} -v -q 32 -n 5000 > "$TMPDIR/log" 2>&1 || fail "nvme_perf: $(< "$TMPDIR/log")"
+	grep -q '^5000 I/Os submitted, 5000 completed, 0 of them with an error' "$TMPDIR/log" || fail "$(< "$TMPDIR/log")"
+	grep -q "$BDF is reached by $1: " "$TMPDIR/log" || fail "another way than $1: $(< "$TMPDIR/log")"
+}

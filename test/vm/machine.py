@@ -11,15 +11,13 @@ import re
 import shlex
 import subprocess
 
+import arch
+
 HERE = pathlib.Path(__file__).resolve().parent
 SRC = HERE.parents[1]
 
-# A quiet console, and nothing that only delays a boot under TCG: there is no disk to look for
-# (edd), no second serial port and no clock to calibrate (lpj, tsc). panic=-1 with QEMU's -no-reboot
-# turns a panic into the end of QEMU.
-KERNEL_ARGS = ("console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr tsc=reliable "
-               "no_timer_check random.trust_cpu=on cryptomgr.notests edd=off 8250.nr_uarts=1 "
-               "pci=noaer lpj=4000000")
+# panic=-1 with QEMU's -no-reboot turns a panic into the end of QEMU.
+KERNEL_ARGS = "quiet loglevel=4 panic=-1 cryptomgr.notests"
 
 
 class MachineError(Exception):
@@ -29,14 +27,15 @@ class MachineError(Exception):
 def parser(**kwargs):
     """The options of test/vm/vm, which are those of the `# vm:` lines of guest tests too."""
     p = argparse.ArgumentParser(allow_abbrev=False, **kwargs)
-    p.add_argument("--kernel", default="small", choices=["small", "stock", "new"],
-                   help="one of test/vm/kernel's (%(default)s)")
+    p.add_argument("--arch", default=arch.NATIVE, choices=arch.ALL, help="the guest's (%(default)s)")
+    p.add_argument("--kernel", metavar="NAME",
+                   help="one of test/vm/kernel's (small, or stock where there is none)")
     p.add_argument("--mem", type=int, default=1024, metavar="MB", help="memory (%(default)s)")
     p.add_argument("--smp", type=int, default=2, metavar="N", help="processors (%(default)s)")
     p.add_argument("--huge", type=int, default=64, metavar="N",
                    help="hugepages of 2 MiB, 0 for none (%(default)s)")
     p.add_argument("--append", default="", metavar="ARGS", help="more arguments for the kernel")
-    p.add_argument("--no-iommu", action="store_true", help="no intel-iommu")
+    p.add_argument("--no-iommu", action="store_true", help="no IOMMU")
     p.add_argument("--iommu", default="intremap=on,caching-mode=on", metavar="PROPS",
                    help="properties of intel-iommu (%(default)s)")
     p.add_argument("--no-nvme", action="store_true", help="no default NVMe controller")
@@ -46,8 +45,8 @@ def parser(**kwargs):
                    help="make a sparse file {tmp}/NAME; SIZE takes K, M, G")
     p.add_argument("--qemu", action="append", default=[], metavar="ARGS",
                    help="more arguments for QEMU; {tmp} is the guest's temporary folder")
-    p.add_argument("--qemu-bin", default=os.environ.get("NVIO_QEMU", "qemu-system-x86_64"),
-                   metavar="BIN", help="the QEMU to run ($NVIO_QEMU; %(default)s)")
+    p.add_argument("--qemu-bin", default=os.environ.get("NVIO_QEMU"), metavar="BIN",
+                   help="the QEMU to run ($NVIO_QEMU, else the one of the architecture)")
     p.add_argument("--new-qemu", action="store_true",
                    help="run the one that test/vm/qemu makes instead: 10.1 or later")
     p.add_argument("--mods", default="nvme vfio", metavar="GROUPS",
@@ -67,7 +66,7 @@ def parser(**kwargs):
 
 def qemu_program(options):
     if not options.new_qemu:
-        return options.qemu_bin
+        return options.qemu_bin or arch.ALL[options.arch].qemu
     return subprocess.run([HERE / "qemu"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
@@ -76,23 +75,25 @@ def build(options, command, tmp, out_fd, status_fd):
 
     The descriptors are sockets for what COMMAND writes and for what init reports.
     """
-    kernel = kernel_folder(options.kernel)
+    made_of = arch.ALL[options.arch]
+    kernel = kernel_folder(options)
     initrd = os.path.join(tmp, "initrd")
     with open(initrd, "wb") as f:
         write_initrd(f, kernel, options, command)
     argv = [qemu_program(options), "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
-            "-bios", "qboot.rom", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max",
-            "-machine", "q35,usb=off,vmport=off,smm=off",
+            "-accel", "tcg,thread=multi,tb-size=512", *made_of.machine,
             "-m", str(options.mem), "-smp", str(options.smp)]
-    append = [KERNEL_ARGS, options.append]
-    if not options.no_iommu:  # ahead of the devices: each looks for its IOMMU when it is made
-        argv += ["-device", "intel-iommu," + options.iommu]
-        append.insert(1, "intel_iommu=on")
-    argv += ports(tmp, out_fd, status_fd)
+    append = [KERNEL_ARGS, made_of.append, options.append]
+    if options.arch != arch.NATIVE or not options.no_iommu:
+        argv += made_of.iommu(options)
+        append.insert(1, made_of.iommu_append)
+    if made_of.trace:
+        argv += ["-trace", made_of.trace, "-D", f"{tmp}/trace"]
+    argv += ports(tmp, out_fd, status_fd, made_of.helpers_bus)
     argv += ["-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
-             "-device", "virtio-9p-pci,fsdev=root,mount_tag=hostroot"]
+             "-device", "virtio-9p-pci,fsdev=root,mount_tag=hostroot" + made_of.helpers_bus]
     if not options.no_nvme:
-        argv += nvme(tmp, options.nvme)
+        argv += nvme(tmp, made_of.bus + (options.nvme and "," + options.nvme))
     if options.qmp:
         argv += ["-qmp", f"unix:{options.qmp},server=on,wait=off"]
     argv += ["-kernel", str(kernel / "vmlinux"), "-initrd", initrd,
@@ -104,18 +105,19 @@ def build(options, command, tmp, out_fd, status_fd):
     return [word.replace("{tmp}", tmp) for word in argv]
 
 
-def kernel_folder(name):
+def kernel_folder(options):
     """The folder with the kernel; this makes it first when it is not in the cache."""
-    made = subprocess.run([HERE / "kernel", name], stdout=subprocess.PIPE, check=False)
+    name = options.kernel or arch.ALL[options.arch].kernels[0]
+    made = subprocess.run([HERE / "kernel", name, options.arch], stdout=subprocess.PIPE, check=False)
     if made.returncode:
-        raise MachineError(f"test/vm/kernel {name} failed")
+        raise MachineError(f"test/vm/kernel {name} {options.arch} failed")
     return pathlib.Path(made.stdout.decode().strip())
 
 
-def ports(tmp, out_fd, status_fd):
+def ports(tmp, out_fd, status_fd, bus):
     """The ways out of the guest: console, output and status apart, so that none garbles another."""
     return ["-serial", f"file:{tmp}/console",
-            "-device", "virtio-serial-pci,max_ports=4",
+            "-device", "virtio-serial-pci,max_ports=4" + bus,
             "-chardev", f"socket,id=out,fd={out_fd}",
             "-device", "virtserialport,chardev=out,name=nvio.out",
             "-chardev", f"socket,id=status,fd={status_fd}",
@@ -127,7 +129,7 @@ def nvme(tmp, props):
     make_sparse(tmp, "nvme0.img=1G")
     return ["-drive", f"if=none,id=disk0,file={tmp}/nvme0.img,format=raw,cache=writeback,"
                       "aio=threads,discard=unmap",
-            "-device", "nvme,id=nvme0,serial=nvio0,addr=0x10,drive=disk0" + (props and "," + props)]
+            "-device", "nvme,id=nvme0,serial=nvio0,addr=0x10,drive=disk0" + props]
 
 
 def make_sparse(folder, spec):
@@ -143,15 +145,18 @@ def write_initrd(f, kernel, options, command):
     """The kernel's initramfs, and behind it an archive with what is this guest's own."""
     f.write((kernel / "initrd.cpio").read_bytes())
     f.write(b"\0" * (-f.tell() % 512))
-    env = f"huge={options.huge}\nmods={shlex.quote(options.mods)}\n"
+    sysroot = arch.sysroot(options.arch) or ""
+    env = f"huge={options.huge}\nmods={shlex.quote(options.mods)}\nsysroot={shlex.quote(sysroot)}\n"
     f.write(cpio([("init", 0o755, (HERE / "init").read_bytes()),
                   ("job.env", 0o644, env.encode()),
-                  ("job.sh", 0o644, job(command).encode())]))
+                  ("job.sh", 0o644, job(command, options.arch).encode())]))
 
 
-def job(command):
+def job(command, architecture):
     """COMMAND as a script for the guest's shell, in this folder and with a small environment."""
-    build_dir = os.environ.get("NVIO_BUILD") or SRC / "build/release"
+    build_dir = arch.build_dir(architecture)
+    if architecture == arch.NATIVE:
+        build_dir = os.environ.get("NVIO_BUILD") or build_dir
     env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
            "HOME": "/root", "TERM": "dumb", "TMPDIR": "/run",
            "NVIO_BUILD": os.path.abspath(build_dir)}

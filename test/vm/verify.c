@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * verify [-b] [-l PAGES] [-x TIMES] NAME SEED DEPTH:COMMANDS...: random reads and writes against a
- * model in memory, on a queue pair of each depth in turn. SEED 0 takes one from the clock, DEPTH 0
- * is the deepest there is. -b: buffers begin at any byte, not only where PRPs can. -l: commands of
- * so many pages at most, for controllers that refuse what their MDTS allows. -x: up to so many
- * times the largest transfer.
+ * verify [-b] [-l PAGES] [-w WAY] [-x TIMES] NAME SEED DEPTH:COMMANDS...: random reads and writes
+ * against a model in memory, on a queue pair of each depth in turn. SEED 0 takes one from the
+ * clock, DEPTH 0 is the deepest there is. -b: buffers begin at any byte, not only where PRPs can.
+ * -l: commands of so many pages at most, for controllers that refuse what their MDTS allows. -w: a
+ * number of enum nvio_way. -x: up to so many times the largest transfer.
  *
  * The model knows which write each block of a region had last. Commands in flight never overlap.
  * They have any length from one block to the most that the depth has room for, every offset in a
@@ -49,6 +49,7 @@ struct run {
 	unsigned int step; /* between the offsets in a page at which a buffer may begin */
 	unsigned int times; /* the largest transfer is the largest request */
 	size_t most_pages; /* of a command */
+	struct nvio_iommu_opts way;
 	uint64_t random;
 	/* of one depth */
 	struct nvio_qpair *qpair;
@@ -312,7 +313,7 @@ static void register_pieces(struct run *run, char *arena)
 		size_t len, nr = 0;
 
 		for (size_t at = 0; at < ARENA_LEN; at += len, nr++) {
-			len = (1 + nr * 7 % PIECE_PAGES) * PAGE;
+			len = (1 + nr * 7 % PIECE_PAGES) * vmt_page_len();
 			if (len > ARENA_LEN - at)
 				len = ARENA_LEN - at;
 			if (nr % 2 == round)
@@ -341,15 +342,18 @@ static void make_memory(struct run *run)
 /* Takes the options. Returns the place of the first argument behind them. */
 static int take_options(struct run *run, int argc, char **argv)
 {
-	static const char usage[] = "verify [-b] [-l PAGES] [-x TIMES] NAME SEED DEPTH:COMMANDS...";
+	static const char usage[] =
+		"verify [-b] [-l PAGES] [-w WAY] [-x TIMES] NAME SEED DEPTH:COMMANDS...";
 	int option;
 
-	while ((option = getopt(argc, argv, "bl:x:")) >= 0) {
+	while ((option = getopt(argc, argv, "bl:w:x:")) >= 0) {
 		vmt_check(option != '?', "usage: %s", usage);
 		if (option == 'b')
 			run->step = 1;
 		else if (option == 'l')
 			run->most_pages = strtoul(optarg, NULL, 0);
+		else if (option == 'w')
+			run->way.way = (enum nvio_way)strtoul(optarg, NULL, 0);
 		else
 			run->times = (unsigned int)strtoul(optarg, NULL, 0);
 	}
@@ -359,11 +363,16 @@ static int take_options(struct run *run, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct run run = { .step = 4, .times = 1, .most_pages = SIZE_MAX / PAGE };
+	static struct run run = {
+		.step = 4, .times = 1, .most_pages = SIZE_MAX / PAGE, .way = NVIO_IOMMU_OPTS
+	};
 	int arg = take_options(&run, argc, argv);
+	struct nvio_iommu *iommu;
 
 	run.random = vmt_seed(argv[arg + 1]);
-	vmt_open(&run.drive, argv[arg], NULL);
+	vmt_ok(nvio_iommu_open(&run.way, &iommu));
+	vmt_open(&run.drive, argv[arg], iommu);
+	nvio_iommu_close(iommu);
 	vmt_check((uint64_t)run.drive.info.max_blocks * run.drive.info.block_len ==
 			  run.drive.ctrl_info.max_transfer,
 		  "%u blocks of %u bytes, not %u bytes at most", run.drive.info.max_blocks,

@@ -1,7 +1,8 @@
-"""vmlinux.py BZIMAGE OUT: the uncompressed kernel out of an x86 bzImage.
+"""vmlinux.py IMAGE OUT: the uncompressed kernel out of what a distribution boots.
 
-A vmlinux boots by PVH under qboot in a fraction of a bzImage's time under a full BIOS. The boot protocol's header
-(Documentation/arch/x86/boot.rst) says where the payload lies; its first bytes say how it is compressed.
+x86: a bzImage. A vmlinux boots by PVH under qboot in a fraction of a bzImage's time under a full BIOS. The boot
+protocol's header (Documentation/arch/x86/boot.rst) says where the payload lies; its first bytes say how it is compressed.
+arm64: an Image, compressed or in an EFI program that unpacks itself. POWER: a vmlinux as it is.
 """
 import lzma
 import struct
@@ -16,22 +17,35 @@ def unpack(payload):
     if payload.startswith(b"\x1f\x8b"):
         return zlib.decompressobj(31).decompress(payload)
     if payload.startswith(b"\x28\xb5\x2f\xfd"):
-        # Four bytes of length follow the frame: zstd warns of them and still writes the kernel.
-        return subprocess.run(["zstd", "-dcq"], input=payload[:-4], capture_output=True, check=False).stdout
+        # Something follows the frame, the length say: zstd warns of it and still writes the kernel.
+        return subprocess.run(["zstd", "-dcq"], input=payload, capture_output=True, check=False).stdout
     sys.exit(f"vmlinux.py: unknown compression {payload[:6].hex()}")
+
+
+def bzimage(image):
+    sectors = image[0x1F1] or 4
+    offset, length = struct.unpack_from("<II", image, 0x248)
+    start = (sectors + 1) * 512 + offset
+    return unpack(image[start:start + length])
+
+
+def zboot(image):
+    """drivers/firmware/efi/libstub/zboot-header.S: where the payload is, and how long."""
+    offset, length = struct.unpack_from("<II", image, 8)
+    return unpack(image[offset:offset + length])
 
 
 def main(source, target):
     with open(source, "rb") as f:
-        image = f.read()
-    if image[0x202:0x206] != b"HdrS":
-        sys.exit(f"vmlinux.py: {source} is no bzImage")
-    sectors = image[0x1F1] or 4
-    offset, length = struct.unpack_from("<II", image, 0x248)
-    start = (sectors + 1) * 512 + offset
-    kernel = unpack(image[start:start + length])
-    if kernel[:4] != b"\x7fELF":
-        sys.exit(f"vmlinux.py: the payload of {source} is no ELF file")
+        kernel = f.read()
+    if kernel[0x202:0x206] == b"HdrS":
+        kernel = bzimage(kernel)
+    elif kernel[4:8] == b"zimg":
+        kernel = zboot(kernel)
+    elif kernel[:2] == b"\x1f\x8b":
+        kernel = unpack(kernel)
+    if kernel[:4] != b"\x7fELF" and kernel[0x38:0x3c] != b"ARMd":
+        sys.exit(f"vmlinux.py: {source} holds no kernel")
     with open(target, "wb") as f:
         f.write(kernel)
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <time.h>
 
 #include <nvio/nvio.h>
@@ -183,10 +184,16 @@ static inline void *vmt_alloc(struct nvio_iommu *iommu, size_t len)
 	return p;
 }
 
+/* What memory is registered in multiples of: no page of a process is smaller than NVMe's. */
+static inline size_t vmt_page_len(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 /* Memory of the process, at the start of a page and resident. */
 static inline void *vmt_pages(size_t len)
 {
-	void *p = aligned_alloc(NVIO_MEM_PAGE, len);
+	void *p = aligned_alloc(vmt_page_len(), len);
 
 	vmt_check(p, "no memory for %zu bytes", len);
 	return memset(p, 0, len);

@@ -50,10 +50,10 @@ static void check_detached(struct vmt_drive *drive, char *data, uint32_t blocks)
 static void check_registered(struct vmt_drive *drive, const char *heap, uint32_t blocks)
 {
 	struct nvio_qpair *qpair = vmt_qpair(drive->ctrl, 8, false);
-	char *own = vmt_pages(LEN + NVIO_MEM_PAGE);
+	char *own = vmt_pages(LEN + vmt_page_len());
 	uint64_t iova;
 
-	vmt_ok(nvio_mem_register(drive->iommu, own, LEN + NVIO_MEM_PAGE, NVIO_DMA_RW));
+	vmt_ok(nvio_mem_register(drive->iommu, own, LEN + vmt_page_len(), NVIO_DMA_RW));
 	vmt_check(nvio_mem_iova(drive->iommu, own + 8, 16, NVIO_DMA_RW, &iova) == 16, "no IOVA");
 	vmt_fill(own, LEN, 4711);
 	vmt_io(qpair, drive->ns, VMT_WRITE, own, 0, blocks);
@@ -62,7 +62,7 @@ static void check_registered(struct vmt_drive *drive, const char *heap, uint32_t
 	vmt_check(vmt_holds(own + 512, LEN, 4711), "registered memory holds something else");
 	vmt_io(qpair, drive->ns, VMT_READ, (char *)heap, 0, blocks);
 	vmt_check(vmt_holds(heap, LEN, 4711), "the heap holds something else");
-	vmt_ok(nvio_mem_unregister(drive->iommu, own, LEN + NVIO_MEM_PAGE));
+	vmt_ok(nvio_mem_unregister(drive->iommu, own, LEN + vmt_page_len()));
 	vmt_refused(nvio_read(qpair, drive->ns, own, 0, blocks, 0, 0), EFAULT, "is not DMA memory");
 	free(own);
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Completions by interrupt: each queue pair's eventfd for itself, a wait that sleeps, 10,000 commands each waited for.
 # The second drive takes 1.5 s for each command: the kernel's driver would take long over it.
-# kernels: small stock
+# kernels: small stock aarch64/4k
 # vm: --mods vfio
 # vm: --qemu '-drive if=none,id=slow,driver=null-co,size=64M,read-zeroes=on,latency-ns=1500000000'
 # vm: --qemu '-device nvme,serial=slow,addr=0x11,drive=slow'

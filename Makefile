@@ -244,7 +244,7 @@ $(B)/cppcheck: $(analysis_src) $(wildcard include/nvio/*.h lib/*/*.h emu/*.h app
 		-DNVIO_VERSION='"$(VERSION)"' -Iinclude -Ilib -I. -Iapp $(analysis_src) > $@ 2>&1 || { cat $@; exit 1; }
 
 # What the engine costs, on a queue pair in plain memory.
-$(B)/bench/fio_cost: $(fio_cost_obj) $(call obj,$(addprefix fio_engine/,io.c request.c wait.c) bench/plain.c test/unit/fake_iommu.c) $(static_lib)
+$(B)/bench/fio_cost: $(fio_cost_obj) $(call obj,$(addprefix fio_engine/,held.c io.c request.c wait.c) bench/plain.c test/unit/fake_iommu.c) $(static_lib)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ $(all_ldflags) $(libs)

@@ -120,12 +120,15 @@ struct nvio_fio_file {
 struct nvio_fio_io {
 	struct iovec iov;
 	void *metadata;
+	struct io_u *next; /* held back behind this one */
 	uint16_t status; /* of the completion; 0 when it was another error */
 };
 
 /* A job, as its io_ops_data. */
 struct nvio_fio_job {
 	struct nvio_qpair *qpair; /* the only one; NULL when there are several, or they sleep */
+	struct io_u *held; /* the first that the queue pairs have no room for yet */
+	struct io_u **held_end;
 	struct nvio_completion *done;
 	struct io_u **queued; /* those that no doorbell was rung for yet */
 	unsigned int nr_queued;
@@ -159,7 +162,12 @@ void nvio_fio_io_u_free(struct thread_data *td, struct io_u *io_u);
 int nvio_fio_format(struct thread_data *td, struct nvio_fio_job *job, struct nvio_fio_file *file);
 int nvio_fio_parse_checks(const char *text, unsigned int *checks);
 
+/* held.c: requests that queue pairs have no room for yet. */
+void nvio_fio_hold(struct nvio_fio_job *job, struct io_u *io_u);
+int nvio_fio_send_held(struct thread_data *td, struct nvio_completion *done, int max);
+
 /* io.c: the I/O path. */
+int nvio_fio_submit(const struct nvio_fio_job *job);
 enum fio_q_status nvio_fio_queue(struct thread_data *td, struct io_u *io_u);
 int nvio_fio_commit(struct thread_data *td);
 int nvio_fio_getevents(struct thread_data *td, unsigned int min, unsigned int max,
@@ -168,7 +176,7 @@ struct io_u *nvio_fio_event(struct thread_data *td, int event);
 
 /* request.c: what is more than a read or write of plain data. */
 int nvio_fio_request(struct thread_data *td, struct nvio_fio_file *file, struct io_u *io_u);
-enum fio_q_status nvio_fio_refused(const struct nvio_fio_file *file, struct io_u *io_u, int err);
+void nvio_fio_refused(struct io_u *io_u, int err);
 void nvio_fio_finish(struct thread_data *td, struct io_u *io_u, const struct nvio_completion *done);
 char *nvio_fio_error_text(const struct io_u *io_u);
 

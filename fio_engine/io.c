@@ -28,6 +28,19 @@ static int send_plain(const struct nvio_fio_file *file, struct io_u *io_u)
 			  (uintptr_t)io_u);
 }
 
+/* Queued, too: what there is no room for waits in line. */
+static __attribute__((noinline)) enum fio_q_status not_sent(struct nvio_fio_job *job,
+							    struct io_u *io_u, int err)
+{
+	if (err != -EAGAIN) {
+		nvio_fio_refused(io_u, err);
+		return FIO_Q_COMPLETED;
+	}
+	nvio_fio_hold(job, io_u);
+	job->queued[job->nr_queued++] = io_u;
+	return FIO_Q_QUEUED;
+}
+
 enum fio_q_status nvio_fio_queue(struct thread_data *td, struct io_u *io_u)
 {
 	struct nvio_fio_job *job = td->io_ops_data;
@@ -35,18 +48,20 @@ enum fio_q_status nvio_fio_queue(struct thread_data *td, struct io_u *io_u)
 	int ret;
 
 	fio_ro_check(td, io_u);
-	if (io_u->ddir <= DDIR_WRITE && file->plain[io_u->ddir] && !placed(io_u) &&
-	    !((io_u->offset | io_u->xfer_buflen) & file->unit_mask))
+	if (fio_unlikely(job->held))
+		ret = -EAGAIN;
+	else if (io_u->ddir <= DDIR_WRITE && file->plain[io_u->ddir] && !placed(io_u) &&
+		 !((io_u->offset | io_u->xfer_buflen) & file->unit_mask))
 		ret = send_plain(file, io_u);
 	else
 		ret = nvio_fio_request(td, file, io_u);
 	if (fio_unlikely(ret))
-		return nvio_fio_refused(file, io_u, ret);
+		return not_sent(job, io_u, ret);
 	job->queued[job->nr_queued++] = io_u;
 	return FIO_Q_QUEUED;
 }
 
-static int submit(const struct nvio_fio_job *job)
+int nvio_fio_submit(const struct nvio_fio_job *job)
 {
 	int ret = 0;
 
@@ -80,7 +95,7 @@ int nvio_fio_commit(struct thread_data *td)
 	if (!job->nr_queued)
 		return 0;
 	set_issue_time(td, job);
-	ret = submit(job);
+	ret = nvio_fio_submit(job);
 	io_u_mark_submit(td, job->nr_queued);
 	job->nr_queued = 0;
 	if (ret >= 0)
@@ -101,7 +116,7 @@ int nvio_fio_getevents(struct thread_data *td, unsigned int min, unsigned int ma
 		if (ret)
 			return ret;
 	}
-	if (job->qpair) {
+	if (job->qpair && !job->held) {
 		ret = nvio_poll(job->qpair, job->done, (int)max);
 		if (!fio_unlikely(ret < (int)min))
 			return ret;

@@ -128,10 +128,8 @@ static struct nvio_qpair *find_qpair(const struct nvio_fio_job *job,
 	return NULL;
 }
 
-/*
- * Room for all parts of requests that take several commands, as far as the controller has it: some
- * versions of fio cannot verify a mix of reads and writes any more once a queue was full.
- */
+/* Room for all parts of requests that take several commands, as far as the controller has it: what
+ * there is no room for waits here and not in the device. */
 static uint16_t qpair_depth(struct thread_data *td, const struct nvio_fio_file *file)
 {
 	unsigned int depth = min(td->o.iodepth, (unsigned int)UINT16_MAX);

@@ -7,17 +7,18 @@
 
 #include <verify.h>
 
-enum fio_q_status nvio_fio_refused(const struct nvio_fio_file *file, struct io_u *io_u, int err)
+void nvio_fio_refused(struct io_u *io_u, int err)
 {
-	if (err == -EAGAIN)
-		return FIO_Q_BUSY;
+	const struct nvio_fio_file *file = FILE_ENG_DATA(io_u->file);
+	struct nvio_fio_io *io = io_u->engine_data;
+
 	if (err == -EINVAL && (io_u->offset % file->unit || io_u->xfer_buflen % file->unit))
 		log_err("nvio: %s: offset %llu or length %llu is no multiple of %u\n", file->name,
 			io_u->offset, io_u->xfer_buflen, file->unit);
 	else
 		log_err("nvio: %s: %s\n", file->name, nvio_last_error());
+	io->status = 0;
 	io_u->error = (unsigned int)-err;
-	return FIO_Q_COMPLETED;
 }
 
 static struct nvio_range range_of(const struct nvio_fio_file *file, uint64_t offset, uint64_t len)
@@ -199,7 +200,7 @@ void nvio_fio_finish(struct thread_data *td, struct io_u *io_u, const struct nvi
 	io->status = done->status;
 	if (done->status)
 		io_u->error = to_errno(done->status);
-	else
+	else if (!io_u->error) /* what was refused never got as far */
 		verify_pi(td, io_u);
 }
 

@@ -17,9 +17,13 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* Takes what there is, and counts it in @have. Returns 0, or a negative errno of a queue pair. */
-static int poll_all(struct nvio_fio_job *job, int *have, int max)
+/* Takes what there is, sends what now has room, and counts what is done in @have. Returns 0, or a
+ * negative errno of a queue pair. */
+static int poll_all(struct thread_data *td, int *have, int max)
 {
+	struct nvio_fio_job *job = td->io_ops_data;
+	const int before = *have;
+
 	for (unsigned int i = 0; i < job->nr_qpairs && *have < max; i++) {
 		int ret;
 
@@ -30,6 +34,8 @@ static int poll_all(struct nvio_fio_job *job, int *have, int max)
 			return ret;
 		*have += ret;
 	}
+	if (job->held && *have > before)
+		*have += nvio_fio_send_held(td, job->done + *have, max - *have);
 	return 0;
 }
 
@@ -69,12 +75,13 @@ static int wait_one(struct nvio_fio_job *job, int min, int max, int64_t timeout)
 	return ret == -ETIMEDOUT ? 0 : ret;
 }
 
-static int wait_any(struct nvio_fio_job *job, int have, int min, int max, int64_t timeout)
+static int wait_any(struct thread_data *td, int have, int min, int max, int64_t timeout)
 {
+	const struct nvio_fio_job *job = td->io_ops_data;
 	int64_t left = timeout, end = timeout < 0 ? 0 : now_ns() + timeout;
 
 	for (;;) {
-		int err = poll_all(job, &have, max);
+		int err = poll_all(td, &have, max);
 
 		if (err)
 			return have ? have : err; /* the next call will tell of it */
@@ -97,10 +104,10 @@ int nvio_fio_wait(struct thread_data *td, int have, int min, int max,
 	int64_t ns = timeout ? timeout->tv_sec * 1000000000LL + timeout->tv_nsec : -1;
 	int ret;
 
-	if (job->interrupts && job->nr_qpairs == 1)
+	if (job->interrupts && job->nr_qpairs == 1 && !job->held)
 		ret = wait_one(job, min, max, ns);
 	else
-		ret = wait_any(job, have, min, max, ns);
+		ret = wait_any(td, have, min, max, ns);
 	if (ret < 0 && !td->error)
 		log_err("nvio: %s\n", nvio_last_error());
 	/* fio's own word for it would be that the error is unknown. */

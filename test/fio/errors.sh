@@ -67,5 +67,10 @@ for interrupts in 0 1; do
 		# Two devices, one of which fails.
 		! with_engine "emu:size=1M|emu:size=1M,fault=drop+skip=50" "${how[@]}" || fail "one of two drives"
 		figures 'jobs[0]["error"] == 5'
+		# A drive that fails while requests wait for room in its queue.
+		! with_engine emu:size=1M,entries=4,fault=drop+skip=50 "${how[@]}" || fail "a full queue of a drive that fails"
+		figures 'jobs[0]["error"] == 5'
+		! with_engine emu:size=1M,entries=4,fault=gone+skip=50 "${how[@]}" || fail "a full queue of a drive that is gone"
+		figures 'jobs[0]["error"] == 5'
 	done
 done

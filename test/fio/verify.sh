@@ -12,8 +12,18 @@ for depth in 1 16 256; do
 	figures 'len(jobs) == 4 and sum(job["write"]["io_bytes"] for job in jobs) == 64 << 20'
 done
 verified emu:size=64M,lba=4096 --rw=randwrite --bsrange=4k-1M --iodepth=64 "${four[@]}"
-# A mix; more parts of large requests than the queue holds are nothing that fio gets to see.
+# A mix, with more requests, or parts of them, than the queue holds: fio gets to see nothing of that.
 verified emu:size=64M,mdts=5 --rw=randrw --bsrange=512-1M --iodepth=64 --size=64M
+verified emu:size=300M,mdts=5 --rw=randrw --bs=1M --iodepth=256
+verified emu:size=64M,mdts=1 --rw=randrw --bsrange=512-1M --iodepth=32
+for how in --interrupts=0 --interrupts=1 --iodepth_batch_complete_max=1 --iodepth_batch_complete_min=64; do
+	verified emu:size=8M,entries=64 --rw=randrw --bs=4k --iodepth=64 "$how"
+	verified "emu:size=8M,entries=16|emu:size=8M,entries=8" --rw=randrw --bs=4k --iodepth=256 "$how"
+done
+verified emu:size=8M,entries=16,lba=4096,md=16,pi=1,guard=64 --rw=randrw --bs=4k --iodepth=64 --pi_act=0 --pi_chk=GUARD
+# They keep their order: where the queue holds one command, they complete in it.
+good emu:size=1M,entries=2 --rw=read --bs=4k --iodepth=32 --write_lat_log="$tmp/order" --log_offset=1
+cut -d, -f5 "$tmp"/order_clat.*.log | cmp - <(seq -f ' %.0f' 0 4096 $(((1 << 20) - 1))) || fail "not in order"
 verified emu:size=64M --rw=write --bssplit=4k/50:64k/50 --iodepth=8 --iodepth_batch_submit=1
 verified emu:size=64M --rw=randwrite --bs=4k --size=8M --iodepth=32 --interrupts=1
 

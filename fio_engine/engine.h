@@ -101,6 +101,7 @@ int nvio_fio_command(struct nvio_fio_device *device, const struct nvio_sqe *cmd,
 
 /* A file of a job: a namespace. */
 struct nvio_fio_file {
+	struct nvio_fio_file *next;
 	struct nvio_ns *ns;
 	struct nvio_qpair *qpair; /* the job's own on this controller */
 	uint64_t unit_mask; /* unit - 1; of use with plain */
@@ -142,7 +143,6 @@ struct nvio_fio_job {
 	unsigned int nr_qpairs;
 	struct nvio_qpair **qpairs;
 	struct pollfd *fds; /* of the queue pairs, with interrupts */
-	unsigned int nr_files;
 	struct nvio_fio_file *files;
 	struct nvio_fio_io *ios;
 	void *metadata; /* of all of them */
@@ -153,6 +153,7 @@ struct nvio_fio_job {
 int nvio_fio_setup(struct thread_data *td);
 int nvio_fio_init(struct thread_data *td);
 void nvio_fio_cleanup(struct thread_data *td);
+int nvio_fio_open_file(struct thread_data *td, struct fio_file *f);
 int nvio_fio_iomem_alloc(struct thread_data *td, size_t len);
 void nvio_fio_iomem_free(struct thread_data *td);
 int nvio_fio_io_u_init(struct thread_data *td, struct io_u *io_u);

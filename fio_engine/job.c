@@ -9,9 +9,13 @@
 
 static void free_job(struct nvio_fio_job *job)
 {
-	for (unsigned int i = 0; i < job->nr_files; i++)
-		nvio_fio_device_put(job->files[i].device);
-	free(job->files);
+	while (job->files) {
+		struct nvio_fio_file *file = job->files;
+
+		job->files = file->next;
+		nvio_fio_device_put(file->device);
+		free(file);
+	}
 	free(job->qpairs);
 	free(job->fds);
 	free(job->done);
@@ -20,19 +24,8 @@ static void free_job(struct nvio_fio_job *job)
 	free(job);
 }
 
-static int setup_file(struct thread_data *td, struct nvio_fio_job *job, struct fio_file *f)
+static int attach(struct thread_data *td, struct fio_file *f, struct nvio_fio_file *file)
 {
-	struct nvio_fio_file *file = &job->files[job->nr_files];
-	int err;
-
-	err = nvio_fio_device_get(f->file_name, td->eo, &file->device, &file->ns);
-	if (err)
-		return err;
-	job->nr_files++;
-	file->name = f->file_name;
-	err = nvio_fio_format(td, job, file);
-	if (err)
-		return err;
 	f->filetype = FIO_TYPE_BLOCK;
 	f->real_file_size = file->info.nr_blocks * file->unit;
 	fio_file_set_size_known(f);
@@ -40,6 +33,40 @@ static int setup_file(struct thread_data *td, struct nvio_fio_job *job, struct f
 	if (file->info.read_only && td_write(td))
 		log_err("nvio: %s is write protected\n", f->file_name);
 	return 0;
+}
+
+static int setup_file(struct thread_data *td, struct nvio_fio_job *job, struct fio_file *f)
+{
+	struct nvio_fio_file *file = calloc(1, sizeof(*file));
+	int err;
+
+	if (!file)
+		return -ENOMEM;
+	err = nvio_fio_device_get(f->file_name, td->eo, &file->device, &file->ns);
+	if (err) {
+		free(file);
+		return err;
+	}
+	file->next = job->files;
+	job->files = file;
+	file->name = f->file_name;
+	err = nvio_fio_format(td, job, file);
+	return err ? err : attach(td, f, file);
+}
+
+/* Those that have not been yet: a job that replays I/O learns of its files when it begins. */
+static int setup_files_of(struct thread_data *td, struct nvio_fio_job *job)
+{
+	struct fio_file *f;
+	unsigned int i;
+	int err = 0;
+
+	for_each_file(td, f, i)
+	{
+		if (!err && !FILE_ENG_DATA(f))
+			err = setup_file(td, job, f);
+	}
+	return err;
 }
 
 static struct nvio_fio_job *new_job(struct thread_data *td)
@@ -50,9 +77,6 @@ static struct nvio_fio_job *new_job(struct thread_data *td)
 
 	if (!job)
 		return NULL;
-	job->files = calloc(td->o.nr_files, sizeof(*job->files));
-	job->qpairs = calloc(td->o.nr_files, sizeof(struct nvio_qpair *));
-	job->fds = calloc(td->o.nr_files, sizeof(*job->fds));
 	job->done = calloc(depth, sizeof(*job->done));
 	job->queued = calloc(depth, sizeof(struct io_u *));
 	job->ios = calloc(depth, sizeof(*job->ios));
@@ -60,7 +84,7 @@ static struct nvio_fio_job *new_job(struct thread_data *td)
 	job->compare = options->verify_mode == NVIO_FIO_VERIFY_COMPARE;
 	job->apptag = (uint16_t)options->apptag;
 	job->apptag_mask = (uint16_t)options->apptag_mask;
-	if (job->files && job->qpairs && job->fds && job->done && job->queued && job->ios)
+	if (job->done && job->queued && job->ios)
 		return job;
 	free_job(job);
 	return NULL;
@@ -69,18 +93,9 @@ static struct nvio_fio_job *new_job(struct thread_data *td)
 static int setup_job(struct thread_data *td, struct nvio_fio_job *job)
 {
 	const struct nvio_fio_options *options = td->eo;
-	struct fio_file *f;
-	unsigned int i;
-	int err;
+	int err = nvio_fio_parse_checks(options->pi_chk, &job->checks);
 
-	err = nvio_fio_parse_checks(options->pi_chk, &job->checks);
-	for_each_file(td, f, i)
-	{
-		if (err)
-			return err;
-		err = setup_file(td, job, f);
-	}
-	return err;
+	return err ? err : setup_files_of(td, job);
 }
 
 /* What is queued before somebody waits gets one doorbell, and who waits takes all there is, so that
@@ -121,11 +136,11 @@ int nvio_fio_setup(struct thread_data *td)
 static struct nvio_qpair *find_qpair(const struct nvio_fio_job *job,
 				     const struct nvio_fio_file *file)
 {
-	for (const struct nvio_fio_file *other = job->files; other < file; other++) {
-		if (other->device == file->device)
-			return other->qpair;
-	}
-	return NULL;
+	const struct nvio_fio_file *other = job->files;
+
+	while (other && (other->device != file->device || !other->qpair))
+		other = other->next;
+	return other ? other->qpair : NULL;
 }
 
 /* Room for all parts of requests that take several commands, as far as the controller has it: what
@@ -174,6 +189,19 @@ static int open_qpair(struct thread_data *td, struct nvio_fio_job *job, struct n
 	return 0;
 }
 
+static int open_qpairs(struct thread_data *td, struct nvio_fio_job *job)
+{
+	int err = 0;
+
+	job->qpairs = calloc(td->o.nr_files, sizeof(struct nvio_qpair *));
+	job->fds = calloc(td->o.nr_files, sizeof(*job->fds));
+	if (!job->qpairs || !job->fds)
+		return -ENOMEM;
+	for (struct nvio_fio_file *file = job->files; file && !err; file = file->next)
+		err = open_qpair(td, job, file);
+	return err;
+}
+
 static int alloc_metadata(struct thread_data *td, struct nvio_fio_job *job)
 {
 	size_t len = (size_t)job->metadata_len * td->o.iodepth;
@@ -192,7 +220,7 @@ static int alloc_metadata(struct thread_data *td, struct nvio_fio_job *job)
 int nvio_fio_init(struct thread_data *td)
 {
 	struct nvio_fio_job *job = td->io_ops_data;
-	int err = 0;
+	int err;
 
 	if (!job) {
 		log_err("nvio: %s: this engine needs create_serialize=1, as it is by default\n",
@@ -201,13 +229,31 @@ int nvio_fio_init(struct thread_data *td)
 	}
 	nvio_fio_running(1);
 	job->running = true;
-	for (unsigned int i = 0; i < job->nr_files && !err; i++)
-		err = open_qpair(td, job, &job->files[i]);
+	err = setup_files_of(td, job);
+	if (!err)
+		err = open_qpairs(td, job);
 	if (!err)
 		err = alloc_metadata(td, job);
 	if (job->nr_qpairs == 1 && !job->interrupts)
 		job->qpair = job->qpairs[0];
 	return -err;
+}
+
+/* Nothing is left to do, but for a name that came after init(). */
+int nvio_fio_open_file(struct thread_data *td, struct fio_file *f)
+{
+	struct nvio_fio_job *job = td->io_ops_data;
+	struct nvio_fio_file *file = job->files;
+
+	if (FILE_ENG_DATA(f))
+		return 0;
+	while (file && strcmp(file->name, f->file_name))
+		file = file->next;
+	if (file)
+		return attach(td, f, file);
+	log_err("nvio: %s: the job has begun without it: name it in filename=\n", f->file_name);
+	td_verror(td, ENODEV, "open_file");
+	return 1;
 }
 
 /* After this no memory of the job is written by a device any more. */

@@ -6,13 +6,6 @@
  */
 #include "engine.h"
 
-static int open_file(struct thread_data *td, struct fio_file *f)
-{
-	(void)td;
-	(void)f;
-	return 0;
-}
-
 static int close_file(struct thread_data *td, struct fio_file *f)
 {
 	(void)td;
@@ -75,7 +68,7 @@ __attribute__((visibility("default"))) struct ioengine_ops ioengine = {
 	.getevents = nvio_fio_getevents,
 	.event = nvio_fio_event,
 	.errdetails = errdetails,
-	.open_file = open_file,
+	.open_file = nvio_fio_open_file,
 	.close_file = close_file,
 	.get_file_size = get_file_size,
 	.invalidate = invalidate,

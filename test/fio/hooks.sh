@@ -55,6 +55,23 @@ good "$slow" --rw=randread --bs=4k --iodepth=32 --size=8M
 figures 'jobs[0]["iodepth_complete"]["4"] < 85'
 good "$slow" --rw=randread --bs=4k --iodepth=32 --size=8M --iodepth_batch_complete_min=1
 figures 'jobs[0]["iodepth_complete"]["4"] > 90'
+
+# What was recorded is done again: on the device that the log names, whether the job names it too, or on another; also
+# when the log is read in pieces. A device that is not there is told.
+good "$user" --rw=randwrite --bs=64k --write_iolog="$tmp/log"
+replay=(--name=replay --read_iolog="$tmp/log" --iodepth=8 --buffer_pattern='"nvio"')
+for how in "" --read_iolog_chunked=1; do
+	for name in "--filename=${user//:/\\:}" ""; do
+		good "$user" --rw=write --bs=64k --zero_buffers
+		alone "${replay[@]}" $name $how || fail "a log again: $(cat "$tmp/err")"
+		figures 'jobs[0]["error"] == 0 and jobs[0]["write"]["total_ios"] == 128'
+		holds nvio || fail "not the same again: $name $how"
+	done
+done
+alone "${replay[@]}" --replay_redirect=emu:size=8M || fail "a log redirected: $(cat "$tmp/err")"
+figures 'jobs[0]["error"] == 0 and jobs[0]["write"]["total_ios"] == 128'
+! alone "${replay[@]}" --replay_redirect="vfio-user:$tmp/none" || fail "a log redirected to nothing"
+grep -qE "^nvio: .*$tmp/none" "$tmp/err" || fail "$(cat "$tmp/err")"
 stop TERM
 
 # Jobs: many, mixed, slow, until steady.

@@ -9,14 +9,20 @@ cd "$tmp" # fio leaves files of its own where it runs
 preload=()
 [[ $build != *-asan* ]] || preload=(env LD_PRELOAD="$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0)
 
-# with_engine FILENAME[|FILENAME]... ARGS...: fio's status; JSON is in $tmp/json, what it says in $tmp/err
+# alone ARGS...: fio's status; JSON is in $tmp/json, what it says in $tmp/err
+alone()
+{
+	: > "$tmp/json"
+	timeout 100 "${preload[@]}" fio --output-format=json --output="$tmp/json" --ioengine="external:$engine" "$@" \
+		> "$tmp/out" 2> "$tmp/err"
+}
+
+# with_engine FILENAME[|FILENAME]... ARGS...: the same with a job on these devices
 with_engine()
 {
 	local name=${1//:/\\:}
 
-	: > "$tmp/json"
-	timeout 100 "${preload[@]}" fio --output-format=json --output="$tmp/json" --ioengine="external:$engine" \
-		--filename="${name//|/:}" --name=test "${@:2}" > "$tmp/out" 2> "$tmp/err"
+	alone --filename="${name//|/:}" --name=test "${@:2}"
 }
 
 # figures PYTHON: an expression over `jobs`, the list of what fio reports of each, is true. fio may warn before its JSON.

@@ -93,8 +93,15 @@ static struct nvio_fio_job *new_job(struct thread_data *td)
 static int setup_job(struct thread_data *td, struct nvio_fio_job *job)
 {
 	const struct nvio_fio_options *options = td->eo;
-	int err = nvio_fio_parse_checks(options->pi_chk, &job->checks);
+	int err;
 
+	/* fio would refuse it too late: it frees such memory without having it. */
+	if (fio_option_is_set(&td->o, mem_type)) {
+		log_err("nvio: %s: mem= cannot be used: all buffers are DMA memory of the engine\n",
+			td->o.name);
+		return -EINVAL;
+	}
+	err = nvio_fio_parse_checks(options->pi_chk, &job->checks);
 	return err ? err : setup_files_of(td, job);
 }
 

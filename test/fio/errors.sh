@@ -26,7 +26,10 @@ refused 'multiples of 512 bytes: 1 is not' emu: --rw=randread --bsrange=512-4k -
 refused 'multiples of 512 bytes: 100 is not' emu: --rw=read --bs=4k --offset=100
 refused 'multiples of 520 bytes \(a block with its metadata\): 4096 is not' emu:md=8,extended=on --rw=read --bs=4k
 refused 'data must begin at a multiple of 4' emu:size=1M --rw=randread --bs=4k --iomem_align=2 --sgl=0
-refused "'mem/iomem' conflicts" emu:size=1M --rw=read --bs=4k --mem=malloc
+for mem in malloc mmap shm mmaphuge; do
+	refused 'nvio: test: mem= cannot be used' emu:size=1M --rw=read --bs=4k --mem=$mem
+	[ "$(grep -c nvio: "$tmp/err")" = 1 ] || fail "more than a line of --mem=$mem: $(cat "$tmp/err")"
+done
 refused 'md_per_io_size=8 is too small: 64 bytes are needed' emu:md=8 --rw=read --bs=4k --md_per_io_size=8
 refused 'verify= cannot be used with protection information at the end' emu:md=8,pi=1,extended=on --rw=write --bs=520 \
 	--pi_act=0 --verify=crc32c

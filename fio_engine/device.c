@@ -150,6 +150,15 @@ static struct nvio_ns *find_ns(const struct nvio_fio_device *device, const char 
 	return ns;
 }
 
+/* What is wrong with an option of emu: is told without the name that it is in. */
+static void log_failure(const char *filename)
+{
+	const char *why = nvio_last_error();
+	bool named = strncmp(filename, "emu:", 4) || !strncmp(why, "emu:", 4);
+
+	log_err("nvio: %s%s%s\n", named ? "" : filename, named ? "" : ": ", why);
+}
+
 static int get_locked(const char *filename, const char *name,
 		      const struct nvio_fio_options *options, struct nvio_fio_device **device)
 {
@@ -170,7 +179,7 @@ static int get_locked(const char *filename, const char *name,
 	if (!*device)
 		*device = open_device(name, &opts);
 	if (!*device) {
-		log_err("nvio: %s\n", nvio_last_error());
+		log_failure(filename);
 		return -ENODEV;
 	}
 	(*device)->refs++;

@@ -35,11 +35,24 @@ static int attach(struct thread_data *td, struct fio_file *f, struct nvio_fio_fi
 	return 0;
 }
 
+/* fio makes up names of files for a job that has none. */
+static bool is_nameless(struct thread_options *o)
+{
+	return !o->filename && !o->opendir && !o->read_iolog_file &&
+	       !fio_option_is_set(o, filename_format);
+}
+
 static int setup_file(struct thread_data *td, struct nvio_fio_job *job, struct fio_file *f)
 {
-	struct nvio_fio_file *file = calloc(1, sizeof(*file));
+	struct nvio_fio_file *file;
 	int err;
 
+	if (is_nameless(&td->o)) {
+		log_err("nvio: %s: filename= is missing: it names the device, such as 0000\\:01\\:00.0/1\n",
+			td->o.name);
+		return -EINVAL;
+	}
+	file = calloc(1, sizeof(*file));
 	if (!file)
 		return -ENOMEM;
 	err = nvio_fio_device_get(f->file_name, td->eo, &file->device, &file->ns);

@@ -16,6 +16,13 @@ refused "nvio: .*$tmp/none" "vfio-user:$tmp/none" --rw=read
 serve "$tmp/s" --ns size=1M --ns size=1M
 refused 'nvio: vfio-user:.* has several namespaces: say which, such as .*/1' "vfio-user:$tmp/s" --rw=read
 stop TERM
+refused 'nvio: emu:size=bogus/1: size=bogus: not a number' emu:size=bogus/1 --rw=read
+refused 'nvio: emu:size=1M,foo=3: "foo" is no option' emu:size=1M,foo=3 --rw=read
+! alone --name=nameless --rw=read --size=1M || fail "a job without a device"
+[ "$(grep nvio: "$tmp/err")" = "nvio: nameless: filename= is missing: it names the device, such as 0000\:01\:00.0/1" ] ||
+	fail "$(cat "$tmp/err")"
+! alone --name=named --rw=read --size=1M --filename_format="$tmp/\$jobname" || fail "a file"
+grep -q "nvio: '$tmp/named': 'named' is no namespace" "$tmp/err" || fail "$(cat "$tmp/err")"
 [ ! -e some.file ] && [ ! -d 0000.ff.1f.7 ] || fail "something was made in the file system"
 
 # Sizes and memory.

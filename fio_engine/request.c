@@ -7,23 +7,35 @@
 
 #include <verify.h>
 
+/* Of a request that is wrong in itself, after the line that says so. */
+enum { TOLD = ECANCELED };
+
 void nvio_fio_refused(struct io_u *io_u, int err)
 {
 	const struct nvio_fio_file *file = FILE_ENG_DATA(io_u->file);
 	struct nvio_fio_io *io = io_u->engine_data;
 
-	if (err == -EINVAL && (io_u->offset % file->unit || io_u->xfer_buflen % file->unit))
-		log_err("nvio: %s: offset %llu or length %llu is no multiple of %u\n", file->name,
-			io_u->offset, io_u->xfer_buflen, file->unit);
-	else
+	if (err != -TOLD)
 		log_err("nvio: %s: %s\n", file->name, nvio_last_error());
 	io->status = 0;
-	io_u->error = (unsigned int)-err;
+	io_u->error = err == -TOLD ? EINVAL : (unsigned int)-err;
 }
 
-static struct nvio_range range_of(const struct nvio_fio_file *file, uint64_t offset, uint64_t len)
+static int check_span(const struct nvio_fio_file *file, unsigned long long offset,
+		      unsigned long long len)
 {
-	return (struct nvio_range){ offset / file->unit, (uint32_t)(len / file->unit), 0 };
+	if (!(offset % file->unit) && !(len % file->unit))
+		return 0;
+	log_err("nvio: %s: offset %llu or length %llu is no multiple of %u\n", file->name, offset,
+		len, file->unit);
+	return -TOLD;
+}
+
+static int to_range(const struct nvio_fio_file *file, uint64_t offset, uint64_t len,
+		    struct nvio_range *range)
+{
+	*range = (struct nvio_range){ offset / file->unit, (uint32_t)(len / file->unit), 0 };
+	return check_span(file, offset, len);
 }
 
 #if FIO_IOOPS_VERSION >= 36
@@ -32,19 +44,25 @@ static int trim_ranges(const struct nvio_fio_file *file, struct io_u *io_u)
 {
 	const struct trim_range *trims = io_u->xfer_buf;
 	struct nvio_range ranges[256];
+	int err = 0;
 
-	if (io_u->number_trim > sizeof(ranges) / sizeof(ranges[0]))
-		return -EINVAL;
-	for (unsigned int i = 0; i < io_u->number_trim; i++)
-		ranges[i] = range_of(file, trims[i].start, trims[i].len);
-	return nvio_dsm(file->qpair, file->ns, ranges, io_u->number_trim, NVIO_DSM_DEALLOCATE,
-			(uintptr_t)io_u);
+	if (io_u->number_trim > sizeof(ranges) / sizeof(ranges[0])) {
+		log_err("nvio: %s: a trim of %u ranges: 256 is the most\n", file->name,
+			io_u->number_trim);
+		return -TOLD;
+	}
+	for (unsigned int i = 0; i < io_u->number_trim && !err; i++)
+		err = to_range(file, trims[i].start, trims[i].len, &ranges[i]);
+	return err ? err
+		   : nvio_dsm(file->qpair, file->ns, ranges, io_u->number_trim, NVIO_DSM_DEALLOCATE,
+			      (uintptr_t)io_u);
 }
 #endif
 
 static int trim(const struct thread_data *td, const struct nvio_fio_file *file, struct io_u *io_u)
 {
-	struct nvio_range range = range_of(file, io_u->offset, io_u->xfer_buflen);
+	struct nvio_range range;
+	int err;
 
 #if FIO_IOOPS_VERSION >= 36
 	if (td->o.num_range > 1)
@@ -52,9 +70,10 @@ static int trim(const struct thread_data *td, const struct nvio_fio_file *file, 
 #else
 	(void)td;
 #endif
-	if (io_u->offset % file->unit || io_u->xfer_buflen % file->unit)
-		return -EINVAL;
-	return nvio_dsm(file->qpair, file->ns, &range, 1, NVIO_DSM_DEALLOCATE, (uintptr_t)io_u);
+	err = to_range(file, io_u->offset, io_u->xfer_buflen, &range);
+	return err ? err
+		   : nvio_dsm(file->qpair, file->ns, &range, 1, NVIO_DSM_DEALLOCATE,
+			      (uintptr_t)io_u);
 }
 
 /* Types 1 and 2 count blocks; type 3 leaves the reference tag to the host. */
@@ -107,10 +126,10 @@ static int transfer(struct thread_data *td, const struct nvio_fio_file *file, st
 	const struct nvio_fio_job *job = td->io_ops_data;
 	struct nvio_fio_io *extra = io_u->engine_data;
 	struct nvio_io io = NVIO_IO;
-	int err;
+	int err = check_span(file, io_u->offset, io_u->xfer_buflen);
 
-	if (io_u->offset % file->unit || io_u->xfer_buflen % file->unit)
-		return -EINVAL;
+	if (err)
+		return err;
 	io.opcode = io_u->ddir == DDIR_WRITE ? file->write_opcode : read_opcode(td, job, io_u);
 	io.flags = file->flags[io_u->ddir];
 	io.slba = io_u->offset / file->unit;

@@ -1,22 +1,24 @@
 #!/bin/bash
-# The engine compiles without a warning, also for the newest fio that Debian has; one that was built for another fio is
+# The engine compiles without a warning, also for what fio other releases of Debian have; one that was built for another fio is
 # refused with a sentence. Its options have their help. It exports one symbol.
 # timeout: 300
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . test/fio/lib.bash
 
-# compile HEADERS ARGS...: all of the engine
+# compile HEADERS FILE... ARGS...
 compile()
 {
 	gcc -std=gnu11 -D_GNU_SOURCE -fPIC -pthread -fvisibility=hidden -Wall -Wextra -Wshadow -Wstrict-prototypes \
 		-Wmissing-prototypes -Wpointer-arith -Wvla -Werror -I"$src/include" -include "$1/config-host.h" -isystem "$1" \
-		"${@:2}" "$src"/fio_engine/*.c
+		"${@:2}"
 }
 
+libs=(-lhugetlbfs -lisal)
+[[ $build != *-asan* ]] || libs+=(-fsanitize=address,undefined)
 headers=$("$src/scripts/fio-headers" 2> "$tmp/err") || fail "$(cat "$tmp/err")"
 [ "$(cat "$headers/version")" = "$(fio --version)" ] || fail "headers of $(cat "$headers/version") for $(fio --version)"
-compile "$headers" -shared -DNVIO_FIO_VERSION='"fio-9.99"' -o "$tmp/other.so" "$build/libnvio.a" -lhugetlbfs -lisal
+compile "$headers" "$src"/fio_engine/*.c -shared -DNVIO_FIO_VERSION='"fio-9.99"' -o "$tmp/other.so" "$build/libnvio.a" "${libs[@]}"
 status=0
 fio --ioengine="external:$tmp/other.so" --filename='emu\:' --name=test --rw=read > "$tmp/out" 2>&1 || status=$?
 [ "$status" = 1 ] || fail "exit status $status with the engine of another version: $(cat "$tmp/out")"
@@ -32,8 +34,20 @@ for option in readfua writefua write_mode deac md_per_io_size pi_act pi_chk appt
 	grep -qF "B<$option>" "$src/man/nvio-fio.1.pod" || fail "$option is not in the manual"
 done
 
-newest=$("$src/scripts/fio-headers" sid 2> "$tmp/err") || {
-	echo "no headers of the newest fio: $(tail -n 1 "$tmp/err")"
-	exit 77
-}
-compile "$newest" -fsyntax-only -DNVIO_FIO_VERSION="\"$(cat "$newest/version")\""
+# The newest fio that Debian has, and that of its release after this one: as far as their sources can be fetched.
+got=()
+for suite in trixie sid; do
+	headers=$("$src/scripts/fio-headers" $suite 2> "$tmp/err") || {
+		echo "no headers of the fio in $suite: $(tail -n 1 "$tmp/err")"
+		continue
+	}
+	version=$(cat "$headers/version")
+	got+=("$version")
+	compile "$headers" "$src"/fio_engine/*.c -fsyntax-only -DNVIO_FIO_VERSION="\"$version\""
+	# Trims of several ranges, which this machine's fio may not have.
+	compile "$headers" "$src"/test/fio/trim_ranges.c "$src"/fio_engine/request.c -I"$src/fio_engine" -Wl,--wrap=nvio_dsm \
+		-o "$tmp/trim_ranges" "$build/libnvio.a" "${libs[@]}"
+	timeout 20 "$tmp/trim_ranges" || fail "trims of several ranges of $version"
+done
+echo "compiled for: ${got[*]:-no other fio}"
+[ ${#got[@]} -gt 0 ] || exit 77

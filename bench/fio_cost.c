@@ -39,6 +39,35 @@ ssize_t log_err(const char *format, ...)
 	abort();
 }
 
+/* Of a request that failed: none does. */
+enum error_type_bit td_error_type(enum fio_ddir ddir, int err)
+{
+	(void)ddir;
+	(void)err;
+	abort();
+}
+
+int td_non_fatal_error(struct thread_data *td, enum error_type_bit etype, int err)
+{
+	(void)td;
+	(void)etype;
+	(void)err;
+	abort();
+}
+
+void update_error_count(struct thread_data *td, int err)
+{
+	(void)td;
+	(void)err;
+	abort();
+}
+
+void fio_mark_td_terminate(struct thread_data *td)
+{
+	(void)td;
+	abort();
+}
+
 void register_ioengine(struct ioengine_ops *ops)
 {
 	(void)ops;

@@ -212,6 +212,25 @@ static unsigned int to_errno(uint16_t status)
 	}
 }
 
+/* Before 3.36 fio looks at no error of a sync: the job has to end of it here. */
+static void sync_failed(struct thread_data *td, struct io_u *io_u)
+{
+	const struct nvio_fio_file *file = FILE_ENG_DATA(io_u->file);
+	char *why;
+
+	if (FIO_IOOPS_VERSION >= 33 || td->error)
+		return;
+	if (td_non_fatal_error(td, td_error_type(io_u->ddir, (int)io_u->error), (int)io_u->error)) {
+		update_error_count(td, (int)io_u->error);
+		return;
+	}
+	why = nvio_fio_error_text(io_u);
+	log_err("nvio: %s: sync: %s\n", file->name, why ? why : strerror((int)io_u->error));
+	free(why);
+	td_verror(td, io_u->error, "sync");
+	fio_mark_td_terminate(td);
+}
+
 void nvio_fio_finish(struct thread_data *td, struct io_u *io_u, const struct nvio_completion *done)
 {
 	struct nvio_fio_io *io = io_u->engine_data;
@@ -219,6 +238,8 @@ void nvio_fio_finish(struct thread_data *td, struct io_u *io_u, const struct nvi
 	io->status = done->status;
 	if (done->status)
 		io_u->error = to_errno(done->status);
+	if (done->status && ddir_sync(io_u->ddir))
+		sync_failed(td, io_u);
 	else if (!io_u->error) /* what was refused never got as far */
 		verify_pi(td, io_u);
 }

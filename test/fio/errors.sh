@@ -63,6 +63,14 @@ figures 'jobs[0]["read"]["io_bytes"] == (1 << 20) - 4096 and jobs[0]["total_err"
 # What is sent again until it succeeds is no error.
 good emu:size=1M,fault=fail+status=0x0281+count=3 --rw=read --bs=4k
 refused 'NVMe status 0x281' emu:size=1M,fault=fail+status=0x0281+count=3 --rw=read --bs=4k --max_retries=0
+# A flush that fails ends the job, too, unless it is to go on after errors of writes.
+bad=emu:size=8M,fault=fail+opcode=0+status=0x4006+count=9
+for sync in --fsync=4 --fdatasync=4 --end_fsync=1 "--fsync=4 --iodepth=16"; do
+	refused 'NVMe status 0x006: internal error' $bad --rw=write --bs=4k --size=256k $sync
+	figures 'jobs[0]["error"] == 5'
+done
+with_engine $bad --rw=write --bs=4k --size=256k --fsync=4 --continue_on_error=write || fail "$(cat "$tmp/err")"
+figures 'jobs[0]["total_err"] == 9 and jobs[0]["write"]["io_bytes"] == 256 << 10'
 for interrupts in 0 1; do
 	for depth in 1 16; do
 		how=(--rw=randread --bs=4k --timeout_ms=400 --iodepth=$depth --interrupts=$interrupts)

@@ -57,3 +57,19 @@ wrong=fault=flip+byte=100+opcode=2
 found '^crc32c: verify failed' "emu:size=64M,$wrong" --rw=write --bs=4k --size=1M --verify=crc32c
 found ': block [0-9]+: guard is [0-9a-f]+ instead of [0-9a-f]+$' "emu:size=64M,lba=4096,md=8,pi=1,$wrong" \
 	--rw=write --bs=4k --size=1M --pi_act=0 --pi_chk=GUARD --verify=crc32c
+
+# Bits of the application tag that count, for the controller and for the engine, whoever made it.
+serve "$tmp/p" --ns size=8M,lba=4096,md=8,pi=1
+for made in 0 1; do
+	good "vfio-user:$tmp/p" --rw=write --bs=64k --pi_act=$made --apptag=0xbeef
+	for checked in 0 1; do
+		tag=(--rw=read --bs=64k --pi_act=$checked --pi_chk=APPTAG --apptag)
+		good "vfio-user:$tmp/p" "${tag[@]}" 0xbeef
+		good "vfio-user:$tmp/p" "${tag[@]}" 0x00ef --apptag_mask=0x00ff
+		for mask in 0x02ff 0xffff; do
+			! with_engine "vfio-user:$tmp/p" "${tag[@]}" 0x00ef --apptag_mask=$mask || fail "a wrong tag: $mask"
+			grep -qE 'NVMe status 0x283|: block 0: application tag is beef instead of ef$' "$tmp/err" || fail "$(cat "$tmp/err")"
+		done
+	done
+done
+stop TERM

@@ -25,6 +25,26 @@ fio --ioengine="external:$tmp/other.so" --filename='emu\:' --name=test --rw=read
 grep -qx "nvio: this engine is for fio-9.99 and does not run in $(fio --version): build it again (make fio)" "$tmp/out" ||
 	fail "$(cat "$tmp/out")"
 
+# FIO_SRC=: a tree of one's own, if fio was built there. The version is that tree's.
+if [[ $build != *-asan* ]]; then
+	mkdir "$tmp/fio" "$tmp/b"
+	cp -r "$headers/." "$tmp/fio"
+	rm "$tmp/fio/version"
+	cp -a "$build/." "$tmp/b"
+	own=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$src" fio B="$tmp/b" FIO_SRC="$tmp/fio")
+	! "${own[@]}" 2> "$tmp/err" || fail "headers of a fio that was not built are taken"
+	grep -qF "$tmp/fio: build fio there first" "$tmp/err" || fail "$(cat "$tmp/err")"
+	echo "FIO_VERSION = fio-9.98" > "$tmp/fio/FIO-VERSION-FILE"
+	"${own[@]}" > "$tmp/out" 2>&1 || fail "FIO_SRC=: $(cat "$tmp/out")"
+	! fio --ioengine="external:$tmp/b/nvio-fio.so" --filename='emu\:' --name=test --rw=read > "$tmp/out" 2>&1 ||
+		fail "the engine of another tree runs: $(cat "$tmp/out")"
+	grep -q "^nvio: this engine is for fio-9.98 and does not run in " "$tmp/out" || fail "$(cat "$tmp/out")"
+	echo "FIO_VERSION = $(fio --version)" > "$tmp/fio/FIO-VERSION-FILE"
+	"${own[@]}" > "$tmp/out" 2>&1 || fail "FIO_SRC=: $(cat "$tmp/out")"
+	fio --ioengine="external:$tmp/b/nvio-fio.so" --filename='emu\:size=1M' --name=test --rw=read > "$tmp/out" 2>&1 ||
+		fail "the engine of FIO_SRC= does not run: $(cat "$tmp/out")"
+fi
+
 [ "$(nm -D --defined-only "$engine" | cut -d' ' -f3)" = ioengine ] || fail "other exports than ioengine"
 readelf -d "$engine" | grep -q NODELETE || fail "it can be unloaded"
 "${preload[@]}" fio --enghelp="$engine" > "$tmp/out"

@@ -1,8 +1,8 @@
 #!/bin/bash
-# fio's engine on a real VFIO: four jobs verify what they wrote; what the engine wrote fio finds through the kernel's
-# driver, and the other way round, by group and by iommufd. On another namespace, with blocks of 4 KiB, two jobs at once
-# with interrupts.
-# vm: --image disk1=256M --qemu '-drive if=none,id=disk1,file={tmp}/disk1,format=raw'
+# fio's engine on a real VFIO: four jobs verify what they wrote, at depths from 1 to 256; what the engine wrote fio finds
+# through the kernel's driver, and the other way round, by group and by iommufd. On another namespace, with blocks of
+# 4 KiB, two jobs at once with interrupts.
+# vm: --mem 2560 --image disk1=256M --qemu '-drive if=none,id=disk1,file={tmp}/disk1,format=raw'
 # vm: --qemu '-device nvme,serial=nvio1,addr=0x11,drive=disk1,logical_block_size=4096,physical_block_size=4096'
 # timeout: 240
 . "${0%/*}/../lib.sh"
@@ -31,9 +31,11 @@ bytes()
 job=(--bsrange=4k-256k --size=32M)
 bind "$BDF" vfio-pci
 name=$BDF/1
-by_engine --rw=randwrite --bsrange=512-1M --iodepth=64 --numjobs=4 --size=8M --offset_increment=8M
-bytes write $((32 << 20))
-bytes read $((32 << 20))
+for depth in 1 64 256; do
+	by_engine --rw=randwrite --bsrange=512-1M --iodepth=$depth --numjobs=4 --size=8M --offset_increment=8M
+	bytes write $((32 << 20))
+	bytes read $((32 << 20))
+done
 by_engine --rw=write "${job[@]}" --iodepth=16 --do_verify=0
 bytes write $((32 << 20))
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # A machine without an IOMMU: only on request, with a warning; data in the heap and in memory of the application's own,
-# from one opening to the next.
+# from one opening to the next; through fio's engine, too.
 # vm: --no-iommu
 . "${0%/*}/../lib.sh"
 set -o pipefail
@@ -25,3 +25,14 @@ grep -q '^100 I/Os submitted, 100 completed, 0 of them with an error' "$TMPDIR/l
 # Ordinary pages are in no order.
 ! "$BUILD/nvme_perf" -r "$BDF" --vfio noiommu --hugepage none -n 10 2> "$TMPDIR/log" || fail "it took ordinary pages"
 grep 'without an IOMMU, DMA memory has to be in hugepages' "$TMPDIR/log"
+
+# fio's engine.
+[ -e "$BUILD/nvio-fio.so" ] || fail "there is no engine: make fio"
+cd "$TMPDIR"
+job=(--name=job --ioengine="external:$BUILD/nvio-fio.so" --filename="${BDF//:/\\:}" --rw=randwrite --bsrange=512-1M --size=16M
+	--iodepth=16 --verify=crc32c --verify_fatal=1 --verify_state_save=0)
+fio "${job[@]}" --vfio_way=noiommu > log 2>&1 || fail "$(cat log)"
+grep -q 'NO IOMMU: nothing keeps this device from any memory' log
+grep 'WRITE: .* io=16.0MiB' log
+! fio "${job[@]}" > log 2>&1 || fail "without an IOMMU, and nobody asked for it"
+grep "nvio: $BDF has no IOMMU: " log

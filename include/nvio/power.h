@@ -89,6 +89,8 @@ struct nvio_idle_opts {
  * nvio_ctrl_idle - has a controller save power while there is nothing to do, until it is closed or
  * this is called again.
  *
+ * One whose own memory comes into use later does not sleep any more.
+ *
  * The first command wakes it: it takes that much longer, and runs once. So does any other call that
  * needs the controller. Queue pairs are what they were; features that were set are set again, as
  * after a reset. From a power state it comes back by itself.

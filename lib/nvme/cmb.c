@@ -177,7 +177,7 @@ int nvio_cmb_get_info(struct nvio_ctrl *ctrl, struct nvio_cmb_info *out, size_t 
 	struct nvio_cmb_info info = { 0 };
 	int err;
 
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	err = open_cmb(ctrl);
 	if (!err)
 		info = (struct nvio_cmb_info){
@@ -236,7 +236,7 @@ void *nvio_cmb_alloc(struct nvio_ctrl *ctrl, size_t len, size_t align)
 			   align);
 		return NULL;
 	}
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	if (!open_cmb(ctrl))
 		p = take(ctrl, len, align);
 	pthread_mutex_unlock(&ctrl->lock);
@@ -303,7 +303,7 @@ int nvio_cmb_check_use(struct nvio_ctrl *ctrl, uint8_t *use)
 	if (*use != NVIO_CMB_QUEUE && *use != (NVIO_CMB_QUEUE | NVIO_CMB_LISTS))
 		return nvio_error(EINVAL,
 				  "0x%x: not the queue, or queue and lists, of a queue pair", *use);
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	err = open_cmb(ctrl);
 	if (!err)
 		err = check_use(ctrl, use);

@@ -186,6 +186,19 @@ static uint64_t count(const struct nvio_ctrl *ctrl, bool *busy)
 	return all;
 }
 
+/* Also later: its memory may be asked for when it has slept before. */
+static int check_sleep(struct nvio_ctrl *ctrl)
+{
+	if (ctrl->opts.no_recovery)
+		return nvio_error(ENOTSUP,
+				  "%s was opened without recovery, which is what would wake it",
+				  ctrl->info.name);
+	/* What is there would be lost. */
+	if (ctrl->cmb || ctrl->pmr)
+		return nvio_error(ENOTSUP, "%s: its memory (CMB, PMR) is in use", ctrl->info.name);
+	return 0;
+}
+
 void nvio_idle_tend(struct nvio_ctrl *ctrl)
 {
 	struct nvio_idle *idle = &ctrl->idle;
@@ -208,7 +221,7 @@ void nvio_idle_tend(struct nvio_ctrl *ctrl)
 		return;
 	if (idle->kind == NVIO_IDLE_STATE)
 		go_to_state(ctrl);
-	else
+	else if (!check_sleep(ctrl))
 		fall_asleep(ctrl);
 }
 
@@ -216,18 +229,6 @@ void nvio_idle_tend(struct nvio_ctrl *ctrl)
 uint64_t nvio_idle_due_ms(const struct nvio_ctrl *ctrl)
 {
 	return ctrl->idle.ms ? ctrl->idle.ms / 4 + 1 : UINT64_MAX;
-}
-
-static int check_sleep(struct nvio_ctrl *ctrl)
-{
-	if (ctrl->opts.no_recovery)
-		return nvio_error(ENOTSUP,
-				  "%s was opened without recovery, which is what would wake it",
-				  ctrl->info.name);
-	/* What is there would be lost. */
-	if (nvio_local_is_used(ctrl))
-		return nvio_error(ENOTSUP, "%s: its memory (CMB, PMR) is in use", ctrl->info.name);
-	return 0;
 }
 
 static int check_state(struct nvio_ctrl *ctrl, uint8_t *state)

@@ -53,7 +53,7 @@ static void *run(void *arg)
 	int ms = 1;
 
 	for (;;) {
-		woken[1].fd = ctrl->idle.fd;
+		woken[1].fd = __atomic_load_n(&ctrl->idle.fd, __ATOMIC_RELAXED);
 		poll(woken, 2, ms);
 		eventfd_read(keeper->fd, &value);
 		if (__atomic_load_n(&keeper->stop, __ATOMIC_ACQUIRE))

@@ -272,21 +272,33 @@ uint32_t nvio_ctrl_next_nsid(struct nvio_ctrl *ctrl, uint32_t nsid)
 	return next;
 }
 
+/* With the lock held; NULL where there is none. */
+static struct nvio_ns_slot *active_slot(struct nvio_ctrl *ctrl, uint32_t nsid)
+{
+	size_t idx = find_slot(ctrl, nsid);
+
+	if (idx < ctrl->nr_namespaces && ctrl->namespaces[idx].nsid == nsid)
+		return &ctrl->namespaces[idx];
+	nvio_error(ENOENT, "%s has no active namespace %u", ctrl->info.name, nsid);
+	return NULL;
+}
+
 struct nvio_ns *nvio_ctrl_ns(struct nvio_ctrl *ctrl, uint32_t nsid)
 {
-	struct nvio_ns *ns = NULL;
-	size_t idx;
+	struct nvio_ns_slot *slot;
+	struct nvio_ns *ns;
 
 	pthread_mutex_lock(&ctrl->lock);
-	idx = find_slot(ctrl, nsid);
-	if (idx == ctrl->nr_namespaces || ctrl->namespaces[idx].nsid != nsid) {
-		nvio_error(ENOENT, "%s has no active namespace %u", ctrl->info.name, nsid);
-		goto unlock;
+	slot = active_slot(ctrl, nsid);
+	if (slot && !slot->ns) {
+		/* It has to be asked, and may sleep. */
+		pthread_mutex_unlock(&ctrl->lock);
+		nvio_ctrl_claim(ctrl);
+		slot = active_slot(ctrl, nsid);
 	}
-	ns = ctrl->namespaces[idx].ns;
-	if (!ns)
-		ns = ctrl->namespaces[idx].ns = nvio_ns_make(ctrl, nsid);
-unlock:
+	if (slot && !slot->ns)
+		slot->ns = nvio_ns_make(ctrl, nsid);
+	ns = slot ? slot->ns : NULL;
 	pthread_mutex_unlock(&ctrl->lock);
 	return ns;
 }

@@ -194,7 +194,7 @@ int nvio_pmr_map(struct nvio_ctrl *ctrl, void **addr, size_t *len)
 {
 	int err;
 
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	err = open_pmr(ctrl);
 	if (!err) {
 		*addr = (void *)ctrl->pmr->window.addr;
@@ -217,7 +217,7 @@ int nvio_pmr_get_info(struct nvio_ctrl *ctrl, struct nvio_pmr_info *out, size_t 
 	uint32_t status;
 	int err;
 
-	pthread_mutex_lock(&ctrl->lock);
+	nvio_ctrl_claim(ctrl);
 	err = open_pmr(ctrl);
 	if (!err) {
 		status = nvio_reg_read32(ctrl, NVIO_REG_PMRSTS);

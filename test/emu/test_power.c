@@ -193,6 +193,24 @@ static void the_first_command_wakes_it(void)
 	}
 }
 
+/* A namespace that nobody has asked for yet; one that is known wakes nobody. */
+static void namespaces_wake_it(void)
+{
+	struct nvio_ns *ns;
+	struct stack s;
+
+	stack_open(&s, "ns,size=1M,lba=4096", NULL);
+	CU_ASSERT_EQUAL(rest(s.ctrl, IDLE_MS, NVIO_IDLE_SHUTDOWN), 0);
+	await_rest(s.ctrl, 1);
+	CU_ASSERT_PTR_EQUAL(nvio_ctrl_ns(s.ctrl, 1), s.ns);
+	CU_ASSERT_EQUAL(idle_of(s.ctrl).nr_wakes, 0);
+	ns = nvio_ctrl_ns(s.ctrl, 2);
+	CU_ASSERT_PTR_NOT_NULL(ns);
+	CU_ASSERT_EQUAL(idle_of(s.ctrl).nr_wakes, 1);
+	CU_ASSERT_PTR_NULL(nvio_ctrl_ns(s.ctrl, 3));
+	stack_close(&s);
+}
+
 /* ...and so does any other call; it is closed asleep, too. */
 static void others_wake_it(void)
 {
@@ -334,6 +352,7 @@ int main(void)
 		{ "a state for idleness", a_state_for_idleness },
 		{ "nothing to rest in", nothing_to_rest_in },
 		{ "the first command wakes it", the_first_command_wakes_it },
+		{ "namespaces wake it", namespaces_wake_it },
 		{ "others wake it", others_wake_it },
 		{ "once is once", once_is_once },
 		{ "falling asleep races with use", falling_asleep_races_with_use },

@@ -2,7 +2,8 @@
 /*
  * idle NAME ROUNDS: a drive that is put to sleep by VFIO when nobody uses it. Each time that it
  * sleeps the kernel says so of its function; then it is written and read, on a queue pair that is
- * polled and on one with interrupts, as if nothing had been. It is closed asleep.
+ * polled and on one with interrupts, as if nothing had been. It is closed asleep, or, where it has
+ * memory of its own, with that in use, which keeps it awake.
  */
 #include <unistd.h>
 
@@ -60,6 +61,26 @@ static void use(struct vmt_drive *drive, struct nvio_qpair *qpair, char *buf, ui
 	}
 }
 
+/* Memory of the controller's is not lost: it does not sleep any more, though it has slept. */
+static void with_memory_in_use(struct vmt_drive *drive, uint64_t nr_rests)
+{
+	struct nvio_idle_opts opts = NVIO_IDLE_OPTS;
+	char *memory = nvio_cmb_alloc(drive->ctrl, NVIO_MEM_PAGE, 0);
+
+	if (!memory) {
+		printf("no memory buffer: %s\n", nvio_last_error());
+		return;
+	}
+	vmt_check(is("active"), "it is asleep, and its memory is used");
+	vmt_fill(memory, NVIO_MEM_PAGE, 99);
+	usleep(10 * IDLE_MS * 1000);
+	vmt_check(vmt_holds(memory, NVIO_MEM_PAGE, 99), "its memory is not what it was");
+	vmt_check(idle_of(drive->ctrl).nr_rests == nr_rests && is("active"), "it sleeps");
+	opts.idle_ms = IDLE_MS;
+	opts.kind = NVIO_IDLE_DEVICE;
+	vmt_refused(nvio_ctrl_idle(drive->ctrl, &opts), ENOTSUP, "in use");
+}
+
 int main(int argc, char **argv)
 {
 	struct nvio_idle_opts opts = NVIO_IDLE_OPTS;
@@ -96,6 +117,7 @@ int main(int argc, char **argv)
 	vmt_check(!stats.recoveries && !stats.controller_resets && !stats.given_up, "%" PRIu64,
 		  stats.recoveries);
 	await_sleep(drive.ctrl, rounds + 1);
+	with_memory_in_use(&drive, rounds + 1);
 	nvio_ctrl_close(drive.ctrl);
 	printf("slept %" PRIu64 " times\n", rounds + 1);
 	return 0;

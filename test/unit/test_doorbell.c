@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/mmio.h"
 #include "nvme/doorbell.h"
 #include "qpair_bench.h"
 #include "tap.h"
@@ -131,6 +132,8 @@ static void *be_controller(void *arg)
 			__atomic_store_n(&p->seen, p->seen + n, __ATOMIC_RELEASE);
 			head = tail;
 			__atomic_store_n(&p->event, head, __ATOMIC_SEQ_CST);
+			/* qemu-user lets the load above pass the store, which arm64 does not. */
+			nvio_smp_mb();
 			continue;
 		}
 		clock_gettime(CLOCK_REALTIME, &limit);

@@ -1,5 +1,5 @@
 #!/bin/bash
-# On POWER: a container of sPAPR TCE v2, which is chosen by itself, with each size of pages; and interrupts.
+# On POWER: a container of sPAPR TCE v2, which is chosen by itself, with each size of pages.
 # kernels: ppc64le/4k ppc64le/64k
 # vm: --mods vfio
 # timeout: 240

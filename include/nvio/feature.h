@@ -72,15 +72,17 @@ NVIO_API int nvio_device_vf_token(struct nvio_device *device, const char *uuid);
  * nvio_device_sleep - lets the kernel put the function into a low power state.
  * @wakeup_fd: an eventfd that is signalled when it woke up by itself, -1 for none
  *
- * Nothing may be outstanding. The kernel revokes the mappings of the function's registers: an
- * access raises SIGBUS until nvio_device_wake(). With a @wakeup_fd the state ends with the first
- * wake-up; else it lasts, whatever is read or written by call.
+ * Nothing may be outstanding. Until nvio_device_wake(), mapped registers read as all ones, and what
+ * is written there is lost: memory lies in their place, where the kernel would raise a SIGBUS. What
+ * is read or written by call finds the function awake, for that long; nvio_device_region_map()
+ * wakes it for good. With a @wakeup_fd the kernel's part of the state ends with the first wake-up.
  *
- * Return: 0; -ENOTSUP; -errno of the kernel.
+ * Return: 0; -ENOTSUP; -ENODEV when the device was let go; -errno of the kernel.
  */
 NVIO_API int nvio_device_sleep(struct nvio_device *device, int wakeup_fd);
 
-/** nvio_device_wake - ends the low power state for good. Return: 0; -ENOTSUP; -errno. */
+/** nvio_device_wake - ends the low power state for good, and gives mapped registers back. Return:
+ * 0; -ENOTSUP; -ENODEV; -errno. */
 NVIO_API int nvio_device_wake(struct nvio_device *device);
 
 /**

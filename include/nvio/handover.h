@@ -27,8 +27,8 @@ extern "C" {
  *
  * Its queue pairs are deleted, and memory that it was lent is taken back. Whoever opens it again in
  * that address space goes on with the admin queue: no reset of any kind, and what was set with
- * Set Features stays. A controller that was asked for events, that uses shadow doorbells or failed
- * is shut down instead, and enabled anew by who opens it.
+ * Set Features stays. A controller that was asked for events, uses shadow doorbells, rests or
+ * failed is shut down instead, and enabled anew by who opens it.
  *
  * Return: 0, and @ctrl is no more; -EBUSY while commands are outstanding; -ENOTSUP for a device
  * that is not of the kernel's VFIO, or without an IOMMU; -ENODEV when it was let go.

@@ -132,7 +132,7 @@ static void fall_asleep(struct nvio_ctrl *ctrl)
 	/* Until it was reset. */
 	ctrl->dead = true;
 	idle->nr_rests++;
-	if (idle->kind == NVIO_IDLE_DEVICE && nvio_device_doze(ctrl->device, idle->fd))
+	if (idle->kind == NVIO_IDLE_DEVICE && nvio_device_sleep(ctrl->device, idle->fd))
 		nvio_log(NVIO_LOG_WARN, "%s is shut down, and not put to sleep: %s",
 			 ctrl->info.name, nvio_last_error());
 }
@@ -146,7 +146,7 @@ void nvio_idle_rouse(struct nvio_ctrl *ctrl)
 	if (ctrl->idle.kind != NVIO_IDLE_DEVICE)
 		return;
 	/* A reset that finds it asleep is no use, and tells. */
-	if (nvio_device_rouse(ctrl->device))
+	if (nvio_device_wake(ctrl->device))
 		nvio_log(NVIO_LOG_ERROR, "%s does not wake up: %s", ctrl->info.name,
 			 nvio_last_error());
 	if (ctrl->idle.fd >= 0)

@@ -86,6 +86,7 @@ struct nvio_device {
 	uint32_t vectors[NVIO_IRQS_MAX]; /* enabled, per kind */
 	pthread_mutex_t lock; /* over the mappings, and letting go */
 	struct nvio_mapping *mappings;
+	bool asleep; /* nvio_device_sleep(), and nobody has woken it; it may have woken by itself */
 	struct nvio_pasid *pasids; /* address spaces besides its own */
 	bool let_go; /* set once, read without the lock */
 	bool revoked; /* the same: a mapping of it raised a SIGBUS */
@@ -139,14 +140,6 @@ int nvio_mapping_replace(void *addr, size_t len);
 /* guard.c: mappings that nvio_sigbus_guard() is about. */
 void nvio_guard_add(struct nvio_device *device, const struct nvio_mapping *mapping);
 void nvio_guard_remove(const struct nvio_mapping *mapping);
-
-/*
- * Puts a function to sleep while it is in use: writes to its mapped registers are lost until
- * nvio_device_rouse(). @wakeup_fd: as nvio_device_sleep() takes it. Returns 0; -ENODEV; -errno, and
- * nothing has changed.
- */
-int nvio_device_doze(struct nvio_device *device, int wakeup_fd);
-int nvio_device_rouse(struct nvio_device *device);
 
 /* After a reset of the function; the kernel's own interrupts, ERR and REQ, are not its. */
 static inline void nvio_device_forget_vectors(struct nvio_device *device)

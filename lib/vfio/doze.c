@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "vfio/device.h"
+#include "vfio/uapi.h"
 
 /* Puts a mapping of the region back where it was. */
 static int unbury(struct nvio_device *device, struct nvio_mapping *m)
@@ -38,7 +39,17 @@ static int unbury_all(struct nvio_device *device)
 	return err;
 }
 
-int nvio_device_doze(struct nvio_device *device, int wakeup_fd)
+static int enter(struct nvio_device *device, int wakeup_fd)
+{
+	struct nvio_uapi_low_power_wakeup wakeup = { .wakeup_eventfd = wakeup_fd };
+
+	if (wakeup_fd < 0)
+		return nvio_device_feature_set(device, NVIO_FEATURE_LOW_POWER, NULL, 0);
+	return nvio_device_feature_set(device, NVIO_FEATURE_LOW_POWER_WAKEUP, &wakeup,
+				       sizeof(wakeup));
+}
+
+int nvio_device_sleep(struct nvio_device *device, int wakeup_fd)
 {
 	int err = 0;
 
@@ -48,21 +59,28 @@ int nvio_device_doze(struct nvio_device *device, int wakeup_fd)
 	for (struct nvio_mapping *m = device->mappings; m && !err; m = m->next)
 		err = nvio_mapping_bury(m);
 	if (!err)
-		err = nvio_device_sleep(device, wakeup_fd);
-	if (err && !nvio_device_was_let_go(device))
+		err = enter(device, wakeup_fd);
+	if (!err)
+		device->asleep = true;
+	/* One that sleeps already goes on. */
+	else if (!device->asleep && !nvio_device_was_let_go(device))
 		unbury_all(device);
 	pthread_mutex_unlock(&device->lock);
 	return err;
 }
 
-int nvio_device_rouse(struct nvio_device *device)
+int nvio_device_wake(struct nvio_device *device)
 {
 	int err;
 
 	pthread_mutex_lock(&device->lock);
-	err = nvio_device_was_let_go(device) ? nvio_device_gone(device) : nvio_device_wake(device);
-	if (!err)
+	err = nvio_device_was_let_go(device)
+		      ? nvio_device_gone(device)
+		      : nvio_device_feature_set(device, NVIO_FEATURE_LOW_POWER_EXIT, NULL, 0);
+	if (!err) {
+		device->asleep = false;
 		err = unbury_all(device);
+	}
 	pthread_mutex_unlock(&device->lock);
 	return err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Features of a device, one request each; see <nvio/feature.h>. Migration is in migration.c.
+ * Features of a device, one request each; see <nvio/feature.h>. Migration is in migration.c, low
+ * power in doze.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -133,21 +134,6 @@ int nvio_device_vf_token(struct nvio_device *device, const char *text)
 
 	return err ? err
 		   : nvio_device_feature_set(device, NVIO_FEATURE_VF_TOKEN, uuid, sizeof(uuid));
-}
-
-int nvio_device_sleep(struct nvio_device *device, int wakeup_fd)
-{
-	struct nvio_uapi_low_power_wakeup wakeup = { .wakeup_eventfd = wakeup_fd };
-
-	if (wakeup_fd < 0)
-		return nvio_device_feature_set(device, NVIO_FEATURE_LOW_POWER, NULL, 0);
-	return nvio_device_feature_set(device, NVIO_FEATURE_LOW_POWER_WAKEUP, &wakeup,
-				       sizeof(wakeup));
-}
-
-int nvio_device_wake(struct nvio_device *device)
-{
-	return nvio_device_feature_set(device, NVIO_FEATURE_LOW_POWER_EXIT, NULL, 0);
 }
 
 int nvio_device_dma_log_start(struct nvio_device *device, uint64_t page_len,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nvio/feature.h>
 #include <nvio/handover.h>
 
 #include "base/error.h"
@@ -59,6 +60,9 @@ int nvio_device_keep(struct nvio_device *device, bool running)
 	if (!kept)
 		return nvio_error(ENOMEM, "no memory to keep %s", device->name);
 	nvio_device_unwatch(device);
+	if (device->asleep && nvio_device_wake(device))
+		nvio_log(NVIO_LOG_WARN, "%s is handed over asleep: %s", device->name,
+			 nvio_last_error());
 	for (uint32_t irq = 0; irq < device->nr_irqs; irq++) {
 		if (device->vectors[irq])
 			nvio_device_irq_disable(device, (enum nvio_irq)irq);

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <nvio/feature.h>
+
 #include "base/bits.h"
 #include "base/error.h"
 #include "vfio/caps.h"
@@ -154,6 +156,12 @@ int nvio_device_region_map(struct nvio_device *device, uint32_t idx, uint64_t of
 	if (!may_map(&device->regions[idx].info, offset, len))
 		return nvio_error(ENOTSUP, "%s: region %u cannot be mapped at 0x%" PRIx64 " + %zu",
 				  device->name, idx, offset, len);
+	/* A mapping is of use only then. */
+	if (device->asleep) {
+		err = nvio_device_wake(device);
+		if (err)
+			return err;
+	}
 	mapping = calloc(1, sizeof(*mapping));
 	if (!mapping)
 		return nvio_error(ENOMEM, "no memory for a mapping");

@@ -120,29 +120,39 @@ static void power(void)
 static void sleeps_in_use(void)
 {
 	uint32_t word = 0;
-	void *addr;
+	void *addr, *more;
 
 	start(1);
 	CU_ASSERT_EQUAL_FATAL(nvio_device_region_map(device, NVIO_REGION_BAR0, 8192, 4, &addr), 0);
 	*(volatile uint32_t *)addr = 5;
-	CU_ASSERT_EQUAL(nvio_device_doze(device, -1), 0);
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, -1), 0);
 	CU_ASSERT_TRUE(fake->low_power);
 	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 0xffffffff);
 	*(volatile uint32_t *)addr = 6; /* lost */
-	CU_ASSERT_EQUAL(nvio_device_rouse(device), 0);
+	CU_ASSERT_EQUAL(nvio_device_wake(device), 0);
 	CU_ASSERT_FALSE(fake->low_power);
 	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 5);
 	*(volatile uint32_t *)addr = 7;
 	CU_ASSERT_EQUAL(nvio_device_region_read(device, NVIO_REGION_BAR0, 8192, &word, 4), 0);
 	CU_ASSERT_EQUAL(word, 7);
+	/* Asleep twice, it is still asleep; a mapping more wakes it, for all of them. */
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, -1), 0);
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, -1), -EINVAL);
+	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 0xffffffff);
+	CU_ASSERT_EQUAL(nvio_device_region_map(device, NVIO_REGION_BAR0, 12288, 4, &more), 0);
+	CU_ASSERT_FALSE(fake->low_power);
+	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 7);
+	*(volatile uint32_t *)more = 8;
+	CU_ASSERT_EQUAL(nvio_device_region_read(device, NVIO_REGION_BAR0, 12288, &word, 4), 0);
+	CU_ASSERT_EQUAL(word, 8);
 	/* What does not fall asleep is as it was. */
 	fake_kernel_fail(VFIO_DEVICE_FEATURE, EIO, 0, 1);
-	CU_ASSERT_EQUAL(nvio_device_doze(device, -1), -EIO);
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, -1), -EIO);
 	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 7);
 	/* Nor does what was let go. */
 	CU_ASSERT_EQUAL(nvio_device_let_go(device), 0);
-	CU_ASSERT_EQUAL(nvio_device_doze(device, -1), -ENODEV);
-	CU_ASSERT_EQUAL(nvio_device_rouse(device), -ENODEV);
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, -1), -ENODEV);
+	CU_ASSERT_EQUAL(nvio_device_wake(device), -ENODEV);
 	CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, 0xffffffff);
 	end();
 }

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <nvio/feature.h>
 #include <nvio/handover.h>
 
 #include "cdev_bench.h"
@@ -75,9 +76,12 @@ static void hand_over(enum nvio_way way)
 	fd = fake->fd;
 	map = fake_kernel.maps[0];
 	CU_ASSERT_EQUAL(nvio_device_irq_enable(device, NVIO_IRQ_MSIX, 2), 0);
+	fake->features = 0xfff;
+	CU_ASSERT_EQUAL(nvio_device_sleep(device, -1), 0);
 	for (int i = 0; i < 3; i++) {
 		file = give_up();
 		CU_ASSERT_EQUAL(fake->enabled[NVIO_IRQ_MSIX], 0);
+		CU_ASSERT_FALSE(fake->low_power);
 		CU_ASSERT(fake->fd == fd && !closes_on_exec(fd));
 		take_up(file);
 		CU_ASSERT(closes_on_exec(fd));

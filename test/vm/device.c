@@ -156,18 +156,26 @@ static void check_ioeventfd(struct nvio_device *device)
 static void check_sleep(struct nvio_device *device)
 {
 	uint32_t before, asleep, after;
+	volatile uint32_t *vs;
+	void *registers;
 
 	if (nvio_device_feature_probe(device, NVIO_FEATURE_LOW_POWER))
 		return;
 	CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, REG_VS, &before, sizeof(before)));
+	CHECK(!nvio_device_region_map(device, NVIO_REGION_BAR0, 0, 4096, &registers));
+	vs = (volatile uint32_t *)((char *)registers + REG_VS);
+	CHECK(*vs == before);
 	CHECK(!nvio_device_sleep(device, -1));
 	CHECK(nvio_device_sleep(device, -1) == -EINVAL);
 	/* By call it is used as ever: the kernel wakes it for that. */
 	CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, REG_VS, &asleep, sizeof(asleep)));
 	CHECK(asleep == before);
+	/* Mapped, they are not there; nobody gets a SIGBUS. */
+	CHECK(*vs == UINT32_MAX);
 	CHECK(!nvio_device_wake(device));
 	CHECK(!nvio_device_region_read(device, NVIO_REGION_BAR0, REG_VS, &after, sizeof(after)));
 	CHECK(before == after && before != UINT32_MAX);
+	CHECK(*vs == before);
 }
 
 static void check_maps(struct nvio_iommu *iommu)

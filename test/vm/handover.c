@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * handover NAME WAY [events]: a program that becomes its successor by execve(), several times, with
- * the drive and its DMA memory. Each writes what the next one reads, and leaves something in
+ * handover NAME WAY [events|idle]: a program that becomes its successor by execve(), several times,
+ * with the drive and its DMA memory. Each writes what the next one reads, and leaves something in
  * memory.
  *
  * The controller goes on without any reset: where queues were made since the last one it refuses to
- * be asked for a number of them. With "events" it cannot, and is brought up anew.
+ * be asked for a number of them. With "events" it cannot, and with "idle" it sleeps: then it is
+ * brought up anew.
  *
  * What a successor gets as arguments: the same, FD, GENERATION, IOVA of what was left in memory.
  */
@@ -23,7 +24,9 @@
 struct job {
 	const char *name;
 	char *way;
+	char *mode;
 	bool events;
+	bool idle;
 	int generation;
 	bool goes_on; /* the log said so */
 	struct vmt_drive drive;
@@ -60,7 +63,8 @@ static void check_not_reset(struct job *job)
 	const struct nvio_sqe sqe = { .opcode = 0x09, .cdw10 = 0x07, .cdw11 = 0x00010001 };
 	int status = (int)vmt_ok(nvio_admin(job->drive.ctrl, &sqe, NULL, 0, NULL));
 
-	vmt_check(job->goes_on != job->events, "it %s", job->goes_on ? "went on" : "was reset");
+	vmt_check(job->goes_on != (job->events || job->idle), "it %s",
+		  job->goes_on ? "went on" : "was reset");
 	vmt_check(((status & 0x7ff) == COMMAND_SEQUENCE) == job->goes_on,
 		  "status 0x%x of Set Features (Number of Queues)", (unsigned int)status);
 }
@@ -99,6 +103,22 @@ static void check_busy(struct job *job, struct nvio_qpair *qpair, char *data)
 	vmt_fill(data, LEN, ~key(job->generation));
 }
 
+/* Until its function sleeps. */
+static void rest(struct job *job)
+{
+	struct nvio_idle_opts opts = NVIO_IDLE_OPTS;
+	struct nvio_idle_info info = { 0 };
+
+	opts.idle_ms = 100;
+	opts.kind = NVIO_IDLE_DEVICE;
+	vmt_ok(nvio_ctrl_idle(job->drive.ctrl, &opts));
+	for (int i = 0; i < 1000 && !info.nr_rests; i++) {
+		usleep(10000);
+		vmt_ok(nvio_ctrl_get_idle(job->drive.ctrl, &info, sizeof(info)));
+	}
+	vmt_check(info.nr_rests == 1, "it went to rest %" PRIu64 " times", info.nr_rests);
+}
+
 static void leave(struct job *job)
 {
 	struct nvio_qpair *qpair = vmt_qpair(job->drive.ctrl, 8, !(job->generation & 1));
@@ -117,14 +137,15 @@ static void leave(struct job *job)
 	/* Its admin ring is at another place each time. */
 	for (int i = 0; i < 5 * job->generation; i++)
 		vmt_ok(nvio_ctrl_rescan(job->drive.ctrl));
+	if (job->idle)
+		rest(job);
 	vmt_ok(nvio_ctrl_hand_over(job->drive.ctrl));
 	vmt_ok(nvio_iommu_hand_over(iommu, &fd));
 	snprintf(fd_text, sizeof(fd_text), "%d", fd);
 	snprintf(generation, sizeof(generation), "%d", job->generation + 1);
 	snprintf(iova_text, sizeof(iova_text), "%" PRIu64, iova);
 	fflush(stdout);
-	execl(self, self, job->name, job->way, job->events ? "events" : "-", fd_text, generation,
-	      iova_text, NULL);
+	execl(self, self, job->name, job->way, job->mode, fd_text, generation, iova_text, NULL);
 	vmt_check(false, "execl: %s", strerror(errno));
 }
 
@@ -146,10 +167,12 @@ int main(int argc, char **argv)
 {
 	struct job job = { 0 };
 
-	vmt_check(argc > 2, "usage: handover NAME WAY [events]");
+	vmt_check(argc > 2, "usage: handover NAME WAY [events|idle]");
 	job.name = argv[1];
 	job.way = argv[2];
-	job.events = argc > 3 && !strcmp(argv[3], "events");
+	job.mode = argc > 3 ? argv[3] : "-";
+	job.events = !strcmp(job.mode, "events");
+	job.idle = !strcmp(job.mode, "idle");
 	job.generation = argc > 5 ? atoi(argv[5]) : 0;
 	nvio_log_set(listen, &job, NVIO_LOG_INFO);
 	open_drive(&job, make_iommu(&job, argv));

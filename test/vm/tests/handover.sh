@@ -16,8 +16,10 @@ for way in $ways; do
 	counts=0
 	[[ $way = 1 || $(uname -r) != 6.* ]] || counts=6
 	[ "$(sed -n '/counts as that of the program before: the kernel/p' "$TMPDIR/log" | wc -l)" = $counts ]
-	"$BUILD/test/vm/handover" "$BDF" "$way" events | tee "$TMPDIR/log"
-	grep -qx 'ended after 6' "$TMPDIR/log"
-	[ "$(grep -c 'was shut down for that' "$TMPDIR/log")" = 6 ]
+	for mode in events idle; do
+		"$BUILD/test/vm/handover" "$BDF" "$way" $mode | tee "$TMPDIR/log"
+		grep -qx 'ended after 6' "$TMPDIR/log"
+		[ "$(grep -c 'was shut down for that' "$TMPDIR/log")" = 6 ]
+	done
 done
 "$BUILD/nvme_perf" -r "$BDF" -q 8 -n 1000 | grep '^1000 I/Os submitted, 1000 completed, 0 of them with an error'

@@ -26,9 +26,14 @@ struct tuple {
 	uint8_t guard;
 	uint8_t storage;
 	uint8_t ref;
+	uint64_t ref_mask;
 };
 
-static const struct tuple tuples[] = { { 2, 0, 4 }, { 4, 2, 8 }, { 8, 0, 6 } }; /* by PIF */
+static const struct tuple tuples[] = {
+	{ 2, 0, 4, 0xffffffff },
+	{ 4, 2, 8, 0xffffffffffffffff },
+	{ 8, 0, 6, 0xffffffffffff },
+}; /* by PIF */
 
 static uint16_t table16[256];
 static uint64_t table32[8][256];
@@ -129,7 +134,7 @@ static const struct tuple *tuple_of(const struct emu_ns *ns)
 
 static uint64_t ref_mask(const struct emu_ns *ns)
 {
-	return UINT64_MAX >> (64 - 8 * tuple_of(ns)->ref);
+	return tuple_of(ns)->ref_mask;
 }
 
 /* Covers the block, and the metadata in front of the tuple (NVM: 5.2.1). */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # fio writes through the engine, reads back and compares: block sizes, depths, jobs, formats and ways to a device. What
 # it wrote is in the file behind the controller; data that is wrong is found.
-# timeout: 300
+# timeout: 450
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . test/fio/lib.bash

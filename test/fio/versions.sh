@@ -14,11 +14,9 @@ compile()
 		"${@:2}"
 }
 
-libs=(-lhugetlbfs -lisal)
-[[ $build != *-asan* ]] || libs+=(-fsanitize=address,undefined)
 headers=$("$src/scripts/fio-headers" 2> "$tmp/err") || fail "$(cat "$tmp/err")"
 [ "$(cat "$headers/version")" = "$(fio --version)" ] || fail "headers of $(cat "$headers/version") for $(fio --version)"
-compile "$headers" "$src"/fio_engine/*.c -shared -DNVIO_FIO_VERSION='"fio-9.99"' -o "$tmp/other.so" "$build/libnvio.a" "${libs[@]}"
+compile "$headers" "$src"/fio_engine/*.c -shared -DNVIO_FIO_VERSION='"fio-9.99"' -o "$tmp/other.so" "$build/libnvio.a" -lhugetlbfs -lisal
 status=0
 fio --ioengine="external:$tmp/other.so" --filename='emu\:' --name=test --rw=read > "$tmp/out" 2>&1 || status=$?
 [ "$status" = 1 ] || fail "exit status $status with the engine of another version: $(cat "$tmp/out")"
@@ -26,24 +24,23 @@ grep -qx "nvio: this engine is for fio-9.99 and does not run in $(fio --version)
 	fail "$(cat "$tmp/out")"
 
 # FIO_SRC=: a tree of one's own, if fio was built there. The version is that tree's.
-if [[ $build != *-asan* ]]; then
-	mkdir "$tmp/fio" "$tmp/b"
-	cp -r "$headers/." "$tmp/fio"
-	rm "$tmp/fio/version"
-	cp -a "$build/." "$tmp/b"
-	own=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$src" fio B="$tmp/b" FIO_SRC="$tmp/fio")
-	! "${own[@]}" 2> "$tmp/err" || fail "headers of a fio that was not built are taken"
-	grep -qF "$tmp/fio: build fio there first" "$tmp/err" || fail "$(cat "$tmp/err")"
-	echo "FIO_VERSION = fio-9.98" > "$tmp/fio/FIO-VERSION-FILE"
-	"${own[@]}" > "$tmp/out" 2>&1 || fail "FIO_SRC=: $(cat "$tmp/out")"
-	! fio --ioengine="external:$tmp/b/nvio-fio.so" --filename='emu\:' --name=test --rw=read > "$tmp/out" 2>&1 ||
-		fail "the engine of another tree runs: $(cat "$tmp/out")"
-	grep -q "^nvio: this engine is for fio-9.98 and does not run in " "$tmp/out" || fail "$(cat "$tmp/out")"
-	echo "FIO_VERSION = $(fio --version)" > "$tmp/fio/FIO-VERSION-FILE"
-	"${own[@]}" > "$tmp/out" 2>&1 || fail "FIO_SRC=: $(cat "$tmp/out")"
-	fio --ioengine="external:$tmp/b/nvio-fio.so" --filename='emu\:size=1M' --name=test --rw=read > "$tmp/out" 2>&1 ||
-		fail "the engine of FIO_SRC= does not run: $(cat "$tmp/out")"
-fi
+mkdir -p "$tmp/fio" "$tmp/b/obj"
+cp -r "$headers/." "$tmp/fio"
+rm "$tmp/fio/version"
+find "$build" -maxdepth 1 -type f -exec cp -a {} "$tmp/b" \;
+cp -a "$build"/obj/{lib,emu,fio_engine} "$tmp/b/obj"
+own=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -C "$src" fio B="$tmp/b" FIO_SRC="$tmp/fio")
+! "${own[@]}" 2> "$tmp/err" || fail "headers of a fio that was not built are taken"
+grep -qF "$tmp/fio: build fio there first" "$tmp/err" || fail "$(cat "$tmp/err")"
+echo "FIO_VERSION = fio-9.98" > "$tmp/fio/FIO-VERSION-FILE"
+"${own[@]}" > "$tmp/out" 2>&1 || fail "FIO_SRC=: $(cat "$tmp/out")"
+! fio --ioengine="external:$tmp/b/nvio-fio.so" --filename='emu\:' --name=test --rw=read > "$tmp/out" 2>&1 ||
+	fail "the engine of another tree runs: $(cat "$tmp/out")"
+grep -q "^nvio: this engine is for fio-9.98 and does not run in " "$tmp/out" || fail "$(cat "$tmp/out")"
+echo "FIO_VERSION = $(fio --version)" > "$tmp/fio/FIO-VERSION-FILE"
+"${own[@]}" > "$tmp/out" 2>&1 || fail "FIO_SRC=: $(cat "$tmp/out")"
+fio --ioengine="external:$tmp/b/nvio-fio.so" --filename='emu\:size=1M' --name=test --rw=read > "$tmp/out" 2>&1 ||
+	fail "the engine of FIO_SRC= does not run: $(cat "$tmp/out")"
 
 [ "$(nm -D --defined-only "$engine" | cut -d' ' -f3)" = ioengine ] || fail "other exports than ioengine"
 readelf -d "$engine" | grep -q NODELETE || fail "it can be unloaded"
@@ -66,7 +63,7 @@ for suite in trixie sid; do
 	compile "$headers" "$src"/fio_engine/*.c -fsyntax-only -DNVIO_FIO_VERSION="\"$version\""
 	# Trims of several ranges, which this machine's fio may not have.
 	compile "$headers" "$src"/test/fio/trim_ranges.c "$src"/fio_engine/request.c -I"$src/fio_engine" -Wl,--wrap=nvio_dsm \
-		-o "$tmp/trim_ranges" "$build/libnvio.a" "${libs[@]}"
+		-o "$tmp/trim_ranges" "$build/libnvio.a" -lhugetlbfs -lisal
 	timeout 20 "$tmp/trim_ranges" || fail "trims of several ranges of $version"
 done
 echo "compiled for: ${got[*]:-no other fio}"

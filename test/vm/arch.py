@@ -12,7 +12,7 @@ NATIVE = "x86_64"
 
 class X86:
     """q35 with intel-iommu. A vmlinux boots by PVH under qboot."""
-    kernels = ("small", "stock")
+    kernels = ("small", "stock", "new")
     qemu = "qemu-system-x86_64"
     # A quiet console, and nothing that only delays a boot under TCG: there is no disk to look for
     # (edd), no second serial port and no clock to calibrate (lpj, tsc).

@@ -127,6 +127,8 @@ bool quiet_watches(void)
 {
 	const char *preload = getenv("LD_PRELOAD");
 
+	if (watched)
+		return watched->watches;
 	/* No filters: this is a program of another architecture under qemu-user. */
 	if (prctl(PR_GET_SECCOMP) < 0)
 		return false;
@@ -135,8 +137,10 @@ bool quiet_watches(void)
 
 void quiet_begin(struct quiet *quiet, const int *allowed)
 {
+	/* Asked once: it takes a call. */
+	quiet->watches = quiet_watches();
 	watched = quiet;
-	if (!quiet_watches())
+	if (!quiet->watches)
 		return;
 #if QUIET_WATCHES
 	struct sigaction action = { .sa_sigaction = on_call, .sa_flags = SA_SIGINFO };

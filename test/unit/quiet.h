@@ -27,6 +27,7 @@ struct quiet {
 	unsigned int calls[QUIET_CALLS]; /* by number; the last one for all others */
 	unsigned int allocations;
 	bool done; /* said by the code when it came to its end */
+	bool watches;
 	unsigned long counted; /* its own to use */
 };
 

@@ -66,8 +66,8 @@ grep -q 'gone' "$tmp/err" || fail "server gone: $(cat "$tmp/err")"
 
 # Ctrl-C: what was submitted is completed and told of, and the controller is told to shut down, which it is asked to forget
 # the second time.
-serve "$tmp/s" --control "$tmp/c" --ns size=64M
 for fault in clear no-shutdown; do
+	serve "$tmp/s" --control "$tmp/c" --ns size=64M
 	"$build/nvme_emu" ctl "$tmp/c" "$fault" > "$tmp/out"
 	"$build/nvme_perf" -r "vfio-user:$tmp/s" -q 32 -t 60 --json "$tmp/json" > "$tmp/out" 2> "$tmp/err" &
 	client=$!
@@ -94,8 +94,8 @@ for fault in clear no-shutdown; do
 		kill -KILL "$client"
 		wait "$client" 2> /dev/null || true
 	fi
+	stop TERM
 done
-stop TERM
 
 bad 'no vfio-user server at' "$build/nvme_perf" -r "vfio-user:$tmp/nothing"
 bad "nonsense" "$build/nvme_perf" -r emu:nonsense=1

@@ -185,6 +185,12 @@ char *nvio_fio_error_text(const struct io_u *io_u);
 int nvio_fio_wait(struct thread_data *td, int have, int min, int max,
 		  const struct timespec *timeout);
 
+/*
+ * Until nothing is outstanding. fio asks for nothing more at the end of a log that it replays: what
+ * it had queued is still to be done. Returns false when the queue pair has failed, with td->error.
+ */
+bool nvio_fio_drain(struct thread_data *td);
+
 /* zone.c */
 int nvio_fio_zoned_model(struct thread_data *td, struct fio_file *f, enum zbd_zoned_model *model);
 int nvio_fio_report_zones(struct thread_data *td, struct fio_file *f, uint64_t offset,

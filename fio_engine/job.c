@@ -311,7 +311,8 @@ void nvio_fio_iomem_free(struct thread_data *td)
 {
 	struct nvio_fio_job *job = td->io_ops_data;
 
-	if (job)
+	/* No device is to write to it any more; fio may only want another one, of a larger size. */
+	if (job && !nvio_fio_drain(td))
 		free_qpairs(job);
 	nvio_free(nvio_fio_iommu(), td->orig_buffer);
 	td->orig_buffer = NULL;

@@ -5,6 +5,7 @@
  * own in the library, so that nothing waits for ever.
  */
 #include <poll.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "engine.h"
@@ -114,4 +115,38 @@ int nvio_fio_wait(struct thread_data *td, int have, int min, int max,
 	if (ret < 0)
 		td_verror(td, -ret, "getevents");
 	return ret;
+}
+
+/* What nobody asks for is to be told here when it went wrong. */
+static void finish_unasked(struct thread_data *td, int nr)
+{
+	for (int i = 0; i < nr; i++) {
+		const struct io_u *io_u = nvio_fio_event(td, i);
+		char *text;
+
+		if (!io_u->error)
+			continue;
+		text = nvio_fio_error_text(io_u);
+		log_err("nvio: %s: %s\n", io_u->file->file_name, text ? text : "");
+		free(text);
+		td_verror(td, (int)io_u->error, "drain");
+	}
+}
+
+bool nvio_fio_drain(struct thread_data *td)
+{
+	struct nvio_fio_job *job = td->io_ops_data;
+
+	job->nr_queued = 0; /* their doorbell is rung by the poll */
+	while (outstanding(job)) {
+		int have = 0, err = poll_all(td, &have, (int)td->o.iodepth);
+
+		finish_unasked(td, have);
+		if (err) {
+			log_err("nvio: %s\n", nvio_last_error());
+			td_verror(td, -err, "drain");
+			return false;
+		}
+	}
+	return true;
 }

@@ -117,14 +117,15 @@ int nvio_fio_wait(struct thread_data *td, int have, int min, int max,
 	return ret;
 }
 
-/* What nobody asks for is to be told here when it went wrong. */
+/* What nobody asks for is to be told here when it went wrong; a job that has failed has told why.
+ */
 static void finish_unasked(struct thread_data *td, int nr)
 {
 	for (int i = 0; i < nr; i++) {
 		const struct io_u *io_u = nvio_fio_event(td, i);
 		char *text;
 
-		if (!io_u->error)
+		if (!io_u->error || td->error)
 			continue;
 		text = nvio_fio_error_text(io_u);
 		log_err("nvio: %s: %s\n", io_u->file->file_name, text ? text : "");
@@ -142,11 +143,12 @@ bool nvio_fio_drain(struct thread_data *td)
 		int have = 0, err = poll_all(td, &have, (int)td->o.iodepth);
 
 		finish_unasked(td, have);
-		if (err) {
+		if (err && !td->error) {
 			log_err("nvio: %s\n", nvio_last_error());
 			td_verror(td, -err, "drain");
-			return false;
 		}
+		if (err)
+			return false;
 	}
 	return true;
 }

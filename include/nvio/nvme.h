@@ -286,8 +286,8 @@ struct nvio_qpair_opts {
 			   line */
 	bool interrupts; /* completions signal nvio_qpair_fd() */
 	bool no_sgl; /* PRPs for everything, also where SGLs do better */
-	uint8_t max_retries; /* how often a command is sent again whose status allows it; 0: 4;
-				NVIO_NO_RETRIES: never */
+	uint8_t max_retries; /* how often a command is sent again whose status allows it, within
+				timeout_ms each time; 0: 4; NVIO_NO_RETRIES: never */
 	uint32_t timeout_ms; /* of a command, after which it is aborted, and then the controller
 				reset; 0: 30,000; NVIO_NO_TIMEOUT: none. Noticed by nvio_poll(), up
 				to a half late, more where polls are rarer than an eighth of it */

@@ -152,7 +152,7 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 	qpair->memory = nvio_memory_of(iommu);
 	qpair->max_retries = shape->max_retries;
 	/* An eighth of the timeout; a tick is seen when its end is, so that 0 would be none. */
-	qpair->tick_ms = (shape->timeout_ms + 7) / 8;
+	qpair->tick_ms = (shape->timeout_ms + NVIO_TIMEOUT_TICKS - 1) / NVIO_TIMEOUT_TICKS;
 	qpair->look_adapts = !shape->interrupts;
 	err = alloc_trackers(qpair);
 	if (!err)

@@ -17,6 +17,9 @@
 
 struct nvio_vector;
 
+/* Parts of a command's timeout, in which time is counted. */
+#define NVIO_TIMEOUT_TICKS 8u
+
 /* What keeps nvio_submit() and nvio_poll() from their short way. */
 enum nvio_attention {
 	NVIO_ATTENTION_FAILED = 1, /* takes no more commands */
@@ -99,7 +102,7 @@ struct nvio_qpair {
 	bool no_resend; /* nor again after a reset */
 	bool gone; /* failed because the device went: what was outstanding completes in error */
 	bool given_up; /* ...or because no reset helped */
-	uint8_t tick; /* an eighth of the timeout each */
+	uint8_t tick; /* NVIO_TIMEOUT_TICKS of them are the timeout */
 	uint32_t tick_ms; /* 0: commands have no deadline */
 	uint64_t tick_at; /* when the next begins; milliseconds of the coarse clock */
 	uint64_t look_at; /* when the device is looked after next */

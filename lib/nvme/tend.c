@@ -135,7 +135,7 @@ static void is_stuck(struct nvio_qpair *qpair, const struct nvio_tracker *t)
 	char why[sizeof(qpair->why)];
 
 	snprintf(why, sizeof(why), "command %zu of queue pair %u was not completed within %u ms",
-		 nvio_tracker_idx(qpair, t), qpair->qid, qpair->tick_ms * 8);
+		 nvio_tracker_idx(qpair, t), qpair->qid, qpair->tick_ms * NVIO_TIMEOUT_TICKS);
 	if (nvio_recovery_ask(qpair->ctrl, qpair, why))
 		return;
 	nvio_qpair_fail(qpair, why);

@@ -5,9 +5,14 @@
  */
 #include "stack.h"
 
-/* Identify Controller, CRDT1: 300 ms; a read error that asks for it, and one that does not. */
+/*
+ * Identify Controller, CRDT1: 300 ms, or 1.8 hours; a read error that asks for it, and one that
+ * does not.
+ */
 #define DELAY_MS  300
-#define WITH_CRDT "mdts=1,fault=identify+cns=1+byte=128+value=3,fault=fail+opcode=2+count=2+"
+#define FAILS     ",fault=fail+opcode=2+count=2+"
+#define WITH_CRDT "mdts=1,fault=identify+cns=1+byte=128+value=3" FAILS
+#define WITH_LONG "fault=identify+cns=1+byte=129+value=255" FAILS
 #define DELAYED   "status=0xa81"
 #define AT_ONCE   "status=0x281"
 
@@ -36,13 +41,14 @@ static int64_t read_blocks(struct stack *s, uint32_t nr)
 }
 
 /* With completions polled for, and with interrupts to wait for. */
-static void check(const char *options, uint32_t nr, int64_t least_ms)
+static void check_with(const char *options, uint32_t timeout_ms, uint32_t nr, int64_t least_ms)
 {
 	for (int interrupts = 0; interrupts < 2; interrupts++) {
 		struct nvio_qpair_opts opts = NVIO_QPAIR_OPTS;
 		struct stack s;
 
 		opts.interrupts = interrupts;
+		opts.timeout_ms = timeout_ms;
 		stack_open(&s, options, &opts);
 		stack_write_all(&s);
 		CU_ASSERT_TRUE(read_blocks(&s, nr) >= least_ms);
@@ -51,6 +57,11 @@ static void check(const char *options, uint32_t nr, int64_t least_ms)
 		CU_ASSERT_EQUAL(stats_of(&s).submitted, stats_of(&s).completed);
 		stack_close(&s);
 	}
+}
+
+static void check(const char *options, uint32_t nr, int64_t least_ms)
+{
+	check_with(options, 0, nr, least_ms);
 }
 
 static void after_the_delay(void)
@@ -69,11 +80,18 @@ static void parts_of_a_request(void)
 	check(WITH_CRDT DELAYED, STACK_BUFS, DELAY_MS);
 }
 
+/* The caller is not kept waiting for longer than a command may take. */
+static void not_for_hours(void)
+{
+	check_with(WITH_LONG DELAYED, DELAY_MS, 1, 2 * DELAY_MS);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "after the delay", after_the_delay },
 		{ "at once", at_once },
+		{ "not for hours", not_for_hours },
 		{ "parts of a request", parts_of_a_request },
 	};
 

@@ -310,6 +310,7 @@ static void gives_up(void)
 			client_reconnect(&c);
 			CU_ASSERT_EQUAL(client_version(&c, 1, NULL), 0);
 			CU_ASSERT_EQUAL(client_map(&c, BASE, MEM_LEN, -1, 0, RW), 0);
+			c.server->patience_ns = 60000000000;
 			start(PROPER, 1);
 			move(BASE, local, PAGE, false);
 			CU_ASSERT_TRUE(settle());
@@ -322,7 +323,7 @@ static void gives_up(void)
 /* Each answer is in time, but there is no end of them: then the turn ends, and so does patience. */
 static void takes_its_time(void)
 {
-	uint64_t turn = 200000000 / 2;
+	uint64_t turn = 1000000000;
 	unsigned int nr = 0;
 	uint8_t byte;
 

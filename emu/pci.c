@@ -156,6 +156,11 @@ bool nvio_emu_pci_powered(const struct emu_pci *pci)
 	return !(get16(pci, PM_CTRL) & PCI_PM_CTRL_STATE_MASK);
 }
 
+bool nvio_emu_pci_memory(const struct emu_pci *pci)
+{
+	return get16(pci, PCI_COMMAND) & PCI_COMMAND_MEMORY;
+}
+
 bool nvio_emu_pci_bus_master(const struct emu_pci *pci)
 {
 	return get16(pci, PCI_COMMAND) & PCI_COMMAND_MASTER && nvio_emu_pci_powered(pci);

@@ -38,6 +38,7 @@ bool nvio_emu_pci_write(struct emu_pci *pci, uint32_t offset, const void *data, 
 
 /* In D0: answers memory accesses, works on its queues and raises interrupts. */
 bool nvio_emu_pci_powered(const struct emu_pci *pci);
+bool nvio_emu_pci_memory(const struct emu_pci *pci); /* decodes memory accesses */
 bool nvio_emu_pci_bus_master(const struct emu_pci *pci);
 bool nvio_emu_pci_intx_disabled(const struct emu_pci *pci);
 bool nvio_emu_pci_msix_enabled(const struct emu_pci *pci);

@@ -197,6 +197,12 @@ static bool is_inside(const struct emu_server *server, const struct emu_region_a
 	return access->offset <= len && access->count <= len - access->offset;
 }
 
+/* Whether memory accesses reach nothing. */
+static bool is_deaf(const struct emu_server *server)
+{
+	return !server->running || !nvio_emu_pci_memory(&server->pci);
+}
+
 int nvio_emu_region_read(struct emu_server *server, const void *payload, size_t len)
 {
 	const struct emu_region_access *in = payload;
@@ -212,7 +218,7 @@ int nvio_emu_region_read(struct emu_server *server, const void *payload, size_t 
 	*out = *in;
 	data = (uint8_t *)(out + 1);
 	if (nvio_emu_ctrl_gone(server->ctrl) ||
-	    (in->region != VFIO_PCI_CONFIG_REGION_INDEX && !server->running))
+	    (in->region != VFIO_PCI_CONFIG_REGION_INDEX && is_deaf(server)))
 		memset(data, 0xff, in->count);
 	else if (in->region == VFIO_PCI_CONFIG_REGION_INDEX)
 		nvio_emu_pci_read(&server->pci, (uint32_t)in->offset, data, in->count);
@@ -239,7 +245,7 @@ int nvio_emu_region_write(struct emu_server *server, const void *payload, size_t
 		return 0;
 	if (in->region == VFIO_PCI_CONFIG_REGION_INDEX)
 		config_write(server, in->offset, data, in->count);
-	else if (!server->running)
+	else if (is_deaf(server))
 		return 0;
 	else if (in->region == VFIO_PCI_BAR0_REGION_INDEX)
 		bar0_write(server, in->offset, data, in->count);

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "nvme/command.h"
 #include "nvme/features.h"
+#include "vfio/device.h"
 #include "vfio/eeh.h"
 
 /* How long a command is waited for at least while a reset is wanted. */
@@ -174,12 +175,12 @@ static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
 	}
 }
 
-/* Not by the recovery itself, which knows, nor for a device that is not there. */
-static void ask_for_reset(struct nvio_ctrl *ctrl, int err)
+/* Not by the recovery itself, which knows, nor for a device that was taken away. */
+static void ask_for_reset(struct nvio_ctrl *ctrl)
 {
 	struct nvio_sentence sentence;
 
-	if (ctrl->recovery.climbing || err == -ENODEV)
+	if (ctrl->recovery.climbing || !nvio_device_alive(ctrl->device))
 		return;
 	nvio_error_save(&sentence);
 	nvio_recovery_ask(ctrl, NULL, sentence.text);
@@ -190,8 +191,16 @@ int nvio_admin_failed(struct nvio_ctrl *ctrl, int err)
 {
 	/* Nothing else gets an answer either, until it is reset. */
 	ctrl->dead = true;
-	ask_for_reset(ctrl, err);
+	ask_for_reset(ctrl);
 	return err;
+}
+
+int nvio_admin_refuse(const struct nvio_ctrl *ctrl)
+{
+	if (ctrl->admin->gone)
+		return nvio_no_slot(ctrl->admin);
+	return nvio_error(EIO, "%s takes no more commands after an earlier failure",
+			  ctrl->info.name);
 }
 
 int nvio_admin_look(struct nvio_ctrl *ctrl)
@@ -252,8 +261,7 @@ int nvio_admin_locked(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, void *
 	int ret;
 
 	if (ctrl->dead)
-		return nvio_error(EIO, "%s takes no more commands after an earlier failure",
-				  ctrl->info.name);
+		return nvio_admin_refuse(ctrl);
 	if (!data != !len || len > NVIO_TRANSFER_MAX ||
 	    (ctrl->info.max_transfer && len > ctrl->info.max_transfer))
 		return nvio_error(

@@ -170,6 +170,8 @@ enum nvio_admin_user {
 int nvio_admin_look(struct nvio_ctrl *ctrl);
 /* No command gets an answer: a reset is asked for. The sentence of @err says why. Returns @err. */
 int nvio_admin_failed(struct nvio_ctrl *ctrl, int err);
+/* Why a dead one takes no command: -ENODEV when it is gone, or -EIO. */
+int nvio_admin_refuse(const struct nvio_ctrl *ctrl);
 /* Turns a positive status into -EIO and a sentence: "CTRL: WHAT failed: STATUS". */
 int nvio_admin_must(struct nvio_ctrl *ctrl, const char *what, int status);
 int nvio_admin_queue_init(struct nvio_ctrl *ctrl);

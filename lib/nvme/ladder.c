@@ -38,20 +38,21 @@ static bool has_subsystem_reset(const struct nvio_ctrl *ctrl)
 	return FIELD_GET(CAP_NSSRS, ctrl->cap) && !ctrl->shares_subsystem;
 }
 
-/* The function may be off the bus for a while (3.7.1). */
+/* The function may be off the bus for a while (3.7.1), and decodes nothing then. */
 static int reset_subsystem(struct nvio_ctrl *ctrl)
 {
 	struct nvio_backoff backoff;
 
 	nvio_reg_write32(ctrl, NVIO_REG_NSSR, NSSR_MAGIC);
 	nvio_backoff_start(&backoff, ctrl->ready_timeout_ms * NVIO_NS_PER_MS);
-	while (nvio_reg_read32(ctrl, NVIO_REG_CSTS) == NVIO_REG_GONE) {
+	while (nvio_device_memory(ctrl->device, true) ||
+	       nvio_reg_read32(ctrl, NVIO_REG_CSTS) == NVIO_REG_GONE) {
 		if (!nvio_backoff_wait(&backoff))
 			return nvio_error(ENODEV, "%s does not come back from a subsystem reset",
 					  ctrl->info.name);
 	}
 	nvio_reg_write32(ctrl, NVIO_REG_CSTS, FIELD_SET(CSTS_NSSRO, 1u));
-	return nvio_device_memory(ctrl->device, true);
+	return 0;
 }
 
 static bool has_device_reset(const struct nvio_ctrl *ctrl)

@@ -116,8 +116,7 @@ int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts)
 	int err;
 
 	if (ctrl->dead)
-		return nvio_error(EIO, "%s takes no more commands after an earlier failure",
-				  ctrl->info.name);
+		return nvio_admin_refuse(ctrl);
 	nvio_qpair_set_id(qpair, free_qid(ctrl));
 	if (!qpair->qid)
 		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",

@@ -12,6 +12,7 @@
 #include "nvme/ladder.h"
 #include "nvme/recovery.h"
 #include "nvme/restart.h"
+#include "nvme/tend.h"
 #include "nvme/vectors.h"
 
 void nvio_recovery_init(struct nvio_ctrl *ctrl)
@@ -149,6 +150,8 @@ static void reset(struct nvio_ctrl *ctrl)
 		nvio_idle_rouse(ctrl);
 	err = nvio_ladder_climb(ctrl, &r->rung);
 	ctrl->dead = err != 0;
+	if (err == -ENODEV)
+		nvio_qpair_gone(ctrl->admin);
 	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
 		q->cq_made = q->sq_made = false;
 	note_completed(ctrl);

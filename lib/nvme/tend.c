@@ -88,6 +88,21 @@ static const char *is_wrong(uint32_t csts)
 	return FIELD_GET(CSTS_RDY, csts) ? NULL : "it is not enabled any more";
 }
 
+/*
+ * Its registers read as all ones, or not at all: it is gone, cut off, or does not decode its
+ * memory. The recovery finds out which; without one it is gone. The next poll says so, and
+ * completes what is outstanding.
+ */
+static void no_registers(struct nvio_qpair *qpair)
+{
+	struct nvio_ctrl *ctrl = qpair->ctrl;
+	const char *why = nvio_eeh_is_frozen(ctrl->device) ? "its host bridge has cut it off (EEH)"
+							   : "its registers read as all ones";
+
+	if (!nvio_device_alive(ctrl->device) || !nvio_recovery_ask(ctrl, qpair, why))
+		nvio_qpair_gone(qpair);
+}
+
 /* By call and not through a mapping, which raises SIGBUS once the device was taken away. */
 int nvio_qpair_check_ctrl(struct nvio_qpair *qpair)
 {
@@ -101,11 +116,7 @@ int nvio_qpair_check_ctrl(struct nvio_qpair *qpair)
 	if (nvio_device_region_read(ctrl->device, NVIO_REGION_BAR0, NVIO_REG_CSTS, &csts,
 				    sizeof(csts)) ||
 	    csts == NVIO_REG_GONE) {
-		if (nvio_eeh_is_frozen(ctrl->device) &&
-		    nvio_recovery_ask(ctrl, qpair, "its host bridge has cut it off (EEH)"))
-			return 0;
-		/* The next poll says so, and completes what is outstanding. */
-		nvio_qpair_gone(qpair);
+		no_registers(qpair);
 		return 0;
 	}
 	wrong = is_wrong(csts);

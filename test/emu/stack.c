@@ -162,7 +162,7 @@ void stack_expect(struct stack *s, unsigned int first, unsigned int last, int nr
 	struct nvio_completion done[STACK_BUFS];
 	bool seen[STACK_BUFS] = { false };
 
-	CU_ASSERT_EQUAL_FATAL(nvio_wait(s->qpair, done, nr, nr, 2 * SECOND), nr);
+	CU_ASSERT_EQUAL_FATAL(nvio_wait(s->qpair, done, nr, nr, 20 * SECOND), nr);
 	for (int i = 0; i < nr; i++) {
 		uint64_t block = done[i].user_data;
 
@@ -179,7 +179,7 @@ int stack_read_one(struct stack *s, unsigned int block)
 	int n;
 
 	stack_read(s, block, block);
-	n = nvio_wait(s->qpair, &done, 1, 1, 2 * SECOND);
+	n = nvio_wait(s->qpair, &done, 1, 1, 20 * SECOND);
 	if (n < 0)
 		return n;
 	CU_ASSERT_EQUAL(n, 1);

@@ -5,6 +5,8 @@
  */
 #include <stdio.h>
 
+#include <linux/pci_regs.h>
+
 #include "stack.h"
 
 #define ADMIN_IDENTIFY 0x06
@@ -141,6 +143,66 @@ static void put_back_under_its_user(void)
 	daemon_stop(&d);
 }
 
+/* Its registers read as all ones, and yet it is there: somebody has reset it. */
+static void stop_decoding(struct stack *s)
+{
+	const uint16_t command = PCI_COMMAND_MASTER;
+
+	CU_ASSERT_EQUAL_FATAL(nvio_device_region_write(nvio_ctrl_device(s->ctrl),
+						       NVIO_REGION_CONFIG, PCI_COMMAND, &command,
+						       sizeof(command)),
+			      0);
+}
+
+static uint64_t resets(struct stack *s)
+{
+	struct nvio_ctrl_stats stats;
+
+	nvio_ctrl_get_stats(s->ctrl, &stats, sizeof(stats));
+	CU_ASSERT_FALSE(stats.given_up);
+	return stats.controller_resets + stats.subsystem_resets + stats.device_resets;
+}
+
+static void only_its_registers_are_gone(void)
+{
+	struct daemon d;
+	struct stack s;
+
+	daemon_start(&d, NULL);
+	stack_open(&s, d.name, NULL);
+	stack_write_all(&s);
+	daemon_do(&d, "drop opcode=2 count=8");
+	stack_read(&s, 0, 7);
+	stop_decoding(&s);
+	stack_expect(&s, 0, 7, 8);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(s.qpair), 0);
+	CU_ASSERT_EQUAL(resets(&s), 1);
+	stack_close_within(&s, 2 * SECOND);
+	daemon_stop(&d);
+}
+
+/* Whom the admin queue's silence tells of it, while the others have nothing to do. */
+static void only_its_registers_are_gone_while_idle(void)
+{
+	struct nvio_sqe id = { .opcode = ADMIN_IDENTIFY, .cdw10 = 1 };
+	uint8_t data[4096];
+	struct daemon d;
+	struct stack s;
+
+	daemon_start(&d, NULL);
+	stack_open(&s, d.name, NULL);
+	stack_write_all(&s);
+	daemon_do(&d, "drop of=0 opcode=6 count=1");
+	stop_decoding(&s);
+	CU_ASSERT_EQUAL(nvio_admin(s.ctrl, &id, data, sizeof(data), NULL), -ENODEV);
+	CU_ASSERT_EQUAL(nvio_admin(s.ctrl, &id, data, sizeof(data), NULL), 0);
+	stack_read(&s, 0, 7);
+	stack_expect(&s, 0, 7, 8);
+	CU_ASSERT_EQUAL(resets(&s), 1);
+	stack_close_within(&s, 2 * SECOND);
+	daemon_stop(&d);
+}
+
 static void server_dies(void)
 {
 	struct daemon d;
@@ -162,6 +224,9 @@ int main(void)
 		{ "gone while it sleeps", gone_while_it_sleeps },
 		{ "put back", put_back },
 		{ "put back under its user", put_back_under_its_user },
+		{ "only its registers are gone", only_its_registers_are_gone },
+		{ "only its registers are gone, while idle",
+		  only_its_registers_are_gone_while_idle },
 		{ "the server dies", server_dies },
 	};
 

@@ -107,11 +107,13 @@ static void nobody_wants_it(void)
 /* Who waits for an admin command that takes long keeps everybody else from sending any. */
 static void a_long_command(void)
 {
+	struct nvio_ctrl_opts opts = stack_opts();
 	struct stack s;
 
-	stack_open(&s, "kato=300,fault=delay+of=0+opcode=10+time=1500ms+skip=2", NULL);
+	opts.admin_timeout_ms = 30000;
+	stack_open_with(&s, "kato=1000,fault=delay+of=0+opcode=10+time=3s+skip=2", &opts, NULL);
 	stack_write_all(&s);
-	CU_ASSERT_EQUAL(timer(&s), 300);
+	CU_ASSERT_EQUAL(timer(&s), 1000);
 	CU_ASSERT_EQUAL(stack_read_one(&s, 1), 0);
 	CU_ASSERT_EQUAL(nr_resets(&s), 0);
 	stack_close_within(&s, SECOND);

@@ -13,7 +13,7 @@
 #include "emu_client.h"
 #include "tap.h"
 
-#define PATIENCE_MS 200
+#define PATIENCE_MS 400
 
 static struct emu_server *server;
 static pthread_t thread;

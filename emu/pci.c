@@ -133,6 +133,7 @@ static void init_msix(struct emu_pci *pci)
 void nvio_emu_pci_reset(struct emu_pci *pci)
 {
 	memset(pci->bytes, 0, sizeof(pci->bytes));
+	pci->memory_off = false;
 	init_header(pci);
 	init_power(pci);
 	init_express(pci);
@@ -158,7 +159,7 @@ bool nvio_emu_pci_powered(const struct emu_pci *pci)
 
 bool nvio_emu_pci_memory(const struct emu_pci *pci)
 {
-	return get16(pci, PCI_COMMAND) & PCI_COMMAND_MEMORY;
+	return !pci->memory_off;
 }
 
 bool nvio_emu_pci_bus_master(const struct emu_pci *pci)
@@ -199,6 +200,7 @@ static uint8_t keep_power_state(const struct emu_pci *pci, uint8_t value)
 
 bool nvio_emu_pci_write(struct emu_pci *pci, uint32_t offset, const void *data, size_t len)
 {
+	const uint16_t before = get16(pci, PCI_COMMAND);
 	const uint8_t *byte = data;
 	bool flr = false;
 	size_t i;
@@ -214,6 +216,8 @@ bool nvio_emu_pci_write(struct emu_pci *pci, uint32_t offset, const void *data, 
 			flr = true;
 		write_byte(pci, at, value);
 	}
+	if ((before ^ get16(pci, PCI_COMMAND)) & PCI_COMMAND_MEMORY)
+		pci->memory_off = before & PCI_COMMAND_MEMORY;
 	return flr;
 }
 

@@ -24,6 +24,7 @@ struct emu_pci {
 	uint8_t bytes[EMU_CONFIG_LEN];
 	uint8_t writable[EMU_CONFIG_LEN]; /* bits that a write changes */
 	uint8_t w1c[EMU_CONFIG_LEN]; /* bits that a write of 1 clears */
+	bool memory_off; /* decoding memory accesses was switched off */
 };
 
 void nvio_emu_pci_init(struct emu_pci *pci, const struct emu_pci_layout *layout);
@@ -38,7 +39,8 @@ bool nvio_emu_pci_write(struct emu_pci *pci, uint32_t offset, const void *data, 
 
 /* In D0: answers memory accesses, works on its queues and raises interrupts. */
 bool nvio_emu_pci_powered(const struct emu_pci *pci);
-bool nvio_emu_pci_memory(const struct emu_pci *pci); /* decodes memory accesses */
+/* Decodes memory accesses: unless a client has switched it off, as some never switch it on. */
+bool nvio_emu_pci_memory(const struct emu_pci *pci);
 bool nvio_emu_pci_bus_master(const struct emu_pci *pci);
 bool nvio_emu_pci_intx_disabled(const struct emu_pci *pci);
 bool nvio_emu_pci_msix_enabled(const struct emu_pci *pci);

@@ -45,7 +45,7 @@ static int take_iommu(struct nvio_ctrl *ctrl)
 	return 0;
 }
 
-/* An uncorrectable error (AER), told by the thread that watches the device. */
+/* An uncorrectable error (AER). */
 static void device_failed(void *arg)
 {
 	nvio_recovery_ask(arg, NULL, "its device reports an error");
@@ -66,8 +66,8 @@ static int open_device(struct nvio_ctrl *ctrl, const char *name)
 	ctrl->info.vendor = info.vendor;
 	ctrl->info.device = info.device;
 	ctrl->info.numa_node = info.numa_node;
-	ctrl->device->failed_arg = ctrl;
-	ctrl->device->failed = device_failed;
+	if (!ctrl->opts.no_recovery)
+		nvio_device_on_error(ctrl->device, device_failed, ctrl);
 	nvio_quirks_choose(ctrl);
 	/* Completions are polled, or come by MSI-X: an INTx that nobody serves would stay asserted.
 	 */

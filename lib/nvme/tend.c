@@ -187,6 +187,8 @@ static void look(struct nvio_qpair *qpair)
 
 	qpair->seen_completed = qpair->stats.completed;
 	nvio_qpair_check_alive(qpair);
+	if (qpair->ctrl->device)
+		nvio_device_look(qpair->ctrl->device);
 	/* Whoever waits for an admin command does that. */
 	if (quiet && qpair->qid && !qpair->gone && nvio_qpair_outstanding(qpair))
 		nvio_qpair_check_ctrl(qpair);

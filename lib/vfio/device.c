@@ -6,6 +6,7 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/error.h"
@@ -73,6 +74,7 @@ int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 		return nvio_error(ENOMEM, "no memory for a device");
 	device->iommu = iommu;
 	pthread_mutex_init(&device->lock, NULL);
+	device->error_fd = -1;
 	if (nvio_user_name(name))
 		err = open_user(iommu, name, &opts, device);
 	else
@@ -96,6 +98,8 @@ void nvio_device_close(struct nvio_device *device)
 	device->ops->close(device);
 	nvio_emu_stop(device->emu);
 	nvio_pasids_forget(device);
+	if (device->error_fd >= 0)
+		close(device->error_fd);
 	nvio_iommu_put(device->iommu);
 	pthread_mutex_destroy(&device->lock);
 	free(device);

@@ -91,7 +91,8 @@ struct nvio_device {
 	bool let_go; /* set once, read without the lock */
 	bool revoked; /* the same: a mapping of it raised a SIGBUS */
 	struct nvio_watch *watch;
-	void (*failed)(void *arg); /* told when it is watched and reports an error; NULL: nobody */
+	int error_fd; /* the kernel signals errors of the device here; -1: it does not */
+	void (*failed)(void *arg); /* told of them; NULL: nobody */
 	void *failed_arg;
 };
 
@@ -127,6 +128,11 @@ static inline bool nvio_device_was_revoked(const struct nvio_device *device)
 {
 	return __atomic_load_n(&device->revoked, __ATOMIC_ACQUIRE);
 }
+
+/* Has @fn told of errors of the device: by the thread that watches it, or else by whoever calls
+ * nvio_device_look(), from any thread, which costs a system call where the kernel tells of them. */
+void nvio_device_on_error(struct nvio_device *device, void (*fn)(void *arg), void *arg);
+void nvio_device_look(struct nvio_device *device);
 
 /* Ends the thread of nvio_device_watch(), if there is one. */
 void nvio_device_unwatch(struct nvio_device *device);

@@ -30,7 +30,6 @@ struct nvio_watch {
 	pthread_t thread;
 	struct nvio_device *device;
 	struct nvio_watch_opts opts;
-	int failed_fd;
 	int requested_fd;
 	int stop_fd;
 };
@@ -123,7 +122,7 @@ static void *watch_events(void *arg)
 	uint64_t deadline = UINT64_MAX;
 	struct pollfd fds[] = { { watch->stop_fd, POLLIN, 0 },
 				{ watch->requested_fd, POLLIN, 0 },
-				{ watch->failed_fd, POLLIN, 0 } };
+				{ watch->device->error_fd, POLLIN, 0 } };
 
 	for (;;) {
 		eventfd_t value;
@@ -134,7 +133,7 @@ static void *watch_events(void *arg)
 			return NULL;
 		if (fds[1].revents)
 			requested(watch, &deadline);
-		if (fds[2].revents && !eventfd_read(watch->failed_fd, &value))
+		if (fds[2].revents && !eventfd_read(watch->device->error_fd, &value))
 			failed(watch);
 		if (nvio_now() < deadline)
 			continue;
@@ -164,14 +163,37 @@ static int wire(struct nvio_device *device, enum nvio_irq irq)
 	return -1;
 }
 
+/* Once for all: a signal that came before anybody watched is not lost. */
+static int error_fd(struct nvio_device *device)
+{
+	if (device->error_fd < 0)
+		device->error_fd = wire(device, NVIO_IRQ_ERR);
+	return device->error_fd;
+}
+
+void nvio_device_on_error(struct nvio_device *device, void (*fn)(void *arg), void *arg)
+{
+	device->failed_arg = arg;
+	device->failed = fn;
+	error_fd(device);
+}
+
+void nvio_device_look(struct nvio_device *device)
+{
+	eventfd_t value;
+
+	if (device->error_fd >= 0 && device->failed &&
+	    !__atomic_load_n(&device->watch, __ATOMIC_RELAXED) &&
+	    !eventfd_read(device->error_fd, &value))
+		device->failed(device->failed_arg);
+}
+
 static void watch_free(struct nvio_watch *watch)
 {
-	int fds[] = { watch->failed_fd, watch->requested_fd, watch->stop_fd };
-
-	for (int i = 0; i < 3; i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-	}
+	if (watch->requested_fd >= 0)
+		close(watch->requested_fd);
+	if (watch->stop_fd >= 0)
+		close(watch->stop_fd);
 	free(watch);
 }
 
@@ -209,10 +231,9 @@ int nvio_device_watch(struct nvio_device *device, const struct nvio_watch_opts *
 	watch->opts = opts;
 	if (!watch->opts.grace_ms)
 		watch->opts.grace_ms = GRACE_MS;
-	watch->failed_fd = wire(device, NVIO_IRQ_ERR);
 	watch->requested_fd = wire(device, NVIO_IRQ_REQ);
 	watch->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (watch->failed_fd < 0 && watch->requested_fd < 0)
+	if (error_fd(device) < 0 && watch->requested_fd < 0)
 		err = nvio_error(ENOTSUP, "nothing tells of events of %s", device->name);
 	else if (watch->stop_fd < 0)
 		err = nvio_error(errno, "%s cannot be watched: %s", device->name, strerror(errno));
@@ -221,7 +242,7 @@ int nvio_device_watch(struct nvio_device *device, const struct nvio_watch_opts *
 	if (err)
 		watch_free(watch);
 	else
-		device->watch = watch;
+		__atomic_store_n(&device->watch, watch, __ATOMIC_RELAXED);
 	return err;
 }
 
@@ -233,6 +254,6 @@ void nvio_device_unwatch(struct nvio_device *device)
 		return;
 	eventfd_write(watch->stop_fd, 1);
 	pthread_join(watch->thread, NULL);
-	device->watch = NULL;
+	__atomic_store_n(&device->watch, NULL, __ATOMIC_RELAXED);
 	watch_free(watch);
 }

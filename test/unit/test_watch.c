@@ -146,8 +146,7 @@ static void failures(void)
 	unsigned int nr = 0;
 
 	start(true);
-	device->failed_arg = &nr;
-	device->failed = count;
+	nvio_device_on_error(device, count, &nr);
 	CU_ASSERT_EQUAL_FATAL(watch(0), 0);
 	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
 	CU_ASSERT(told(5000));
@@ -157,6 +156,30 @@ static void failures(void)
 	CU_ASSERT_EQUAL(__atomic_load_n(&nr, __ATOMIC_RELAXED), 2);
 	CU_ASSERT_EQUAL(seen.events[1], NVIO_EVENT_FAILED);
 	CU_ASSERT(fake->fd >= 0);
+	end();
+}
+
+/* Nobody watches: whoever looks tells, once. */
+static void failures_found(void)
+{
+	unsigned int nr = 0;
+
+	start(true);
+	nvio_device_look(device);
+	nvio_device_on_error(device, count, &nr);
+	nvio_device_look(device);
+	CU_ASSERT_EQUAL(nr, 0);
+	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
+	nvio_device_look(device);
+	nvio_device_look(device);
+	CU_ASSERT_EQUAL(nr, 1);
+	/* What came before it was watched is told of, too. */
+	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
+	CU_ASSERT_EQUAL_FATAL(watch(0), 0);
+	CU_ASSERT(told(5000));
+	CU_ASSERT_EQUAL(seen.events[0], NVIO_EVENT_FAILED);
+	nvio_device_look(device);
+	CU_ASSERT_EQUAL(__atomic_load_n(&nr, __ATOMIC_RELAXED), 2);
 	end();
 }
 
@@ -180,6 +203,7 @@ static const struct tap_test tests[] = {
 	{ "closed within the grace period", closed_in_time },
 	{ "failures are told", failures },
 	{ "devices without events", without_events },
+	{ "failures that are found", failures_found },
 };
 
 int main(void)

@@ -7,7 +7,7 @@
 . "${0%/*}/../lib.sh"
 set -o pipefail
 
-# take_back: as an administrator does it; the program lets go after its grace period. None of them ends by itself before a
+# take_back: as an administrator does it; the program lets go after its grace period. None of them ends by itself before half a
 # minute has passed.
 take_back()
 {

@@ -3,10 +3,10 @@
  * nvio: a userspace NVMe driver over Linux VFIO.
  *
  * One header for everything; each of the headers below also stands alone. io.h reads and writes and
- * is, with nvme.h for controllers and queue pairs under it, all that most programs need; pi.h makes
- * and checks protection information; mem.h owns DMA memory, devmem.h the memory that drives have;
- * vfio.h reaches any PCI device, without the NVMe layer; handover.h takes all of it along when a
- * program becomes another one.
+ * is, with nvme.h for controllers and qpair.h for queue pairs under it, all that most programs
+ * need; pi.h makes and checks protection information; mem.h owns DMA memory, devmem.h the memory
+ * that drives have; vfio.h reaches any PCI device, without the NVMe layer; handover.h takes all of
+ * it along when a program becomes another one.
  */
 #ifndef NVIO_NVIO_H
 #define NVIO_NVIO_H
@@ -20,6 +20,7 @@
 #include <nvio/watch.h>
 #include <nvio/mem.h>
 #include <nvio/nvme.h>
+#include <nvio/qpair.h>
 #include <nvio/io.h>
 #include <nvio/pi.h>
 #include <nvio/quirk.h>

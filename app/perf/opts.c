@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The command line of nvme_perf. Letters mean what they mean to spdk_nvme_perf.
- *
- * It owns names, defaults, bounds and the help text; devices are somebody else's.
+ * The command line of nvme_perf, taken apart. It owns defaults and bounds; names and the help text
+ * are in option_table.c, devices are somebody else's.
  */
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,23 +11,11 @@
 #include <nvio/base.h>
 #include <nvio/mem.h>
 #include <nvio/nvme.h>
+#include "perf/option_table.h"
 #include "perf/opts.h"
 #include "common/parse.h"
 
 #define IO_LEN_MAX (UINT64_C(1) << 30)
-
-enum {
-	OPT_JSON = 256,
-	OPT_HUGEPAGE,
-	OPT_SEED,
-	OPT_SHADOW,
-	OPT_PRIORITY,
-	OPT_HOST_MEMORY,
-	OPT_VFIO,
-	OPT_FDS,
-	OPT_NOIOMMU,
-	OPT_QUIRKS
-};
 
 #define HOST_MEMORY_MAX (UINT64_C(16) << 30)
 
@@ -39,52 +25,6 @@ enum {
 struct parsing {
 	struct perf_opts *opts;
 	struct perf_msg *msg;
-};
-
-static const struct argp_option options[] = {
-	{ "device", 'r', "DEVICE[/NSID]", 0,
-	  "Namespace to run on, such as 0000:01:00.0/1; without NSID all that are active. Repeat it for "
-	  "more",
-	  1 },
-	{ "vfio", OPT_VFIO, "group|cdev|noiommu|tce-v1", 0,
-	  "How PCI devices are reached (default: cdev and iommufd where the kernel has them, else group)",
-	  1 },
-	{ "allow-noiommu", OPT_NOIOMMU, NULL, 0,
-	  "Take devices without an IOMMU, too: nothing keeps those from any memory", 1 },
-	{ "fds", OPT_FDS, "DEVICE,IOMMUFD[/NSID]", 0,
-	  "A device whose files the caller has opened: the numbers of both", 1 },
-	{ "depth", 'q', "N", 0,
-	  "I/Os outstanding per core and namespace, shared by its queue pairs (default 32)", 2 },
-	{ "io-size", 'o', "BYTES", 0,
-	  "Size of an I/O; k and m stand for 1024 and 1024^2 (default 4k)", 2 },
-	{ "workload", 'w', "NAME", 0,
-	  "read, write, randread, randwrite, rw or randrw (default randread)", 2 },
-	{ "read-percent", 'M', "N", 0, "Share of reads in rw and randrw (default 50)", 2 },
-	{ "time", 't', "SECONDS", 0, "How long to measure (default 5)", 2 },
-	{ "warmup", 'a', "SECONDS", 0, "How long to run before that, uncounted (default 0)", 2 },
-	{ "number-ios", 'n', "N", 0, "End a queue pair early, after N counted I/Os", 2 },
-	{ "qpairs", 'P', "N", 0, "Queue pairs for each namespace of a worker (default 1)", 3 },
-	{ "cores", 'c', "LIST|MASK", 0,
-	  "Cores with a worker each: 0,2-3 or 0x5 (default: the first that is allowed)", 3 },
-	{ "hugepage", OPT_HUGEPAGE, "2M|1G|none", 0,
-	  "Page size of DMA memory (default: the machine's hugepage)", 3 },
-	{ "shadow-doorbells", OPT_SHADOW, "auto|on|off", 0,
-	  "Doorbells in memory, for controllers in software (default auto: where others cannot be mapped)",
-	  3 },
-	{ "priority", OPT_PRIORITY, "urgent|high|medium|low", 0,
-	  "Priority of the queue pairs, with weighted round robin arbitration (default: neither)",
-	  3 },
-	{ "host-memory", OPT_HOST_MEMORY, "BYTES|none", 0,
-	  "Most memory to lend to a drive that wants some (default 64m)", 3 },
-	{ "quirks", OPT_QUIRKS, "N", 0,
-	  "What controllers need besides what is known: a sum of 1, 2, 4 and 8 (default 0)", 3 },
-	{ "seed", OPT_SEED, "N", 0, "Start of the random numbers (default 1: runs repeat)", 3 },
-	{ "latency", 'L', NULL, 0, "Print latency percentiles too", 4 },
-	{ "json", OPT_JSON, "FILE", 0,
-	  "Write the figures as JSON; - is standard output, and the table goes to standard error",
-	  4 },
-	{ "verbose", 'v', NULL, 0, "Print what the library logs, not only its warnings", 4 },
-	{ 0 },
 };
 
 /* Options whose value is a number, and where it goes. */
@@ -351,7 +291,7 @@ static void print_version(FILE *out, struct argp_state *state)
 }
 
 static const struct argp argp = {
-	.options = options,
+	.options = perf_options,
 	.parser = parse_option,
 	.doc = "Measures NVMe namespaces through nvio: IOPS, throughput and latency, by queue pair."
 	       "\v"

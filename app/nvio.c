@@ -31,25 +31,34 @@ static const struct cmd commands[] = {
 	{ "doctor", "[--json] [DEVICE]",
 	  "walks through what has to be true, and says how to make it so", CMD_JSON, 0, 1,
 	  cmd_doctor },
-	{ "vfio", "[--vfio WAY] [--json] DEVICE",
-	  "opens a device and prints everything that VFIO says of it", CMD_JSON | CMD_WAY, 1, 1,
-	  cmd_vfio },
+	{ "vfio", "[--vfio WAY] [--vf-token UUID] [--json] DEVICE",
+	  "opens a device and prints everything that VFIO says of it",
+	  CMD_JSON | CMD_WAY | CMD_TOKEN, 1, 1, cmd_vfio },
 };
 
 static const struct {
 	struct option option;
+	const char *value; /* what --help calls it */
 	const char *help;
 } options[] = {
-	{ { "json", no_argument, NULL, CMD_JSON }, "print JSON instead of text" },
+	{ { "json", no_argument, NULL, CMD_JSON }, "", "print JSON instead of text" },
 	{ { "user", required_argument, NULL, CMD_USER },
+	  "=NAME",
 	  "give this user access, so that root is not needed afterwards" },
 	{ { "group", no_argument, NULL, CMD_GROUP },
+	  "",
 	  "take the other devices of its IOMMU group along" },
-	{ { "all", no_argument, NULL, CMD_ALL }, "all that `nvio bind` has taken" },
+	{ { "all", no_argument, NULL, CMD_ALL }, "", "all that `nvio bind` has taken" },
 	{ { "force", no_argument, NULL, CMD_FORCE },
+	  "",
 	  "even if it is in use, or no NVMe controller" },
-	{ { "vfio", required_argument, NULL, CMD_WAY }, "the way to it: group, cdev, noiommu or tce-v1" },
-	{ { "help", no_argument, NULL, CMD_HELP }, "print this" },
+	{ { "vfio", required_argument, NULL, CMD_WAY },
+	  "=WAY",
+	  "the way to it: group, cdev, noiommu or tce-v1" },
+	{ { "vf-token", required_argument, NULL, CMD_TOKEN },
+	  "=UUID",
+	  "of a virtual function whose physical one has a token" },
+	{ { "help", no_argument, NULL, CMD_HELP }, "", "print this" },
 };
 
 static void print_commands(FILE *out)
@@ -78,11 +87,8 @@ static void print_command(const struct cmd *cmd, FILE *out)
 
 		if (o->val != CMD_HELP && !(cmd->opts & (unsigned int)o->val))
 			continue;
-		snprintf(name, sizeof(name), "--%s%s", o->name,
-			 !o->has_arg          ? ""
-			 : o->val == CMD_USER ? "=NAME"
-					      : "=WAY");
-		fprintf(out, "  %-12s %s\n", name, options[i].help);
+		snprintf(name, sizeof(name), "--%s%s", o->name, options[i].value);
+		fprintf(out, "  %-15s %s\n", name, options[i].help);
 	}
 }
 
@@ -148,6 +154,8 @@ static int parse(const struct cmd *cmd, int argc, char **argv, struct cmd_args *
 			args->user = optarg;
 		if (opt == CMD_WAY)
 			args->way = optarg;
+		if (opt == CMD_TOKEN)
+			args->vf_token = optarg;
 	}
 	args->devices = argv + optind;
 	args->nr_devices = argc - optind;

@@ -70,6 +70,7 @@ static struct nvio_ctrl_opts ctrl_opts(const struct nvio_fio_options *options)
 	opts.admin_timeout_ms = options->admin_timeout_ms;
 	opts.shadow_doorbells = (uint8_t)options->shadow_doorbells;
 	opts.arbitration = options->priority ? NVIO_WEIGHTED : NVIO_ROUND_ROBIN;
+	opts.vf_token = options->vf_token;
 	opts.host_memory_max = options->host_memory ? options->host_memory : NVIO_NO_HOST_MEMORY;
 	return opts;
 }
@@ -101,6 +102,7 @@ static struct nvio_fio_device *open_device(const char *name, const struct nvio_c
 		return NULL;
 	}
 	device->opts = *opts;
+	device->opts.vf_token = NULL;
 	pthread_mutex_init(&device->lock, NULL);
 	snprintf(device->name, sizeof(device->name), "%s", name);
 	device->next = shared.devices;

@@ -55,6 +55,7 @@ struct nvio_fio_options {
 	unsigned int admin_timeout_ms;
 	unsigned int shadow_doorbells;
 	unsigned long long host_memory;
+	char *vf_token; /* only of the job that opens it */
 
 	/* Of the process: those of the job that comes first. */
 	unsigned int vfio_way;

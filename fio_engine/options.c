@@ -170,6 +170,11 @@ struct fio_option nvio_fio_option_table[] = {
 		.def = "64m",
 	},
 	{
+		OPTION(vf_token, "Token of virtual functions"),
+		.type = FIO_OPT_STR_STORE,
+		.help = "UUID that whoever drives the physical function has set (default: none)",
+	},
+	{
 		OPTION(vfio_way, "Way to devices of VFIO"),
 		.type = FIO_OPT_STR,
 		.help = "How devices of the kernel's VFIO are reached, for all jobs as the first one says",

@@ -20,12 +20,14 @@ enum cmd_opt {
 	CMD_USER = 16,
 	CMD_WAY = 32,
 	CMD_HELP = 64,
+	CMD_TOKEN = 128,
 };
 
 struct cmd_args {
 	unsigned int given; /* enum cmd_opt */
 	const char *user;
 	const char *way; /* of --vfio */
+	const char *vf_token;
 	char **devices;
 	int nr_devices;
 };

@@ -322,6 +322,7 @@ static int find_way(const char *name, enum nvio_way *way)
 int cmd_vfio(const struct cmd_args *args, FILE *out)
 {
 	struct nvio_iommu_opts opts = NVIO_IOMMU_OPTS;
+	struct nvio_device_opts device_opts = NVIO_DEVICE_OPTS;
 	struct json json = { .out = out };
 	struct view v = { .out = out, .json = args->given & CMD_JSON ? &json : NULL };
 	struct nvio_iommu *iommu;
@@ -332,7 +333,8 @@ int cmd_vfio(const struct cmd_args *args, FILE *out)
 		err = nvio_iommu_open(&opts, &iommu);
 	if (err)
 		return err;
-	err = nvio_device_open(iommu, args->devices[0], NULL, &device);
+	device_opts.vf_token = args->vf_token;
+	err = nvio_device_open(iommu, args->devices[0], &device_opts, &device);
 	if (!err) {
 		if (v.json)
 			json_open(&json, NULL, '{');

@@ -16,6 +16,8 @@ const struct argp_option perf_options[] = {
 	  "Take devices without an IOMMU, too: nothing keeps those from any memory", 1 },
 	{ "fds", OPT_FDS, "DEVICE,IOMMUFD[/NSID]", 0,
 	  "A device whose files the caller has opened: the numbers of both", 1 },
+	{ "vf-token", OPT_VF_TOKEN, "UUID", 0,
+	  "Token of the virtual functions, where their physical one has one", 1 },
 	{ "depth", 'q', "N", 0,
 	  "I/Os outstanding per core and namespace, shared by its queue pairs (default 32)", 2 },
 	{ "io-size", 'o', "BYTES", 0,

@@ -17,7 +17,8 @@ enum {
 	OPT_VFIO,
 	OPT_FDS,
 	OPT_NOIOMMU,
-	OPT_QUIRKS
+	OPT_QUIRKS,
+	OPT_VF_TOKEN
 };
 
 extern const struct argp_option perf_options[];

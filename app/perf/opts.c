@@ -238,6 +238,9 @@ static int set_other(int key, char *arg, const struct parsing *p)
 	case OPT_NOIOMMU:
 		p->opts->allow_noiommu = true;
 		return 0;
+	case OPT_VF_TOKEN:
+		p->opts->vf_token = arg;
+		return 0;
 	case 'o':
 		return set_io_len(p, arg);
 	case 'w':

@@ -41,6 +41,7 @@ struct perf_opts {
 	const char *host_memory; /* as given; NULL: the default */
 	struct perf_choice way; /* enum nvio_way; nothing given: what nvio chooses */
 	bool allow_noiommu;
+	const char *vf_token; /* as given; NULL: none */
 	char fds[48]; /* a name made of --fds; "" when it was not given */
 	uint64_t seed;
 	uint64_t quirks; /* as in struct nvio_ctrl_opts */

@@ -96,6 +96,7 @@ static int open_ctrl(const struct perf_opts *opts, unsigned int nr_workers, cons
 	ctrl_opts.host_memory_max = opts->host_memory_max;
 	ctrl_opts.arbitration = opts->priority.value ? NVIO_WEIGHTED : NVIO_ROUND_ROBIN;
 	ctrl_opts.shadow_doorbells = (uint8_t)opts->shadow_doorbells.value;
+	ctrl_opts.vf_token = opts->vf_token;
 	ctrl_opts.quirks = (uint32_t)opts->quirks;
 	err = nvio_ctrl_open(device, &ctrl_opts, &ctrl->handle);
 	if (err)

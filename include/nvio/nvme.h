@@ -88,6 +88,7 @@ struct nvio_ctrl_opts {
 				   nothing for so long (7.12); a thread of the library's sees to
 				   it. 0: only where it does so by itself; NVIO_NO_KEEP_ALIVE */
 	uint32_t quirks; /* enum nvio_quirk (nvio/quirk.h), besides those that nvio knows of */
+	const char *vf_token; /* of a virtual function whose physical one has a token: the UUID */
 };
 
 #define NVIO_NO_HOST_MEMORY UINT64_MAX
@@ -99,7 +100,7 @@ struct nvio_ctrl_opts {
 #define NVIO_CTRL_OPTS                                                                           \
 	{                                                                                        \
 		sizeof(struct nvio_ctrl_opts), NULL, 0, 0, 0, 0, 0, 0, { 0, 0, 0 }, 0, false, 0, \
-			0, 0                                                                     \
+			0, 0, NULL                                                               \
 	}
 
 struct nvio_ctrl_info {
@@ -175,7 +176,7 @@ NVIO_API int nvio_name_split(const char *name, char *device, size_t len, uint32_
  * -EIO when the controller reports a fatal status or refuses a command; -ENODEV when it reads as
  * all ones (gone); -ENOTSUP when it lacks what nvio needs (NVM command set, doorbells inside
  * BAR 0) or an option asks for (weighted arbitration, shadow doorbells); -EINVAL for options that
- * make no sense.
+ * make no sense, and for a token that is no UUID.
  */
 NVIO_API int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts,
 			    struct nvio_ctrl **ctrl);

@@ -58,6 +58,9 @@ static int open_device(struct nvio_ctrl *ctrl, const char *name)
 	int err;
 
 	opts.class_code = NVIO_PCI_CLASS_NVME;
+	opts.vf_token = ctrl->opts.vf_token;
+	/* The caller's memory, and of no use once it is open. */
+	ctrl->opts.vf_token = NULL;
 	err = nvio_device_open(ctrl->iommu, name, &opts, &ctrl->device);
 	if (err)
 		return err;

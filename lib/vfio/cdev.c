@@ -64,11 +64,11 @@ static int unsafe_interrupts(const struct nvio_device *device)
 static int bind_error(int err, const struct nvio_device *device, const char *token)
 {
 	char why[NVIO_PATH_LEN] = "";
+	int refused = nvio_token_refused(device->name, token, err);
 
+	if (refused)
+		return refused;
 	switch (err) {
-	case EACCES:
-		return nvio_error(EACCES, "%s: the token of its physical function is %s",
-				  device->name, token ? "another one" : "wanted (vf_token)");
 	case EPERM:
 		return unsafe_interrupts(device);
 	case EBUSY:

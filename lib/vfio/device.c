@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/error.h"
 #include "vfio/device.h"
+#include "vfio/feature.h"
 #include "vfio/iommu.h"
 #include "vfio/iommufd.h"
 #include "vfio/user.h"
@@ -65,8 +66,11 @@ int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 {
 	struct nvio_device_opts opts = NVIO_DEVICE_OPTS;
 	struct nvio_device *device;
+	uint8_t uuid[NVIO_UUID_LEN];
 	int err = nvio_take_opts(&opts, sizeof(opts), given, "nvio_device_open");
 
+	if (!err && opts.vf_token)
+		err = nvio_uuid_parse(opts.vf_token, uuid);
 	if (err)
 		return err;
 	device = calloc(1, sizeof(*device));

@@ -127,6 +127,20 @@ malformed:
 			  text);
 }
 
+int nvio_token_refused(const char *device, const char *token, int err)
+{
+	if (err == EACCES)
+		return nvio_error(EACCES, "%s: the token of its physical function is %s", device,
+				  token ? "another one" : "wanted (vf_token)");
+	if (err == EINVAL && token)
+		return nvio_error(EINVAL,
+				  "%s takes no token (vf_token): it is no virtual function of one "
+				  "that is on vfio-pci, or this kernel takes tokens by the group "
+				  "only",
+				  device);
+	return 0;
+}
+
 int nvio_device_vf_token(struct nvio_device *device, const char *text)
 {
 	uint8_t uuid[NVIO_UUID_LEN];

@@ -130,22 +130,16 @@ int nvio_group_open_device(struct nvio_group *groups, const struct nvio_pci *pci
 			   const char *vf_token)
 {
 	char name[NVIO_PCI_NAME_LEN + 64];
-	uint8_t uuid[NVIO_UUID_LEN];
-	int fd;
+	int fd, err;
 
-	snprintf(name, sizeof(name), "%s", pci->name);
-	if (vf_token) {
-		fd = nvio_uuid_parse(vf_token, uuid);
-		if (fd)
-			return fd;
-		snprintf(name, sizeof(name), "%s vf_token=%s", pci->name, vf_token);
-	}
+	snprintf(name, sizeof(name), "%s%s%s", pci->name, vf_token ? " vf_token=" : "",
+		 vf_token ? vf_token : "");
 	while (groups->id != pci->group)
 		groups = groups->next;
 	fd = nvio_sys_ioctl(groups->fd, VFIO_GROUP_GET_DEVICE_FD, name);
-	if (fd == -EACCES)
-		return nvio_error(EACCES, "%s: the token of its physical function is %s", pci->name,
-				  vf_token ? "another one" : "wanted (vf_token)");
+	err = fd < 0 ? nvio_token_refused(pci->name, vf_token, -fd) : 0;
+	if (err)
+		return err;
 	if (fd < 0)
 		return nvio_error(-fd, "%s: the kernel does not hand the device out: %s", pci->name,
 				  strerror(-fd));

@@ -28,6 +28,9 @@ refuses "'--foo' is no option of nvio bind" bind --foo 01:00.0
 refuses "'--user' is no option of nvio list\|'--user=x' is no option" list --user=x
 refuses '--user needs a value' bind --user
 refuses "--vfio 'x': not one of group cdev noiommu tce-v1" vfio --vfio x emu:
+refuses "'x' is no UUID such as" vfio --vf-token x emu:
+refuses '--vf-token needs a value' vfio --vf-token
+refuses "'--vf-token' is no option of nvio bind" bind --vf-token 01:00.0
 refuses "--all and a DEVICE" restore --all 01:00.0
 refuses "'02:00.0' is too much" doctor 01:00.0 02:00.0
 refuses "'surplus' is too much" list surplus

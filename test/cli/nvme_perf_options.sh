@@ -13,7 +13,7 @@ name=nvme_perf
 
 prints . --help
 for option in -r -q -o -w -M -t -a -n -P -c -L -v -V --device= --depth= --io-size= --workload= \
-	--read-percent= --time= --warmup= --number-ios= --qpairs= --cores= --hugepage= --seed= --quirks= --shadow-doorbells= --priority= --host-memory= \
+	--read-percent= --time= --warmup= --number-ios= --qpairs= --cores= --hugepage= --seed= --quirks= --vf-token= --shadow-doorbells= --priority= --host-memory= \
 	--latency --json= --verbose --help --version; do
 	grep -Eq -e "^ +(-., )?${option}[, =]?" "$dir/out" || fail "--help does not name $option"
 done
@@ -54,6 +54,8 @@ refuses '-M is for rw and randrw only, not for write' -r x -w write -M 50
 refuses "--hugepage '4M': not one of 2M, 1G, none" -r x --hugepage 4M
 refuses "--priority 'none': not one of urgent high medium low" -r x --priority none
 refuses 'no weighted round robin arbitration' -r emu:wrr=off --priority high
+refuses "'secret' is no UUID such as" -r emu: --vf-token secret
+refuses "'' is no UUID such as" -r 0000:01:00.0 --vf-token ''
 refuses "--shadow-doorbells 'yes': not one of auto on off" -r x --shadow-doorbells yes
 refuses "--json ''" -r x --json ''
 refuses "'stray' is no option" -r x stray

@@ -189,6 +189,26 @@ static void event_completes_a_request(void)
 	stack_close(&s);
 }
 
+/* Whether the device would take it is another question. */
+static void token_that_is_no_uuid_is_refused(void)
+{
+	static const char *const tokens[] = { "", "secret", "01234567-89ab-cdef-0123-456789abcde",
+					      "01234567-89ab-cdef-0123-456789abcdef0" };
+	struct nvio_ctrl_opts opts = stack_opts();
+	struct stack s;
+
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+		opts.vf_token = tokens[i];
+		CU_ASSERT_EQUAL(stack_try("", &opts), -EINVAL);
+		CU_ASSERT(said("is no UUID such as"));
+		CU_ASSERT(said(tokens[i]));
+	}
+	opts.vf_token = "01234567-89ab-cdef-0123-456789abcdef";
+	stack_open_with(&s, "", &opts, NULL);
+	stack_write_all(&s);
+	stack_close(&s);
+}
+
 /* Who cannot hand something over still has it. */
 static void not_handed_over(void)
 {
@@ -223,6 +243,7 @@ int main(void)
 		{ "a wrong answer of the admin queue is refused",
 		  wrong_answer_of_the_admin_queue_is_refused },
 		{ "an event completes a request", event_completes_a_request },
+		{ "a token that is no UUID is refused", token_that_is_no_uuid_is_refused },
 		{ "one in software is not handed over", not_handed_over },
 	};
 

@@ -16,6 +16,7 @@ refused "nvio: .*$tmp/none" "vfio-user:$tmp/none" --rw=read
 serve "$tmp/s" --ns size=1M --ns size=1M
 refused 'nvio: vfio-user:.* has several namespaces: say which, such as .*/1' "vfio-user:$tmp/s" --rw=read
 stop TERM
+refused "nvio: emu:/1: 'secret' is no UUID" emu:/1 --rw=read --vf_token=secret
 refused 'nvio: emu:size=bogus/1: size=bogus: not a number' emu:size=bogus/1 --rw=read
 refused 'nvio: emu:size=1M,foo=3: "foo" is no option' emu:size=1M,foo=3 --rw=read
 ! alone --name=nameless --rw=read --size=1M || fail "a job without a device"

@@ -216,6 +216,8 @@ static int get_device(int group, const char *name)
 		return -EINVAL;
 	if (strncmp(name, device->name, strlen(device->name)))
 		return -ENODEV;
+	if (token && !device->token[0])
+		return -EINVAL;
 	if (strcmp(token ? token + strlen(" vf_token=") : "", device->token))
 		return -EACCES;
 	if (device->fd >= 0)

@@ -52,7 +52,7 @@ static int bind(struct fake_device *device, const struct nvio_uapi_bind *request
 	if (request->flags & NVIO_VFIO_BIND_TOKEN) {
 		const uint8_t *b = (const uint8_t *)(uintptr_t)request->token;
 
-		if (request->argsz < sizeof(*request))
+		if (request->argsz < sizeof(*request) || !device->token[0])
 			return -EINVAL;
 		snprintf(token, sizeof(token),
 			 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",

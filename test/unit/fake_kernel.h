@@ -65,7 +65,7 @@ struct fake_device {
 	uint32_t pasid; /* one that is attached, to pasid_ioas; 0: none */
 	uint32_t pasid_ioas;
 	uint32_t attach_busy; /* so many times, while a reset runs */
-	char token[64]; /* wanted to open it; "" for none */
+	char token[64]; /* wanted to open it; "": one is an error */
 	uint8_t config[256];
 	uint32_t nr_vectors[5]; /* of each kind of interrupt */
 	uint32_t irq_flags[5];

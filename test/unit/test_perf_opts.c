@@ -107,6 +107,9 @@ static void all_options(void)
 	CU_ASSERT_EQUAL_FATAL(parse("--vfio noiommu"), 0);
 	CU_ASSERT_FALSE(opts.allow_noiommu);
 	CU_ASSERT_EQUAL(opts.way.value, NVIO_WAY_NOIOMMU);
+	CU_ASSERT_PTR_NULL(opts.vf_token);
+	CU_ASSERT_EQUAL_FATAL(parse("--vf-token 01234567"), 0);
+	CU_ASSERT_STRING_EQUAL(opts.vf_token, "01234567");
 	CU_ASSERT_EQUAL_FATAL(parse("--fds 5,6/1"), 0);
 	CU_ASSERT_EQUAL(opts.nr_names, 2);
 	CU_ASSERT_STRING_EQUAL(opts.names[1], "fd:5,6/1");

@@ -89,6 +89,10 @@ static void tokens(void)
 		CU_ASSERT_EQUAL(open_named(NAME, both[i], OTHER_UUID), -EACCES);
 		CU_ASSERT_EQUAL_FATAL(open_named(NAME, both[i], UUID), 0);
 		end();
+		fake_kernel_start(1, true);
+		CU_ASSERT_EQUAL(open_named(NAME, both[i], UUID), -EINVAL);
+		CU_ASSERT(strstr(nvio_last_error(), "takes no token (vf_token)") != NULL);
+		CU_ASSERT_EQUAL(fake_kernel_end(), 0);
 	}
 	/* Left to choose, it is the group's. */
 	fake_kernel_start(1, true);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vf_token NAME FOLDER: sets a token on a physical function, whose folder in /sys is given, has it
- * make a virtual one, and opens that: only with the token.
+ * vf_token NAME FOLDER [new]: sets a token on a physical function, whose folder in /sys is given,
+ * has it make a virtual one, and opens that: only with the token. Prints the virtual function's
+ * name and drives the physical one until its input ends.
  */
 #include <limits.h>
 #include <unistd.h>
@@ -51,37 +52,81 @@ static int open_virtual(const char *name, enum nvio_way way, const char *token)
 	return err;
 }
 
-int main(int argc, char **argv)
-{
-	char name[NAME_MAX], folder[NAME_MAX + 64];
-	struct nvio_device *device;
-	struct nvio_iommu *iommu;
+#define ADMIN_VIRTUALIZATION 0x1c
+#define PRIMARY              1u
+#define ASSIGN               8u
+#define ONLINE               9u
+#define QUEUES               0u
+#define INTERRUPTS           1u
 
-	vmt_check(argc == 3 || argc == 4, "usage: vf_token NAME FOLDER [new]");
-	vmt_ok(nvio_iommu_open(NULL, &iommu));
-	vmt_ok(nvio_device_open(iommu, argv[1], NULL, &device));
-	vmt_ok(nvio_device_feature_probe(device, NVIO_FEATURE_VF_TOKEN));
-	vmt_ok(nvio_device_vf_token(device, TOKEN));
-	put(argv[2], "sriov_drivers_autoprobe", "0");
-	put(argv[2], "sriov_numvfs", "1");
-	find_virtual(argv[2], name);
+/* Virtualization Management (5.22): 0 is the primary controller, 1 the virtual function's. */
+static void manage(struct nvio_ctrl *ctrl, uint32_t id, uint32_t action, uint32_t resource,
+		   uint32_t nr)
+{
+	struct nvio_sqe cmd = { .opcode = ADMIN_VIRTUALIZATION,
+				.cdw10 = id << 16 | resource << 8 | action,
+				.cdw11 = nr };
+	int64_t status = vmt_ok(nvio_admin(ctrl, &cmd, NULL, 0, NULL));
+
+	vmt_check(!status, "%s", nvio_status_text((unsigned int)status));
+}
+
+/* All flexible resources are for virtual functions, from the next reset of the function on: opening
+ * it does that. */
+static void give_up_flexible(const char *name)
+{
+	struct nvio_ctrl *ctrl;
+
+	vmt_ok(nvio_ctrl_open(name, NULL, &ctrl));
+	manage(ctrl, 0, PRIMARY, INTERRUPTS, 0);
+	manage(ctrl, 0, PRIMARY, QUEUES, 0);
+	nvio_ctrl_close(ctrl);
+}
+
+static void make_virtual(struct nvio_ctrl *ctrl, const char *pf_folder, char name[NAME_MAX])
+{
+	char folder[NAME_MAX + 64];
+
+	put(pf_folder, "sriov_drivers_autoprobe", "0");
+	put(pf_folder, "sriov_numvfs", "1");
+	manage(ctrl, 1, ASSIGN, INTERRUPTS, 2);
+	manage(ctrl, 1, ASSIGN, QUEUES, 4);
+	manage(ctrl, 1, ONLINE, 0, 0);
+	find_virtual(pf_folder, name);
 	snprintf(folder, sizeof(folder), "/sys/bus/pci/devices/%s", name);
 	put(folder, "driver_override", "vfio-pci");
 	put("/sys/bus/pci", "drivers_probe", name);
+}
 
-	vmt_refused(open_virtual(name, NVIO_WAY_GROUP, NULL), EACCES, "is wanted (vf_token)");
-	vmt_refused(open_virtual(name, NVIO_WAY_GROUP, OTHER_TOKEN), EACCES, "is another one");
-	vmt_refused(open_virtual(name, NVIO_WAY_GROUP, "secret"), EINVAL, "is no UUID");
-	vmt_ok(open_virtual(name, NVIO_WAY_GROUP, TOKEN));
+static void opens_with_token_only(const char *name, enum nvio_way way)
+{
+	vmt_refused(open_virtual(name, way, NULL), EACCES, "is wanted (vf_token)");
+	vmt_refused(open_virtual(name, way, OTHER_TOKEN), EACCES, "is another one");
+	vmt_refused(open_virtual(name, way, "secret"), EINVAL, "is no UUID");
+	vmt_ok(open_virtual(name, way, TOKEN));
+}
+
+int main(int argc, char **argv)
+{
+	char name[NAME_MAX], end;
+	struct nvio_ctrl *ctrl;
+	struct nvio_device *device;
+
+	vmt_check(argc == 3 || argc == 4, "usage: vf_token NAME FOLDER [new]");
+	give_up_flexible(argv[1]);
+	vmt_ok(nvio_ctrl_open(argv[1], NULL, &ctrl));
+	device = nvio_ctrl_device(ctrl);
+	vmt_ok(nvio_device_feature_probe(device, NVIO_FEATURE_VF_TOKEN));
+	vmt_ok(nvio_device_vf_token(device, TOKEN));
+	make_virtual(ctrl, argv[2], name);
+
+	opens_with_token_only(name, NVIO_WAY_GROUP);
 	vmt_ok(open_virtual(name, NVIO_WAY_AUTO, TOKEN));
-	if (argc == 4) {
-		vmt_refused(open_virtual(name, NVIO_WAY_CDEV, NULL), EACCES,
-			    "is wanted (vf_token)");
-		vmt_refused(open_virtual(name, NVIO_WAY_CDEV, OTHER_TOKEN), EACCES,
-			    "is another one");
-		vmt_ok(open_virtual(name, NVIO_WAY_CDEV, TOKEN));
-	}
-	nvio_device_close(device);
-	nvio_iommu_close(iommu);
+	if (argc == 4)
+		opens_with_token_only(name, NVIO_WAY_CDEV);
+	puts(name);
+	fflush(stdout);
+	vmt_check(!read(STDIN_FILENO, &end, 1), "%s", strerror(errno));
+	nvio_ctrl_close(ctrl);
 	return 0;
 }

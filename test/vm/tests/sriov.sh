@@ -35,6 +35,7 @@ bind "$vf" vfio-pci
 for way in group cdev; do
 	"$BUILD/nvme_perf" -r "$vf" --vfio $way -q 8 -n 2000 -w randwrite | tee "$TMPDIR/log"
 	grep -q '^2000 I/Os submitted, 2000 completed, 0 of them with an error' "$TMPDIR/log"
+	expect_error "$vf takes no token" "$BUILD/nvme_perf" -r "$vf" --vfio $way --vf-token 01234567-89ab-cdef-0123-456789abcdef
 done
 "$BUILD/test/vm/ways" "$vf" 1 type1v2 write 1
 "$BUILD/test/vm/ways" "$vf" 2 iommufd read 1

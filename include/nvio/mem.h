@@ -90,9 +90,10 @@ NVIO_API void nvio_free(struct nvio_iommu *iommu, void *addr);
  * @addr: @len:  multiples of NVIO_MEM_PAGE (and of the IOMMU's smallest page, where that is larger)
  * @rights:      enum nvio_dma_rights
  *
- * Any memory: malloc()ed, a file, shared, hugepages. It is pinned, one DMA mapping for all of it.
- * Keep it mapped in the process until it is unregistered; fork() with such memory outstanding is
- * the application's risk.
+ * Any memory: malloc()ed, a file, shared, hugepages, or some of each. It is pinned, one DMA mapping
+ * for all of it: neighbours take one only when they are registered in one call. Keep it mapped in
+ * the process until it is unregistered; fork() with such memory outstanding is the application's
+ * risk.
  *
  * Devices behind a vfio-user socket ("vfio-user:", "emu:") cannot map it: they ask for its bytes,
  * in a message each. From the first registration on, until such a device is closed, a thread of the

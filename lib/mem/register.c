@@ -114,6 +114,37 @@ static int add_physical(struct nvio_memory *memory, uintptr_t addr, size_t len, 
 	return err;
 }
 
+/* How many begin where another one with the same rights ends. */
+static size_t count_neighbours(const struct nvio_memory *memory)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < memory->nr_registrations; i++) {
+		const struct nvio_registration *r = &memory->registrations[i];
+
+		nr += (nvio_table_get(&memory->table, r->addr - NVIO_MEM_PAGE) &
+		       NVIO_TABLE_RIGHTS) == r->rights;
+	}
+	return nr;
+}
+
+/* Neighbours are not joined by themselves: what is mapped cannot grow, or lose a part, while
+ * devices use it. Who registers them can. */
+static void tell_neighbours(const struct nvio_memory *memory)
+{
+	size_t nr = count_neighbours(memory);
+	struct nvio_sentence why;
+
+	if (!nr)
+		return;
+	nvio_error_save(&why);
+	nvio_error(
+		ENOSPC,
+		"%s; %zu of %zu pieces of registered memory begin where another ends: registered "
+		"in one call with that, they take none",
+		why.text, nr, memory->nr_registrations);
+}
+
 /* What @map has but for its IOVA. */
 static int add_registration(struct nvio_memory *memory, struct nvio_map *map)
 {
@@ -138,6 +169,8 @@ static int add_registration(struct nvio_memory *memory, struct nvio_map *map)
 				  (unsigned long long)nvio_space_longest(&memory->iovas));
 	map->iova = iova;
 	err = nvio_iommu_map_fd(memory->iommu, map);
+	if (err == -ENOSPC)
+		tell_neighbours(memory);
 	if (err)
 		goto give_iova;
 	err = nvio_table_set(&memory->table, addr, len, iova, map->rights);

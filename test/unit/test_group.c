@@ -163,33 +163,6 @@ static void asks_again(void)
 	CU_ASSERT_EQUAL(fake_kernel_end(), 0);
 }
 
-static void map_errors(void)
-{
-	struct nvio_iommu_info info;
-
-	fake_kernel_start(1, false);
-	fake_kernel.dma_avail = 2;
-	CU_ASSERT_EQUAL_FATAL(open_one(), 0);
-	fake_kernel_fail(VFIO_IOMMU_MAP_DMA, ENOMEM, 0, 1);
-	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, 0x100000, NVIO_DMA_RW), -ENOMEM);
-	fake_kernel_fail(VFIO_IOMMU_MAP_DMA, EFAULT, 0, 1);
-	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, 0x100000, NVIO_DMA_RW), -EFAULT);
-	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, 0x100000, NVIO_DMA_RW), 0);
-	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, 0x101000, NVIO_DMA_RW), 0);
-	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, 0x102000, NVIO_DMA_RW), -ENOSPC);
-	CU_ASSERT(strstr(nvio_last_error(), "all 2 DMA mappings that the kernel allows") != NULL);
-	nvio_iommu_get_info(iommu, &info, sizeof(info));
-	CU_ASSERT_EQUAL(info.maps_left, 0);
-	CU_ASSERT_EQUAL(info.mapped_len, 8192);
-	/* What the kernel does not take back stays counted. */
-	fake_kernel_fail(VFIO_IOMMU_UNMAP_DMA, EBUSY, 0, 1);
-	CU_ASSERT_EQUAL(nvio_iommu_unmap(iommu, 0x100000, 4096), -EBUSY);
-	nvio_iommu_get_info(iommu, &info, sizeof(info));
-	CU_ASSERT_EQUAL(info.nr_maps, 2);
-	close_one();
-	CU_ASSERT_EQUAL(fake_kernel_end(), 0);
-}
-
 /* The last group that joins narrows nothing here, but has to be in the same container. */
 static void groups_share(void)
 {
@@ -262,88 +235,14 @@ static void interrupts(void)
 	CU_ASSERT_EQUAL(fake_kernel_end(), 0);
 }
 
-static uint32_t nr_maps(void)
-{
-	struct nvio_iommu_info info;
-
-	nvio_iommu_get_info(iommu, &info, sizeof(info));
-	return info.nr_maps;
-}
-
-/* At once where the kernel can, else one by one. */
-static void all_maps(void)
-{
-	for (int at_once = 0; at_once < 2; at_once++) {
-		uint32_t calls;
-
-		fake_kernel_start(1, false);
-		if (!at_once)
-			fake_kernel.extensions &= ~(1u << VFIO_UNMAP_ALL);
-		CU_ASSERT_EQUAL_FATAL(open_one(), 0);
-		for (uint64_t i = 0; i < 5; i++)
-			CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, i << 20, NVIO_DMA_RW),
-					0);
-		fake_kernel_fail(VFIO_IOMMU_UNMAP_DMA, EBUSY, 0, 1);
-		CU_ASSERT_EQUAL(nvio_iommu_unmap_all(iommu), -EBUSY);
-		CU_ASSERT_EQUAL(nr_maps(), 5);
-		if (!at_once)
-			CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 4096, 9 << 20, NVIO_DMA_RW),
-					0);
-		if (at_once) {
-			calls = fake_kernel.calls;
-			CU_ASSERT_EQUAL(nvio_iommu_unmap_all(iommu), 0);
-			CU_ASSERT_EQUAL(fake_kernel.calls - calls, 2);
-			CU_ASSERT_EQUAL(nr_maps(), 0);
-			CU_ASSERT_EQUAL(fake_kernel.nr_maps, 0);
-		}
-		close_one();
-		CU_ASSERT_EQUAL(fake_kernel_end(), 0);
-	}
-}
-
-static void written_pages(void)
-{
-	uint64_t bitmap[2] = { 0, 0 };
-
-	fake_kernel_start(1, false);
-	CU_ASSERT_EQUAL_FATAL(open_one(), 0);
-	CU_ASSERT_EQUAL(nvio_iommu_map(iommu, pages, 8192, 1 << 20, NVIO_DMA_RW), 0);
-	CU_ASSERT_EQUAL(nvio_iommu_dirty_read(iommu, 1 << 20, 8192, 4096, bitmap, 8, false),
-			-EINVAL);
-	CU_ASSERT_EQUAL(nvio_iommu_dirty_start(iommu), 0);
-	CU_ASSERT(fake_kernel.dirty);
-	CU_ASSERT_EQUAL(nvio_iommu_dirty_read(iommu, 1 << 20, 4096, 4096, bitmap, 8, false),
-			-EINVAL);
-	CU_ASSERT(strstr(nvio_last_error(), "is no whole mapping") != NULL);
-	CU_ASSERT_EQUAL(nvio_iommu_dirty_read(iommu, 1 << 20, 8192, 4096, bitmap, 0, false),
-			-EINVAL);
-	CU_ASSERT_EQUAL(nvio_iommu_dirty_read(iommu, 1 << 20, 8192, 4096, bitmap, 8, false), 0);
-	CU_ASSERT_EQUAL(bitmap[0], 0xaaaaaaaaaaaaaaaa);
-	CU_ASSERT_EQUAL(bitmap[1], 0);
-	CU_ASSERT_EQUAL(nr_maps(), 1);
-	CU_ASSERT_EQUAL(nvio_iommu_dirty_read(iommu, 1 << 20, 8192, 4096, bitmap, 8, true), 0);
-	CU_ASSERT_EQUAL(bitmap[0], 0x5555555555555555);
-	CU_ASSERT_EQUAL(nr_maps(), 0);
-	CU_ASSERT_EQUAL(fake_kernel.nr_maps, 0);
-	CU_ASSERT_EQUAL(nvio_iommu_dirty_stop(iommu), 0);
-	CU_ASSERT_FALSE(fake_kernel.dirty);
-	fake_kernel_fail(VFIO_IOMMU_DIRTY_PAGES, ENOTTY, 0, 1);
-	CU_ASSERT_EQUAL(nvio_iommu_dirty_start(iommu), -ENOTSUP);
-	close_one();
-	CU_ASSERT_EQUAL(fake_kernel_end(), 0);
-}
-
 static const struct tap_test tests[] = {
 	{ "a container of type1v2, its ranges and maps", opens_and_maps },
 	{ "kernels with type1 alone, without capabilities", old_kernels },
 	{ "each refusal has its sentence and leaves no file open", refusals },
 	{ "interrupted calls are made again, for a bounded time", asks_again },
-	{ "maps that fail, and the limit of maps", map_errors },
 	{ "groups share a container", groups_share },
 	{ "regions and configuration space", regions },
 	{ "interrupts", interrupts },
-	{ "all maps taken back", all_maps },
-	{ "written pages", written_pages },
 };
 
 int main(void)

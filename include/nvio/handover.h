@@ -26,9 +26,10 @@ extern "C" {
  * controller enabled, with its admin queue.
  *
  * Its queue pairs are deleted, and memory that it was lent is taken back. Whoever opens it again in
- * that address space goes on with the admin queue: no reset of any kind, and what was set with
- * Set Features stays. A controller that was asked for events, uses shadow doorbells, rests or
- * failed is shut down instead, and enabled anew by who opens it.
+ * that address space goes on with the admin queue, without a reset of any kind. A controller that
+ * was asked for events, uses shadow doorbells, rests or failed is shut down instead, and enabled
+ * anew by who opens it. Either way features that were set with nvio_admin() stay set, also over
+ * later resets.
  *
  * Return: 0, and @ctrl is no more; -EBUSY while commands are outstanding; -ENOTSUP for a device
  * that is not of the kernel's VFIO, or without an IOMMU; -ENODEV when it was let go.

@@ -253,6 +253,7 @@ int nvio_ctrl_bring_up(struct nvio_ctrl *ctrl)
 		{ "setting up arbitration", nvio_arbitration_set_up, NULL, NULL },
 		{ "asking for queues", nvio_request_queues, NULL, NULL },
 		{ "listing namespaces", nvio_identify_namespaces, NULL, NULL },
+		{ "taking features over", nvio_features_resume, NULL, NULL },
 	};
 	int err = run(ctrl, first, ARRAY_LEN(first));
 

@@ -5,12 +5,15 @@
  * One record for each feature, namespace, and part of a feature that has several: the last one
  * counts.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "nvme/ctrl.h"
 #include "nvme/features.h"
+#include "vfio/device.h"
 
 #define FEATURES_MAX 256u
 #define DATA_MAX     4096u
@@ -112,6 +115,101 @@ int nvio_features_again(struct nvio_ctrl *ctrl)
 				 nvio_status_text((unsigned int)status));
 	}
 	return 0;
+}
+
+/* A command and its data, byte for byte in hexadecimal. */
+static void write_hex(const void *data, size_t len, FILE *out)
+{
+	for (size_t i = 0; i < len; i++)
+		fprintf(out, "%02x", ((const uint8_t *)data)[i]);
+}
+
+int nvio_features_describe(const struct nvio_ctrl *ctrl, char **line)
+{
+	size_t len;
+	FILE *out;
+
+	*line = NULL;
+	if (!ctrl->features)
+		return 0;
+	out = open_memstream(line, &len);
+	for (const struct kept_feature *f = ctrl->features; f && out; f = f->next) {
+		write_hex(&f->cmd, sizeof(f->cmd), out);
+		write_hex(f->data, f->len, out);
+		if (f->next)
+			fputc(' ', out);
+	}
+	if (out && !fclose(out))
+		return 0;
+	free(*line);
+	*line = NULL;
+	return nvio_error(ENOMEM, "no memory to write down which features were set");
+}
+
+/* @text has the digits. */
+static void read_hex(const char *text, void *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		sscanf(text + 2 * i, "%2hhx", (uint8_t *)data + i);
+}
+
+/* Reads one, @nr hexadecimal digits. Returns NULL with errno set: EPROTO, ENOMEM. */
+static struct kept_feature *parse(const char *text, size_t nr)
+{
+	size_t len = nr / 2 - sizeof(struct nvio_sqe);
+	struct kept_feature *feature;
+
+	errno = EPROTO;
+	if (nr % 2 || nr / 2 < sizeof(struct nvio_sqe) || len > DATA_MAX)
+		return NULL;
+	feature = malloc(sizeof(*feature) + len);
+	if (!feature)
+		return NULL;
+	feature->next = NULL;
+	feature->len = len;
+	read_hex(text, &feature->cmd, sizeof(feature->cmd));
+	read_hex(text + 2 * sizeof(feature->cmd), feature->data, len);
+	if (feature->cmd.opcode == NVIO_ADMIN_SET_FEATURES &&
+	    is_recorded(feature->cmd.cdw10 & FID_MASK))
+		return feature;
+	free(feature);
+	errno = EPROTO;
+	return NULL;
+}
+
+/* Returns how many it took, in their order, or -errno. */
+static int take_line(struct nvio_ctrl *ctrl, const char *line)
+{
+	struct kept_feature **end = &ctrl->features;
+	unsigned int nr = 0;
+
+	for (const char *at = line; *at; nr++) {
+		size_t digits = strspn(at, "0123456789abcdef");
+
+		if (nr == FEATURES_MAX || (at[digits] && at[digits] != ' '))
+			errno = EPROTO;
+		else
+			*end = parse(at, digits);
+		if (!*end)
+			return nvio_error(errno,
+					  "%s: what was handed over of its features, '%.40s...', "
+					  "cannot be taken over: %s",
+					  ctrl->info.name, at, strerror(errno));
+		end = &(*end)->next;
+		at += digits + !!at[digits];
+	}
+	return (int)nr;
+}
+
+int nvio_features_resume(struct nvio_ctrl *ctrl)
+{
+	int nr = ctrl->device->notes ? take_line(ctrl, ctrl->device->notes) : 0;
+
+	if (nr <= 0)
+		return nr;
+	nvio_log(NVIO_LOG_INFO, "%s: %d features are as the program before has set them",
+		 ctrl->info.name, nr);
+	return ctrl->taken_over ? 0 : nvio_features_again(ctrl);
 }
 
 void nvio_features_free(struct nvio_ctrl *ctrl)

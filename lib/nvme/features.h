@@ -17,6 +17,13 @@ void nvio_features_note(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd, cons
 /* Sets them again. That the controller refuses one is logged. Returns 0 or -errno. */
 int nvio_features_again(struct nvio_ctrl *ctrl);
 
+/* Writes them down, in one malloc()ed line; NULL when there are none. Returns 0 or -ENOMEM. */
+int nvio_features_describe(const struct nvio_ctrl *ctrl, char **line);
+
+/* Takes what the program before had set, as its device's notes tell. They are set again where the
+ * controller does not go on as it was. Returns 0 or -errno. */
+int nvio_features_resume(struct nvio_ctrl *ctrl);
+
 void nvio_features_free(struct nvio_ctrl *ctrl);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "nvme/cmb.h"
 #include "nvme/ctrl.h"
+#include "nvme/features.h"
 #include "nvme/handover.h"
 #include "vfio/device.h"
 #include "vfio/handover.h"
@@ -57,10 +58,13 @@ static void end(struct nvio_ctrl *ctrl)
 int nvio_ctrl_hand_over(struct nvio_ctrl *ctrl)
 {
 	int err = nvio_device_may_keep(ctrl->device);
+	char *features;
 	bool running;
 
 	if (!err)
 		err = check_idle(ctrl);
+	if (!err)
+		err = nvio_features_describe(ctrl, &features);
 	if (err)
 		return err;
 	nvio_ctrl_quiesce(ctrl);
@@ -70,9 +74,10 @@ int nvio_ctrl_hand_over(struct nvio_ctrl *ctrl)
 	nvio_cmb_stop(ctrl);
 	nvio_log(NVIO_LOG_INFO, "%s is handed over%s", ctrl->info.name,
 		 running ? "" : ", and was shut down for that");
-	err = nvio_device_keep(ctrl->device, running);
+	err = nvio_device_keep(ctrl->device, running, features);
 	/* Out of memory for a few bytes: then it is closed. */
 	if (err) {
+		free(features);
 		nvio_ctrl_free(ctrl);
 		return err;
 	}

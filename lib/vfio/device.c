@@ -85,6 +85,7 @@ int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 		err = nvio_device_open_kernel(iommu, name, &opts, device);
 	if (err) {
 		pthread_mutex_destroy(&device->lock);
+		free(device->notes);
 		free(device);
 		return err;
 	}
@@ -106,6 +107,7 @@ void nvio_device_close(struct nvio_device *device)
 		close(device->error_fd);
 	nvio_iommu_put(device->iommu);
 	pthread_mutex_destroy(&device->lock);
+	free(device->notes);
 	free(device);
 }
 

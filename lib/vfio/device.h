@@ -73,6 +73,7 @@ struct nvio_device {
 	bool attached; /* to an address space of iommufd */
 	bool eeh; /* it is enabled */
 	bool was_running; /* it was handed over with its controller enabled */
+	char *notes; /* ...and this, malloc()ed, for who drives it now; NULL: nothing */
 	const char *type; /* of its domain */
 	const char *why; /* it was reached that way */
 	void *way; /* what another way keeps */

@@ -24,6 +24,7 @@ struct nvio_kept {
 	uint32_t devid;
 	bool attached;
 	bool running;
+	char *notes;
 	char name[NVIO_DEVICE_NAME_LEN];
 };
 
@@ -48,7 +49,7 @@ static void link_kept(struct nvio_iommu *iommu, struct nvio_kept *kept)
 	iommu->kept = kept;
 }
 
-int nvio_device_keep(struct nvio_device *device, bool running)
+int nvio_device_keep(struct nvio_device *device, bool running, char *notes)
 {
 	struct nvio_iommu *iommu = device->iommu;
 	int err = nvio_device_may_keep(device);
@@ -71,12 +72,14 @@ int nvio_device_keep(struct nvio_device *device, bool running)
 	*kept = (struct nvio_kept){ .fd = device->fd,
 				    .devid = device->devid,
 				    .attached = device->attached,
-				    .running = running };
+				    .running = running,
+				    .notes = notes };
 	strcpy(kept->name, device->name);
 	pthread_mutex_lock(&iommu->lock);
 	link_kept(iommu, kept);
 	pthread_mutex_unlock(&iommu->lock);
 	pthread_mutex_destroy(&device->lock);
+	free(device->notes);
 	free(device);
 	nvio_iommu_put(iommu);
 	return 0;
@@ -84,7 +87,7 @@ int nvio_device_keep(struct nvio_device *device, bool running)
 
 int nvio_device_hand_over(struct nvio_device *device)
 {
-	return nvio_device_keep(device, false);
+	return nvio_device_keep(device, false, NULL);
 }
 
 /* Names are the whole addresses of functions, or what was given for files. */
@@ -118,9 +121,16 @@ bool nvio_kept_take(struct nvio_iommu *iommu, const char *name, struct nvio_devi
 	device->devid = kept.devid;
 	device->attached = kept.attached;
 	device->was_running = kept.running;
+	device->notes = kept.notes;
 	device->why = "it was handed over";
 	strcpy(device->name, kept.name);
 	return true;
+}
+
+static void free_kept(struct nvio_kept *kept)
+{
+	free(kept->notes);
+	free(kept);
 }
 
 /* As its handle would be closed. */
@@ -130,7 +140,7 @@ static void close_kept(struct nvio_kept *kept)
 
 	strcpy(device.name, kept->name);
 	nvio_kernel_ops.close(&device);
-	free(kept);
+	free_kept(kept);
 }
 
 void nvio_kept_close(struct nvio_iommu *iommu)
@@ -187,9 +197,12 @@ int nvio_vfio_describe(const struct nvio_iommu *iommu, FILE *out)
 	for (const struct nvio_domain *d = iommu->domains; d && !err; d = d->next)
 		err = d->ops->describe(d, out);
 	describe_gaps(&iommu->ranges, out);
-	for (const struct nvio_kept *k = iommu->kept; k; k = k->next)
+	for (const struct nvio_kept *k = iommu->kept; k; k = k->next) {
 		fprintf(out, "device %d %u %d %d %s\n", k->fd, k->devid, k->attached, k->running,
 			k->name);
+		if (k->notes)
+			fprintf(out, "notes -1 %s\n", k->notes);
+	}
 	return err;
 }
 
@@ -214,7 +227,7 @@ void nvio_vfio_abandon(struct nvio_iommu *iommu)
 		struct nvio_kept *kept = iommu->kept;
 
 		iommu->kept = kept->next;
-		free(kept);
+		free_kept(kept);
 	}
 }
 
@@ -242,6 +255,15 @@ static int take_device(struct nvio_iommu *iommu, int fd, const char *text)
 	return 0;
 }
 
+/* Of the device in the line before. */
+static int take_notes(struct nvio_iommu *iommu, const char *text)
+{
+	if (!iommu->kept || iommu->kept->notes)
+		return nvio_error(EPROTO, "notes were handed over that are of no device");
+	iommu->kept->notes = strdup(text);
+	return iommu->kept->notes ? 0 : nvio_error(ENOMEM, "no memory for a device's notes");
+}
+
 /* "START LAST" */
 static int take_gap(struct nvio_iommu *iommu, const char *text)
 {
@@ -263,6 +285,8 @@ int nvio_vfio_take_over(struct nvio_iommu *iommu, const char *word, int fd, cons
 		return nvio_iommufd_take_over(iommu, fd, text);
 	if (!strcmp(word, "device"))
 		return take_device(iommu, fd, text);
+	if (!strcmp(word, "notes"))
+		return take_notes(iommu, text);
 	if (!strcmp(word, "gap"))
 		return take_gap(iommu, text);
 	return -ENOENT;

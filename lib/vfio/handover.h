@@ -18,9 +18,10 @@ struct nvio_device;
 
 /*
  * Gives a device up without closing it: it is the address space's. @running: its controller is
- * enabled and idle. Returns 0, and @device is no more; -ENOTSUP, -ENODEV, -ENOMEM.
+ * enabled and idle. @notes: a line for who drives it next, malloc()ed, or NULL. Returns 0, and
+ * @device is no more, and @notes not the caller's; -ENOTSUP, -ENODEV, -ENOMEM.
  */
-int nvio_device_keep(struct nvio_device *device, bool running);
+int nvio_device_keep(struct nvio_device *device, bool running, char *notes);
 
 /* Whether nvio_device_keep() would do so. Returns 0 or -errno. */
 int nvio_device_may_keep(const struct nvio_device *device);

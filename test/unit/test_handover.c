@@ -8,12 +8,13 @@
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <nvio/feature.h>
 #include <nvio/handover.h>
 
+#include "vfio/device.h"
+#include "vfio/handover.h"
 #include "cdev_bench.h"
 #include "tap.h"
 #include "vfio/uapi.h"
@@ -154,6 +155,32 @@ static void goes_on(void)
 	CU_ASSERT_EQUAL(fake_kernel.devices[1].fd, -1);
 }
 
+/* What a driver leaves goes to whoever opens the device first, and to nobody after that. */
+static void notes_go_along(void)
+{
+	struct nvio_device *other;
+	int file = -1;
+
+	start(NVIO_WAY_GROUP, 2);
+	CU_ASSERT_EQUAL(nvio_device_open(iommu, OTHER, NULL, &other), 0);
+	CU_ASSERT_EQUAL(nvio_device_keep(other, false, NULL), 0);
+	CU_ASSERT_EQUAL(nvio_device_keep(device, true, strdup("09ab 77")), 0);
+	CU_ASSERT_EQUAL_FATAL(nvio_iommu_hand_over(iommu, &file), 0);
+	take_up(file);
+	CU_ASSERT_EQUAL(nvio_device_open(iommu, OTHER, NULL, &other), 0);
+	CU_ASSERT_PTR_NULL(other->notes);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(device->notes);
+	CU_ASSERT_STRING_EQUAL(device->notes, "09ab 77");
+	CU_ASSERT(device->was_running);
+	CU_ASSERT_EQUAL(nvio_device_hand_over(other), 0);
+	take_up(give_up());
+	CU_ASSERT_PTR_NULL(device->notes);
+	/* Nor does anything stay when nobody opens it. */
+	CU_ASSERT_EQUAL(nvio_device_keep(device, true, strdup("1")), 0);
+	nvio_iommu_close(iommu);
+	CU_ASSERT_EQUAL(fake_kernel_end(), 0);
+}
+
 static void refuse(int err, const char *text)
 {
 	int file = -1;
@@ -256,82 +283,6 @@ static void old_kernels(void)
 	end();
 }
 
-static int file_of(const char *text)
-{
-	int fd = memfd_create("text", 0);
-
-	CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	return fd;
-}
-
-static void malformed(void)
-{
-	static const struct {
-		const char *text;
-		int err;
-		bool closed;
-	} files[] = {
-		{ "", EINVAL, false },
-		{ "something else\n", EINVAL, false },
-		{ "nvio-handover -1 2 0 0\nend -1\n", EINVAL, false },
-		{ "nvio-handover -1 1 0 0\n", EPROTO, true },
-		{ "nvio-handover -1 1 0 0\nend", EPROTO, true },
-		{ "nvio-handover -1 1 77 0\nend -1\n", EINVAL, true },
-		{ "nvio-handover -1 1 0 0\nfurther -1 3\nend -1\n", EPROTO, true },
-		{ "nvio-handover -1 1 0 0\nheap -1 4096 0 0 0 0 0 0\nend -1\n", EPROTO, true },
-		{ "nvio-handover -1 1 0 0\ngap -1 5 4\nend -1\n", EPROTO, true },
-		{ "nvio-handover -1 1 0 0\ngroup -1 4\nend -1\n", EPROTO, true },
-		{ "nvio-handover -1 1 0 0\ndevice -1 4\nend -1\n", EPROTO, true },
-		{ "nvio-handover -1 1 0 0\ndevice -1 4 0 0 \nend -1\n", EPROTO, true },
-		{ "nvio-handover -1 1 0 0\ncontainer -1 x\nend -1\n", EPROTO, true },
-		{ "nvio-handover -1 1 0 0\niommufd -1 x\nend -1\n", EPROTO, true },
-		{ "nvio-handover -1 1 0 0\ncontainer 200 3 0\nend -1\n", EBADF, true },
-	};
-
-	fake_kernel_start(1, true);
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		int fd = file_of(files[i].text);
-
-		CU_ASSERT_EQUAL(nvio_iommu_take_over(fd, &iommu), -files[i].err);
-		CU_ASSERT_EQUAL(fcntl(fd, F_GETFD) < 0, files[i].closed);
-		if (!files[i].closed)
-			close(fd);
-	}
-	CU_ASSERT_EQUAL(nvio_iommu_take_over(-1, &iommu), -EINVAL);
-	CU_ASSERT_EQUAL(fake_kernel_end(), 0);
-}
-
-/* A heap whose lines do not fit each other, in a container that is all right. */
-static void malformed_heap(void)
-{
-	static const char *const heaps[] = {
-		"heap -1 16777216 1 0 -1 0 0 0\n", /* outside of the IOVAs */
-		"heap -1 16777216 2097152 3 -1 0 0 0\n",
-		"region -1 4096 4096 memfd\n",
-		"heap -1 16777216 2097152 0 -1 0 0 0\nregion -1 2097152 4096 paper\n",
-		"heap -1 16777216 2097152 0 -1 0 0 0\nregion -1 33554432 4096 memfd\n",
-		"heap -1 16777216 2097152 0 -1 0 0 0\nregion -1 2097152 4096 memfd\n",
-		"heap -1 16777216 2097152 0 -1 0 0 0\nblock -1 0 64\n",
-	};
-
-	for (size_t i = 0; i < sizeof(heaps) / sizeof(heaps[0]); i++) {
-		char text[256];
-
-		start(NVIO_WAY_CDEV, 1);
-		nvio_device_close(device);
-		nvio_iommu_close(iommu);
-		fake_kernel.next_ioas = 101;
-		fake_kernel.nr_ioas = 1;
-		snprintf(text, sizeof(text), "nvio-handover -1 1 0 1\niommufd %d 100 0\n%send -1\n",
-			 fake_kernel_file(FAKE_IOMMUFD, 0), heaps[i]);
-		CU_ASSERT_EQUAL(nvio_iommu_take_over(file_of(text), &iommu), -EPROTO);
-		if (!strstr(nvio_last_error(), "heap") && !strstr(nvio_last_error(), "mapped"))
-			puts(nvio_last_error());
-		CU_ASSERT_EQUAL(fake_kernel.nr_ioas, 0);
-		CU_ASSERT_EQUAL(fake_kernel_end(), 0);
-	}
-}
-
 /* Files that somebody else opened: nothing under /dev or /sys is asked, before and after. */
 static void given_files(void)
 {
@@ -359,12 +310,11 @@ static const struct tap_test tests[] = {
 	{ "a container", by_group },
 	{ "iommufd", by_cdev },
 	{ "it goes on", goes_on },
+	{ "notes go along", notes_go_along },
 	{ "what is refused before", refused_before },
 	{ "address spaces that share a file", beside_another },
 	{ "what is refused after", refused_after },
 	{ "old kernels", old_kernels },
-	{ "files that say something else", malformed },
-	{ "heaps that make no sense", malformed_heap },
 	{ "files that were handed in", given_files },
 };
 

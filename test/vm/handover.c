@@ -5,7 +5,8 @@
  * memory.
  *
  * The controller goes on without any reset: where queues were made since the last one it refuses to
- * be asked for a number of them. With "events" it cannot, and with "idle" it sleeps: then it is
+ * be asked for a number of them. A feature that the first one sets stays set, and the last one has
+ * it set again after a reset. With "events" it cannot, and with "idle" it sleeps: then it is
  * brought up anew.
  *
  * What a successor gets as arguments: the same, FD, GENERATION, IOVA of what was left in memory.
@@ -69,6 +70,25 @@ static void check_not_reset(struct job *job)
 		  "status 0x%x of Set Features (Number of Queues)", (unsigned int)status);
 }
 
+#define TEMPERATURE 0x04u
+#define KELVIN      0x151u
+
+static void set_feature(struct job *job)
+{
+	const struct nvio_sqe sqe = { .opcode = 0x09, .cdw10 = TEMPERATURE, .cdw11 = KELVIN };
+
+	vmt_check(!vmt_ok(nvio_admin(job->drive.ctrl, &sqe, NULL, 0, NULL)), "it was refused");
+}
+
+static void check_feature(struct job *job)
+{
+	const struct nvio_sqe sqe = { .opcode = 0x0a, .cdw10 = TEMPERATURE };
+	uint32_t value = 0;
+
+	vmt_check(!vmt_ok(nvio_admin(job->drive.ctrl, &sqe, NULL, 0, &value)), "it was refused");
+	vmt_check(value == KELVIN, "the threshold is %u", value);
+}
+
 static void check_predecessor(struct job *job, uint64_t iova)
 {
 	struct nvio_qpair *qpair;
@@ -77,6 +97,7 @@ static void check_predecessor(struct job *job, uint64_t iova)
 	uint32_t blocks = LEN / job->drive.info.block_len;
 
 	vmt_check(left && vmt_holds(left, LEN, ~key(job->generation - 1)), "memory was not kept");
+	check_feature(job);
 	check_not_reset(job);
 	qpair = vmt_qpair(job->drive.ctrl, 8, job->generation & 1);
 	data = vmt_alloc(job->drive.iommu, LEN);
@@ -178,8 +199,12 @@ int main(int argc, char **argv)
 	open_drive(&job, make_iommu(&job, argv));
 	if (job.generation)
 		check_predecessor(&job, strtoull(argv[6], NULL, 10));
+	else
+		set_feature(&job);
 	if (job.generation < GENERATIONS)
 		leave(&job);
+	vmt_ok(nvio_ctrl_reset(job.drive.ctrl));
+	check_feature(&job);
 	nvio_ctrl_close(job.drive.ctrl);
 	nvio_iommu_close(job.drive.iommu);
 	printf("ended after %d\n", job.generation);

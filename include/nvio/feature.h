@@ -30,10 +30,11 @@ enum nvio_feature {
 	NVIO_FEATURE_MIGRATION_SIZE = 9,
 	NVIO_FEATURE_BUS_MASTER = 10,
 	NVIO_FEATURE_DMA_BUF = 11,
+	NVIO_FEATURE_MIGRATION_RENEWAL = 12, /* set, without data: see nvio_migration_left() */
 };
 
 /* How many there are: each number below is one. */
-#define NVIO_NR_FEATURES 12
+#define NVIO_NR_FEATURES 13
 
 /** nvio_feature_name - "low power", "migration state" and so on; NULL for an unknown number. */
 NVIO_API const char *nvio_feature_name(enum nvio_feature feature);
@@ -153,7 +154,9 @@ NVIO_API int nvio_device_migration_len(struct nvio_device *device, uint64_t *len
  * @data_fd: as nvio_device_migration_set() gave it
  * @initial_len: receives what came with the start; @dirty_len: what changed since
  *
- * Return: 0; -errno of the kernel.
+ * Return: 0; 1 when a start has come anew, and both are about that, which is told where
+ * NVIO_FEATURE_MIGRATION_RENEWAL was set; -EINVAL when the state does not come out while the device
+ * runs; -errno of the kernel.
  */
 NVIO_API int nvio_migration_left(int data_fd, uint64_t *initial_len, uint64_t *dirty_len);
 

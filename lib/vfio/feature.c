@@ -30,6 +30,7 @@ static const char *const names[] = {
 	[NVIO_FEATURE_MIGRATION_SIZE] = "size of a migration",
 	[NVIO_FEATURE_BUS_MASTER] = "bus master",
 	[NVIO_FEATURE_DMA_BUF] = "dma-buf of a region",
+	[NVIO_FEATURE_MIGRATION_RENEWAL] = "renewal of a migration",
 };
 
 static_assert(ARRAY_LEN(names) == NVIO_NR_FEATURES, "each feature has a name");

@@ -77,5 +77,6 @@ int nvio_migration_left(int data_fd, uint64_t *initial_len, uint64_t *dirty_len)
 				  strerror(-err));
 	*initial_len = info.initial_bytes;
 	*dirty_len = info.dirty_bytes;
-	return 0;
+	/* Unless it was asked for, the kernel gives back what it got. */
+	return info.flags & NVIO_PRECOPY_REINIT;
 }

@@ -85,6 +85,9 @@ struct nvio_uapi_low_power_wakeup {
 /* On the data fd of a migration (Linux 6.2). */
 #define NVIO_VFIO_MIG_PRECOPY_INFO NVIO_UAPI_VFIO(21)
 
+/* Of flags, for who asked for it (Linux 7.1). */
+#define NVIO_PRECOPY_REINIT 1u
+
 struct nvio_uapi_precopy_info {
 	uint32_t argsz;
 	uint32_t flags;

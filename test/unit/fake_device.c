@@ -281,6 +281,7 @@ int fake_device_ioctl(int fd, unsigned long request, void *arg)
 		return fake_hot_reset(device, arg);
 	case VFIO_DEVICE_RESET:
 		device->resets++;
+		fake_migration_end(device);
 		return 0;
 	default:
 		return -ENOTTY;

@@ -11,18 +11,6 @@
 #define DEVID       1u
 #define DEVID_OWNED 2u
 
-/* A state that begins a transfer has a file for it. */
-static int set_migration(struct fake_device *device, struct vfio_device_feature_mig_state *state)
-{
-	if (state->device_state > 7)
-		return -EINVAL;
-	device->mig_state = state->device_state;
-	state->data_fd = -1;
-	if (state->device_state == 3 || state->device_state == 4 || state->device_state == 6)
-		state->data_fd = fake_kernel_file(FAKE_MIGRATION, 0);
-	return 0;
-}
-
 static int log_start(struct fake_device *device,
 		     const struct vfio_device_feature_dma_logging_control *control)
 {
@@ -69,13 +57,13 @@ static int get(struct fake_device *device, uint32_t feature, void *data)
 		*(uint64_t *)data = 5;
 		return 0;
 	case VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE:
-		state->device_state = device->mig_state;
+		state->device_state = device->mig.state;
 		state->data_fd = -1;
 		return 0;
 	case VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT:
 		return log_report(device, data);
 	case 9:
-		*(uint64_t *)data = 0x123456789;
+		*(uint64_t *)data = device->mig.len ? device->mig.len : FAKE_STATE_LEN;
 		return 0;
 	case 11:
 		if (buf->nr_ranges != 1 ||
@@ -94,7 +82,7 @@ static int set(struct fake_device *device, uint32_t feature, void *data)
 		memcpy(device->vf_token, data, sizeof(device->vf_token));
 		return 0;
 	case VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE:
-		return set_migration(device, data);
+		return fake_migration_set(device, data);
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
@@ -107,19 +95,22 @@ static int set(struct fake_device *device, uint32_t feature, void *data)
 	case 10:
 		device->bus_master = *(const uint32_t *)data;
 		return 0;
+	case 12:
+		device->mig.tells_renewal = true;
+		return 0;
 	default:
 		return -EINVAL;
 	}
 }
 
 /* What each feature's data takes. */
-static const uint32_t lens[] = { 16, 8, 8, 0, 8, 0, 24, 0, 32, 8, 4, 32 };
+static const uint32_t lens[] = { 16, 8, 8, 0, 8, 0, 24, 0, 32, 8, 4, 32, 0 };
 
 int fake_feature(struct fake_device *device, struct vfio_device_feature *request)
 {
 	uint32_t feature = request->flags & VFIO_DEVICE_FEATURE_MASK;
 
-	if (feature >= 12 || !(device->features >> feature & 1))
+	if (feature >= 13 || !(device->features >> feature & 1))
 		return -ENOTTY;
 	if (request->flags & VFIO_DEVICE_FEATURE_PROBE)
 		return 0;

@@ -173,12 +173,7 @@ static int fake_ioctl(int fd, unsigned long request, void *arg)
 		ret = fake_device_ioctl(fd, request, arg);
 		break;
 	case FAKE_MIGRATION:
-		if (request != NVIO_VFIO_MIG_PRECOPY_INFO) {
-			ret = -ENOTTY;
-			break;
-		}
-		((struct nvio_uapi_precopy_info *)arg)->initial_bytes = 4096;
-		((struct nvio_uapi_precopy_info *)arg)->dirty_bytes = 12;
+		ret = fake_migration_ioctl(fd, request, arg);
 		break;
 	case FAKE_OTHER:
 		ret = -ENOTTY;
@@ -364,6 +359,7 @@ void fake_kernel_start(unsigned int nr_devices, bool cdev)
 		fake_kernel.group_container[i] = -1;
 		fake_kernel.devices[i].fd = -1;
 		fake_kernel.devices[i].wakeup_fd = -1;
+		fake_migration_end(&fake_kernel.devices[i]);
 	}
 	snprintf(root, sizeof(root), "/tmp/nvio-fake.XXXXXX");
 	if (!mkdtemp(root))

@@ -6,7 +6,7 @@
  *
  * fake_kernel.c owns files and failures, fake_container.c containers with their groups,
  * fake_spapr.c and fake_eeh.c those of POWER machines, fake_iommufd.c address spaces of iommufd,
- * fake_device.c devices, fake_feature.c their features.
+ * fake_device.c devices, fake_feature.c and fake_migration.c their features.
  */
 #ifndef NVIO_TEST_UNIT_FAKE_KERNEL_H
 #define NVIO_TEST_UNIT_FAKE_KERNEL_H
@@ -56,6 +56,17 @@ struct fake_eeh {
 	struct vfio_eeh_pe_err injected;
 };
 
+#define FAKE_STATE_LEN 5000u
+
+struct fake_migration {
+	uint32_t state;
+	uint8_t bytes[FAKE_STATE_LEN]; /* what the device is */
+	uint64_t len; /* told instead of FAKE_STATE_LEN; 0: nothing */
+	int own; /* the file that it goes through; 0: none */
+	bool tells_renewal; /* as it was asked to */
+	bool renewed;
+};
+
 struct fake_device {
 	const char *name;
 	int group;
@@ -85,7 +96,7 @@ struct fake_device {
 	uint32_t features; /* bits of what it offers */
 	uint8_t vf_token[16];
 	bool bus_master;
-	uint32_t mig_state;
+	struct fake_migration mig;
 	bool dma_log;
 	uint64_t log_start, log_len; /* the last range */
 };
@@ -215,11 +226,16 @@ int fake_eeh(int fd, const struct vfio_eeh_pe_op *request);
 /* Whether registers and configuration space read as all ones. */
 bool fake_eeh_blocks(const struct fake_device *device);
 struct vfio_device_feature;
+struct vfio_device_feature_mig_state;
 struct vfio_pci_hot_reset_info;
 struct vfio_pci_hot_reset;
 int fake_feature(struct fake_device *device, struct vfio_device_feature *request);
 int fake_hot_reset_info(const struct fake_device *device, struct vfio_pci_hot_reset_info *info);
 int fake_hot_reset(struct fake_device *device, const struct vfio_pci_hot_reset *request);
+int fake_migration_set(struct fake_device *device, struct vfio_device_feature_mig_state *state);
+int fake_migration_ioctl(int fd, unsigned long request, void *arg);
+/* It runs, as it is made and after a reset. */
+void fake_migration_end(struct fake_device *device);
 void fake_device_closed(struct fake_device *device);
 
 int fake_map(const struct fake_mapping *map);

@@ -25,7 +25,7 @@ static struct fake_device *const fake = &fake_kernel.devices[0];
 static void start(unsigned int nr)
 {
 	fake_kernel_start(nr, false);
-	fake->features = 0xfff;
+	fake->features = 0x1fff;
 	if (nvio_iommu_open(NULL, &iommu) || nvio_device_open(iommu, "0000:01:00.0", NULL, &device))
 		CU_FAIL_FATAL(nvio_last_error());
 }
@@ -180,39 +180,6 @@ static void dma_log(void)
 	end();
 }
 
-static void migration(void)
-{
-	enum nvio_migration_state state;
-	uint64_t flags, len, initial, dirty;
-	int fd;
-
-	start(1);
-	fake->mig_state = NVIO_MIGRATION_RUNNING;
-	CU_ASSERT_EQUAL(nvio_device_migration(device, &flags), 0);
-	CU_ASSERT_EQUAL(flags, NVIO_MIGRATION_STOP_COPY | NVIO_MIGRATION_PRE_COPY);
-	CU_ASSERT_EQUAL(nvio_device_migration_state(device, &state), 0);
-	CU_ASSERT_EQUAL(state, NVIO_MIGRATION_RUNNING);
-	CU_ASSERT_EQUAL(nvio_device_migration_len(device, &len), 0);
-	CU_ASSERT_EQUAL(len, 0x123456789);
-	CU_ASSERT_EQUAL(nvio_device_migration_set(device, NVIO_MIGRATION_STOPPED, &fd), 0);
-	CU_ASSERT_EQUAL(fd, -1);
-	CU_ASSERT_EQUAL(nvio_device_migration_set(device, NVIO_MIGRATION_PRE_COPYING, &fd), 0);
-	CU_ASSERT(fd >= 0);
-	CU_ASSERT_EQUAL(nvio_migration_left(fd, &initial, &dirty), 0);
-	CU_ASSERT_EQUAL(initial, 4096);
-	CU_ASSERT_EQUAL(dirty, 12);
-	fake_kernel.files[fd].kind = FAKE_OTHER;
-	CU_ASSERT_EQUAL(nvio_migration_left(fd, &initial, &dirty), -ENOTTY);
-	fake_kernel.files[fd].kind = FAKE_CLOSED;
-	close(fd);
-	CU_ASSERT_EQUAL(nvio_device_migration_set(device, (enum nvio_migration_state)8, &fd),
-			-EINVAL);
-	CU_ASSERT_EQUAL(fd, -1);
-	fake->mig_state = 77;
-	CU_ASSERT_EQUAL(nvio_device_migration_state(device, &state), -EPROTO);
-	end();
-}
-
 static void dmabufs(void)
 {
 	int fd;
@@ -361,7 +328,6 @@ static const struct tap_test tests[] = {
 	{ "low power", power },
 	{ "sleeps in use", sleeps_in_use },
 	{ "logs of DMA", dma_log },
-	{ "migration", migration },
 	{ "dma-bufs", dmabufs },
 	{ "hot resets", hot_resets },
 	{ "masks and triggers of interrupts", masks },

@@ -8,6 +8,8 @@
 #include <linux/vfio.h>
 #include <string.h>
 
+#include <nvio/feature.h>
+
 #include "base/bits.h"
 #include "base/error.h"
 #include "nvio/cmd.h"
@@ -98,10 +100,12 @@ static void print_areas(struct view *v, const struct nvio_region_info *info)
 static void print_region(struct view *v, uint32_t idx, const struct nvio_region_info *info)
 {
 	const char *name = view_find(idx, region_names, ARRAY_LEN(region_names));
+	const char *type = nvio_region_type_name(info->type, info->subtype);
 
 	if (view_item(v)) {
 		json_u64(v->json, "index", idx);
 		json_str(v->json, "name", name);
+		json_str(v->json, "type_name", type);
 		json_u64(v->json, "bytes", info->len);
 		json_bool(v->json, "msix_mappable", info->msix_mappable);
 		json_u64(v->json, "type", info->type);
@@ -114,7 +118,8 @@ static void print_region(struct view *v, uint32_t idx, const struct nvio_region_
 	if (!v->json && info->msix_mappable)
 		fputs(", MSI-X table mappable", v->out);
 	if (!v->json && info->type)
-		fprintf(v->out, ", type 0x%x.0x%x", info->type, info->subtype);
+		fprintf(v->out, ", type 0x%x.0x%x (%s)", info->type, info->subtype,
+			type ? type : "unknown");
 	print_areas(v, info);
 	if (v->json)
 		json_close(v->json, '}');

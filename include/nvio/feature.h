@@ -173,11 +173,11 @@ NVIO_API int nvio_migration_left(int data_fd, uint64_t *initial_len, uint64_t *d
 NVIO_API int nvio_device_ioeventfd(struct nvio_device *device, uint32_t region, uint64_t offset,
 				   unsigned int width, uint64_t value, int fd);
 
-/* A capability of VFIO_DEVICE_GET_INFO. */
+/* A capability of VFIO_DEVICE_GET_INFO or VFIO_DEVICE_GET_REGION_INFO. */
 struct nvio_device_cap {
-	uint16_t id; /* VFIO_DEVICE_INFO_CAP_* of <linux/vfio.h> */
+	uint16_t id; /* VFIO_DEVICE_INFO_CAP_* or VFIO_REGION_INFO_CAP_* of <linux/vfio.h> */
 	uint16_t version;
-	const char *name; /* "PCI atomics", "zPCI base" and so on; "unknown" */
+	const char *name; /* "PCI atomics", "zPCI base", "sparse mmap" and so on; "unknown" */
 	uint32_t len; /* bytes in data: what is behind its header, as the kernel lays it out */
 	uint8_t data[64];
 };
@@ -190,6 +190,15 @@ struct nvio_device_cap {
  */
 NVIO_API int nvio_device_caps(struct nvio_device *device, struct nvio_device_cap *caps,
 			      uint32_t room);
+
+/** nvio_device_region_caps - the same of a region: what struct nvio_region_info tells, and the
+ * rest. Return: as nvio_device_caps(); -EINVAL when there is no such index. */
+NVIO_API int nvio_device_region_caps(struct nvio_device *device, uint32_t idx,
+				     struct nvio_device_cap *caps, uint32_t room);
+
+/** nvio_region_type_name - what a device-specific region is, by type and subtype of struct
+ * nvio_region_info: "IGD OpRegion", "EDID" and so on; NULL when they are not known. */
+NVIO_API const char *nvio_region_type_name(uint32_t type, uint32_t subtype);
 
 /**
  * nvio_device_dmabuf - part of a region as a dma-buf: memory of the device that another device may

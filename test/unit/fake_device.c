@@ -107,7 +107,8 @@ static int region_info(struct vfio_region_info *info)
 			uint32_t nr_areas, reserved;
 		} sparse;
 		struct vfio_region_sparse_mmap_area area;
-		struct vfio_info_cap_header msix;
+		struct vfio_info_cap_header msix, target;
+		uint64_t address;
 	} answer = {
 		.info = { .argsz = sizeof(answer),
 			  .flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
@@ -116,6 +117,8 @@ static int region_info(struct vfio_region_info *info)
 		.sparse = { .header = { VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1, 0 }, .nr_areas = 1 },
 		.area = { FAKE_BAR_LEN / 2, FAKE_BAR_LEN / 2 },
 		.msix = { VFIO_REGION_INFO_CAP_MSIX_MAPPABLE, 1, 0 },
+		.target = { VFIO_REGION_INFO_CAP_NVLINK2_SSATGT, 1, 0 },
+		.address = 0x123456789,
 	};
 	uint32_t room = info->argsz, idx = info->index;
 
@@ -128,6 +131,7 @@ static int region_info(struct vfio_region_info *info)
 	if (idx)
 		return 0;
 	answer.sparse.header.next = (uint32_t)((char *)&answer.msix - (char *)&answer);
+	answer.msix.next = (uint32_t)((char *)&answer.target - (char *)&answer);
 	if (room >= sizeof(answer))
 		answer.info.cap_offset = (uint32_t)((char *)&answer.sparse - (char *)&answer);
 	memcpy(info, &answer, room < sizeof(answer) ? room : sizeof(answer));

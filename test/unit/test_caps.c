@@ -140,6 +140,13 @@ static void regions(void)
 	put_header(32, VFIO_REGION_INFO_CAP_MSIX_MAPPABLE, 0);
 	CU_ASSERT_EQUAL(parse(&region), 0);
 	CU_ASSERT_TRUE(region.info.msix_mappable);
+	CU_ASSERT_EQUAL(region.info.type, 0);
+	put_region(flags, 32);
+	put_header(32, VFIO_REGION_INFO_CAP_TYPE, 0);
+	memcpy(info.bytes + 40, (const uint32_t[]){ 0x80008086, 3 }, 8);
+	CU_ASSERT_EQUAL(parse(&region), 0);
+	CU_ASSERT_EQUAL(region.info.type, 0x80008086);
+	CU_ASSERT_EQUAL(region.info.subtype, 3);
 }
 
 static void broken_regions(void)

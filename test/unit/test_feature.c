@@ -302,6 +302,33 @@ static void capabilities(void)
 	end();
 }
 
+static void region_capabilities(void)
+{
+	static const char *const names[] = { "sparse mmap", "MSI-X mappable",
+					     "NVLink2 SSA target" };
+	struct nvio_device_cap caps[3];
+	uint64_t target;
+
+	start(1);
+	CU_ASSERT_EQUAL(nvio_device_region_caps(device, 0, caps, 1), 3);
+	CU_ASSERT_EQUAL(nvio_device_region_caps(device, 0, caps, 3), 3);
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT_STRING_EQUAL(caps[i].name, names[i]);
+	CU_ASSERT_EQUAL(caps[2].id, 4);
+	CU_ASSERT_EQUAL(caps[2].len, sizeof(target));
+	memcpy(&target, caps[2].data, sizeof(target));
+	CU_ASSERT_EQUAL(target, 0x123456789);
+	CU_ASSERT_EQUAL(nvio_device_region_caps(device, NVIO_REGION_CONFIG, caps, 3), 0);
+	CU_ASSERT_EQUAL(nvio_device_region_caps(device, 99, caps, 3), -EINVAL);
+	fake_kernel_fail(VFIO_DEVICE_GET_REGION_INFO, EIO, 0, 1);
+	CU_ASSERT_EQUAL(nvio_device_region_caps(device, 0, caps, 3), -EIO);
+	end();
+	CU_ASSERT_STRING_EQUAL(nvio_region_type_name(1, 1), "EDID");
+	CU_ASSERT_STRING_EQUAL(nvio_region_type_name(0x80008086, 2), "IGD host bridge");
+	CU_ASSERT_PTR_NULL(nvio_region_type_name(0x80008086, 9));
+	CU_ASSERT_PTR_NULL(nvio_region_type_name(0, 0));
+}
+
 static void register_eventfds(void)
 {
 	start(1);
@@ -333,6 +360,7 @@ static const struct tap_test tests[] = {
 	{ "masks and triggers of interrupts", masks },
 	{ "vectors that are added later", more_vectors },
 	{ "capabilities of a device", capabilities },
+	{ "capabilities of a region", region_capabilities },
 	{ "eventfds that write registers", register_eventfds },
 };
 

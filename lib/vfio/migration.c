@@ -78,5 +78,5 @@ int nvio_migration_left(int data_fd, uint64_t *initial_len, uint64_t *dirty_len)
 	*initial_len = info.initial_bytes;
 	*dirty_len = info.dirty_bytes;
 	/* Unless it was asked for, the kernel gives back what it got. */
-	return info.flags & NVIO_PRECOPY_REINIT;
+	return info.flags & NVIO_PRECOPY_REINIT ? 1 : 0;
 }

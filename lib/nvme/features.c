@@ -149,8 +149,10 @@ int nvio_features_describe(const struct nvio_ctrl *ctrl, char **line)
 /* @text has the digits. */
 static void read_hex(const char *text, void *data, size_t len)
 {
+	unsigned char *bytes = data;
+
 	for (size_t i = 0; i < len; i++)
-		sscanf(text + 2 * i, "%2hhx", (uint8_t *)data + i);
+		sscanf(text + 2 * i, "%2hhx", &bytes[i]);
 }
 
 /* Reads one, @nr hexadecimal digits. Returns NULL with errno set: EPROTO, ENOMEM. */

@@ -11,6 +11,11 @@
 
 #define DSM_RANGES 256u
 
+/* Dword 12 of Copy (NVM: 3.2.2): what it does with what it reads, and with what it writes. */
+#define PRINFOR_SHIFT 12
+#define PRINFOW_SHIFT 26
+#define PRACT         8u
+
 struct source {
 	uint64_t slba;
 	uint32_t nr;
@@ -119,8 +124,8 @@ static uint16_t load_sources(struct emu_ctrl *ctrl, const struct emu_ns *ns,
 	for (uint32_t i = 0; i < nr && !status; i++) {
 		parse_source(&sources[i], entries + i * len, wide);
 		/* PRINFOR and STCR where a read has PRINFO and STC. */
-		sources[i].tags.cdw12 = (cmd->cdw12 >> 12 & 0xf) << 26 | (cmd->cdw12 >> 25 & 1)
-										 << 24;
+		sources[i].tags.cdw12 = (cmd->cdw12 >> PRINFOR_SHIFT & 0xf) << PRINFOW_SHIFT |
+					(cmd->cdw12 >> 25 & 1) << 24;
 		total += sources[i].nr;
 		if (sources[i].nr > EMU_COPY_BLOCKS || total > EMU_COPY_BLOCKS)
 			status = EMU_SPECIFIC(NVME_SC_CMD_SIZE_LIMIT_EXCEEDED);
@@ -145,20 +150,29 @@ static uint16_t copy_plain(struct emu_ctrl *ctrl, struct emu_ns *ns, const struc
 	return 0;
 }
 
-static uint16_t copy_source(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct source *from,
-			    struct emu_pi *to, uint64_t dest)
+/* From the end on when the target lies behind: no block is overwritten before it was read. */
+static uint16_t copy_protected(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct source *from,
+			       const struct emu_pi *to, uint64_t dest)
 {
 	struct emu_pi pi;
-	uint16_t status;
+	uint16_t status = nvio_emu_pi_parse(&pi, ns, &from->tags, from->slba);
 
+	for (uint32_t n = 0; n < from->nr && !status; n++) {
+		uint32_t i = dest > from->slba ? from->nr - 1 - n : n;
+		struct emu_pi source = nvio_emu_pi_skip(&pi, ns, i);
+		struct emu_pi target = nvio_emu_pi_skip(to, ns, i);
+
+		status = nvio_emu_md_copy(ctrl, ns, &source, &target, from->slba + i, dest + i);
+	}
+	return status;
+}
+
+static uint16_t copy_source(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct source *from,
+			    const struct emu_pi *to, uint64_t dest)
+{
 	if (nvio_emu_store_is_bad(ns, from->slba, from->nr))
 		return EMU_MEDIA(NVME_SC_READ_ERROR);
-	if (!ns->pi)
-		return copy_plain(ctrl, ns, from, dest);
-	status = nvio_emu_pi_parse(&pi, ns, &from->tags, from->slba);
-	for (uint32_t i = 0; i < from->nr && !status; i++)
-		status = nvio_emu_md_copy(ctrl, ns, &pi, to, from->slba + i, dest + i);
-	return status;
+	return ns->pi ? copy_protected(ctrl, ns, from, to, dest) : copy_plain(ctrl, ns, from, dest);
 }
 
 /* Copy (NVM: 3.2.2). Dword 0 tells the first range that was not copied. */
@@ -174,6 +188,10 @@ uint16_t nvio_emu_copy(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct nv
 	/* Format 1 is the one of the wider guards. */
 	if (format > 1 || format != (ns->pi_len == 16))
 		return NVME_SC_INVALID_FIELD;
+	/* What is stripped from the source has to be made for the target, and the other way round.
+	 */
+	if (ns->pi && (cmd->cdw12 >> PRINFOR_SHIFT ^ cmd->cdw12 >> PRINFOW_SHIFT) & PRACT)
+		return NVME_SC_INVALID_FIELD;
 	if (nr > EMU_COPY_RANGES)
 		return EMU_SPECIFIC(NVME_SC_CMD_SIZE_LIMIT_EXCEEDED);
 	if (ns->null)
@@ -187,6 +205,7 @@ uint16_t nvio_emu_copy(struct emu_ctrl *ctrl, struct emu_ns *ns, const struct nv
 		if (!status)
 			status = nvio_emu_written(ctrl, ns, cmd, dest, sources[i].nr);
 		dest += sources[i].nr;
+		to = nvio_emu_pi_skip(&to, ns, sources[i].nr);
 	}
 	if (!status)
 		*result = 0;

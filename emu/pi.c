@@ -170,10 +170,18 @@ uint16_t nvio_emu_pi_parse(struct emu_pi *pi, const struct emu_ns *ns, const str
 	return 0;
 }
 
+struct emu_pi nvio_emu_pi_skip(const struct emu_pi *pi, const struct emu_ns *ns, uint32_t nr)
+{
+	struct emu_pi behind = *pi;
+
+	if (ns->pi != 3)
+		behind.ref = (pi->ref + nr) & ref_mask(ns);
+	return behind;
+}
+
 static void next_block(struct emu_pi *pi, const struct emu_ns *ns)
 {
-	if (ns->pi != 3)
-		pi->ref = (pi->ref + 1) & ref_mask(ns);
+	*pi = nvio_emu_pi_skip(pi, ns, 1);
 }
 
 uint16_t nvio_emu_pi_check(struct emu_pi *pi, const struct emu_ns *ns, const uint8_t *data,

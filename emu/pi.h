@@ -35,6 +35,9 @@ uint64_t nvio_emu_crc64(uint64_t crc, const void *data, size_t len);
 uint16_t nvio_emu_pi_parse(struct emu_pi *pi, const struct emu_ns *ns, const struct nvio_sqe *cmd,
 			   uint64_t slba);
 
+/* What a command says of the blocks behind its first @nr. */
+struct emu_pi nvio_emu_pi_skip(const struct emu_pi *pi, const struct emu_ns *ns, uint32_t nr);
+
 /* Checks one block, and goes on to the next. Returns a status. */
 uint16_t nvio_emu_pi_check(struct emu_pi *pi, const struct emu_ns *ns, const uint8_t *data,
 			   const uint8_t *md);

@@ -12,11 +12,13 @@
 #define MD    (BENCH_DATA + 0x40000)
 #define OTHER (BENCH_DATA + 0x80000)
 #define PRACT (1u << 29)
-#define GUARD (4u << 26)
-#define APP   (2u << 26)
-#define REF   (1u << 26)
-#define STC   (1u << 24)
-#define ALL   (GUARD | APP | REF)
+/* Of PRINFOR, a copy's for what it reads. */
+#define READ_PRACT (8u << 12)
+#define GUARD      (4u << 26)
+#define APP        (2u << 26)
+#define REF        (1u << 26)
+#define STC        (1u << 24)
+#define ALL        (GUARD | APP | REF)
 
 static void knows_guards(void)
 {
@@ -265,6 +267,18 @@ static void guards_with_32_bits(void)
 	bench_free(&b);
 }
 
+/* What lies before the tuples of @nr blocks in MD is what bench_fill() made of 24 bytes each. */
+static void check_kept_metadata(struct emu_bench *b, uint8_t seed, unsigned int nr)
+{
+	uint8_t there[24];
+
+	bench_fill(b, OTHER, seed, (size_t)nr * 24);
+	for (unsigned int i = 0; i < nr; i++) {
+		bench_get(b, MD + i * 24ull, there, 24);
+		CU_ASSERT_EQUAL(memcmp(there, bench_at(b, OTHER + i * 24ull), 16), 0);
+	}
+}
+
 static void copies_protected_blocks(void)
 {
 	struct nvme_copy_range range = { .slba = htole64(5),
@@ -279,7 +293,7 @@ static void copies_protected_blocks(void)
 	CU_ASSERT_EQUAL(bench_io(&b, rw(NVIO_NVM_WRITE, 5, 2, PRACT)), 0);
 	bench_put(&b, BENCH_DATA, &range, sizeof(range));
 	copy = rw(nvme_cmd_copy, 50, 1, PRACT);
-	copy.cdw12 |= 5u << 12; /* guard and reference tag of what is read */
+	copy.cdw12 |= READ_PRACT | 5u << 12; /* guard and reference tag of what is read */
 	CU_ASSERT_EQUAL(bench_io(&b, copy), 0);
 	CU_ASSERT_EQUAL(bench_io(&b, rw(NVIO_NVM_READ, 50, 2, ALL)), 0);
 	CU_ASSERT_EQUAL(bench_differs(&b, BENCH_DATA, 7, 1024), 0);
@@ -287,7 +301,39 @@ static void copies_protected_blocks(void)
 	bench_put(&b, BENCH_DATA, &range, sizeof(range));
 	copy = rw(nvme_cmd_copy, 60, 1, REF);
 	CU_ASSERT_EQUAL(bench_io(&b, copy), MEDIA(NVME_SC_REFTAG_CHECK));
+	/* What is stripped is made anew, and the other way round. */
+	CU_ASSERT_EQUAL(bench_io(&b, rw(nvme_cmd_copy, 60, 1, PRACT)), NVME_SC_INVALID_FIELD);
+	CU_ASSERT_EQUAL(bench_io(&b, rw(nvme_cmd_copy, 60, 1, READ_PRACT)), NVME_SC_INVALID_FIELD);
 	bench_free(&b);
+}
+
+/* Blocks that are their own target in part, on either side: as if all were read before. */
+static void copies_onto_itself(void)
+{
+	static const uint32_t targets[] = { 11, 9, 17, 3, 10 };
+
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		struct nvme_copy_range range = { .slba = htole64(10),
+						 .nlb = htole16(7),
+						 .eilbrt = htole32(10) };
+		struct emu_bench b;
+		struct nvio_sqe copy;
+
+		bench_new(&b, "size=1M,lba=512,md=24,pi=1");
+		bench_start(&b, 16);
+		bench_fill(&b, BENCH_DATA, 7, 4096);
+		bench_fill(&b, MD, 8, 8 * 24);
+		CU_ASSERT_EQUAL(bench_io(&b, rw(NVIO_NVM_WRITE, 10, 8, PRACT)), 0);
+		bench_put(&b, BENCH_DATA, &range, sizeof(range));
+		copy = rw(nvme_cmd_copy, targets[i], 1, PRACT);
+		copy.cdw12 |= READ_PRACT | 7u << 12;
+		CU_ASSERT_EQUAL(bench_io(&b, copy), 0);
+		memset(bench_at(&b, MD), 0, 8 * 24);
+		CU_ASSERT_EQUAL(bench_io(&b, rw(NVIO_NVM_READ, targets[i], 8, ALL)), 0);
+		CU_ASSERT_EQUAL(bench_differs(&b, BENCH_DATA, 7, 4096), 0);
+		check_kept_metadata(&b, 8, 8);
+		bench_free(&b);
+	}
 }
 
 int main(void)
@@ -302,6 +348,7 @@ int main(void)
 		{ "guards with 64 bits", guards_with_64_bits },
 		{ "guards with 32 bits", guards_with_32_bits },
 		{ "copies protected blocks", copies_protected_blocks },
+		{ "copies onto itself", copies_onto_itself },
 	};
 
 	return bench_run("emu pi", tests, sizeof(tests) / sizeof(tests[0]));

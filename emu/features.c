@@ -22,6 +22,9 @@
 #define SENSOR(dw) ((dw) >> 16 & 0xf)
 #define DULBE      (1u << 16)
 
+/* A byte of Host Behavior Support (figure 337): libnvme's names for them changed. */
+#define LBAFEE 2
+
 /* Timestamp (figure 310): the origin says that a host set it. */
 #define TIMESTAMP_SET (1u << 1)
 
@@ -230,6 +233,7 @@ static uint16_t set_host(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint
 			 uint32_t *result)
 {
 	struct nvme_feat_host_behavior host;
+	const uint8_t *bytes = (const uint8_t *)&host;
 	struct emu_data data;
 	uint16_t status = nvio_emu_data(&data, ctrl, cmd, sizeof(host), false);
 
@@ -238,9 +242,10 @@ static uint16_t set_host(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint
 		status = nvio_emu_data_get(&data, &host, sizeof(host));
 	if (status)
 		return status;
-	if (host.acre > NVME_ENABLE_ACRE)
+	if (host.acre > NVME_ENABLE_ACRE || bytes[LBAFEE] > 1)
 		return NVME_SC_INVALID_FIELD;
 	ctrl->features->host = host;
+	ctrl->formats_known = bytes[LBAFEE];
 	return 0;
 }
 
@@ -315,6 +320,7 @@ void nvio_emu_features_reset(struct emu_ctrl *ctrl)
 
 	memcpy(f->current, f->saved, sizeof(f->current));
 	memset(&f->host, 0, sizeof(f->host));
+	ctrl->formats_known = false;
 	f->under = 0;
 	nvio_emu_power_reset(ctrl);
 	ctrl->write_back = f->current[NVME_FEAT_FID_VOLATILE_WC];

@@ -227,6 +227,9 @@ uint16_t nvio_emu_io(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t
 		return NVME_SC_INVALID_NS;
 	if (emu_unlikely(!ns->ready))
 		return NVME_SC_NS_NOT_READY;
+	/* A host that knows of no such formats would take them for others (NVM: 3.2). */
+	if (emu_unlikely(ns->pif && !ctrl->formats_known))
+		return NVME_SC_INVALID_NS;
 	if (emu_likely(cmd->opcode <= nvme_cmd_read || cmd->opcode == nvme_cmd_compare))
 		return transfer(ctrl, ns, cmd);
 	return others(ctrl, ns, cmd, result);

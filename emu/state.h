@@ -157,6 +157,7 @@ struct emu_ctrl {
 	uint8_t latency; /* whether completions are delayed */
 	bool wakes; /* it has power states, or media that take time */
 	bool write_back; /* the volatile write cache is on */
+	bool formats_known; /* the extended LBA formats, to the host: LBAFEE */
 	uint32_t page_len; /* CC.MPS in bytes */
 	uint64_t max_transfer; /* bytes of one command: MDTS */
 	uint32_t db_stride;
@@ -291,8 +292,7 @@ void nvio_emu_interrupt_reset(struct emu_ctrl *ctrl);
 void nvio_emu_arbitration_set(struct emu_ctrl *ctrl, uint32_t value);
 bool nvio_emu_arbitrate(struct emu_ctrl *ctrl);
 
-/* doorbell.c: @number counts all doorbells, two to a queue pair; NULL when its memory is not there.
- */
+/* doorbell.c: @number counts all, two to a queue pair; NULL when its memory is not there. */
 uint32_t *nvio_emu_doorbell_find(struct emu_ctrl *ctrl, unsigned int number, uint32_t **event);
 void nvio_emu_doorbell_clear(struct emu_ctrl *ctrl, unsigned int number, uint32_t *db,
 			     uint32_t *event);

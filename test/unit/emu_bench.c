@@ -237,6 +237,18 @@ void bench_start(struct emu_bench *b, uint16_t entries)
 	CU_ASSERT_EQUAL_FATAL(bench_admin(b, sq), 0);
 }
 
+uint16_t bench_know_formats(struct emu_bench *b, uint8_t value)
+{
+	struct nvio_sqe set = { .opcode = NVIO_ADMIN_SET_FEATURES,
+				.prp1 = BENCH_LISTS,
+				.cdw10 = NVIO_FEATURE_HOST_BEHAVIOR };
+	uint8_t host[512] = { 0 };
+
+	host[2] = value;
+	bench_put(b, BENCH_LISTS, host, sizeof(host));
+	return bench_admin(b, set);
+}
+
 uint16_t bench_submit(struct emu_bench *b, struct bench_queue *q, struct nvio_sqe sqe, bool ring)
 {
 	sqe.cid = q->cid++;

@@ -93,6 +93,9 @@ size_t bench_differs(struct emu_bench *b, uint64_t iova, uint8_t seed, size_t le
 uint32_t bench_enable(struct emu_bench *b);
 /* Enables, and makes queue pair 1 with interrupts. */
 void bench_start(struct emu_bench *b, uint16_t entries);
+/* Says that the host knows extended LBA formats, or not (LBAFEE of Host Behavior Support). Returns
+ * the status. */
+uint16_t bench_know_formats(struct emu_bench *b, uint8_t value);
 
 /* A command goes in the queue; @ring tells the controller of it. Returns its identifier. */
 uint16_t bench_submit(struct emu_bench *b, struct bench_queue *q, struct nvio_sqe sqe, bool ring);

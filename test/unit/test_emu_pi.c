@@ -210,6 +210,7 @@ static void guards_with_64_bits(void)
 
 	bench_new(&b, "size=1M,lba=4096,md=64,pi=1,guard=64,extended");
 	bench_start(&b, 16);
+	CU_ASSERT_EQUAL(bench_know_formats(&b, 1), 0);
 	bench_fill(&b, BENCH_DATA, 7, 4160);
 	sqe = rw(NVIO_NVM_WRITE, 0x23, 1, PRACT);
 	sqe.cdw3 = 0x1;
@@ -238,6 +239,7 @@ static void guards_with_32_bits(void)
 
 	bench_new(&b, "size=1M,lba=4096,md=16,pi=2,guard=32,extended");
 	bench_start(&b, 16);
+	CU_ASSERT_EQUAL(bench_know_formats(&b, 1), 0);
 	bench_fill(&b, BENCH_DATA, 7, 4096);
 	sqe = rw(NVIO_NVM_WRITE, 0x23, 2, PRACT);
 	sqe.prp2 = BENCH_DATA + 4096;
@@ -264,6 +266,37 @@ static void guards_with_32_bits(void)
 	CU_ASSERT_EQUAL(bench_io(&b, sqe), 0);
 	sqe.cdw3++;
 	CU_ASSERT_EQUAL(bench_io(&b, sqe), MEDIA(NVME_SC_REFTAG_CHECK));
+	bench_free(&b);
+}
+
+/* Wide guards are for hosts that have said that they know them, which a reset makes forgotten. */
+static void refuses_hosts_of_other_formats(void)
+{
+	static const uint8_t opcodes[] = { NVIO_NVM_READ,         NVIO_NVM_WRITE,  nvme_cmd_compare,
+					   nvme_cmd_write_zeroes, nvme_cmd_verify, nvme_cmd_copy,
+					   nvme_cmd_write_uncor,  nvme_cmd_dsm };
+	struct emu_bench b;
+
+	bench_new(&b, "size=1M,lba=4096,md=16,pi=1,guard=64,ns,size=1M,lba=4096,md=8,pi=1");
+	for (int i = 0; i < 2; i++) {
+		struct nvio_sqe sqe = rw(NVIO_NVM_READ, 1, 1, PRACT | REF);
+
+		bench_start(&b, 16);
+		for (size_t k = 0; k < sizeof(opcodes); k++)
+			CU_ASSERT_EQUAL(bench_io(&b, rw(opcodes[k], 1, 1, PRACT)),
+					NVME_SC_INVALID_NS);
+		CU_ASSERT_EQUAL(bench_know_formats(&b, 2), NVME_SC_INVALID_FIELD);
+		CU_ASSERT_EQUAL(bench_io(&b, sqe), NVME_SC_INVALID_NS);
+		sqe.nsid = 2;
+		CU_ASSERT_EQUAL(bench_io(&b, sqe), 0);
+		sqe.nsid = 1;
+		CU_ASSERT_EQUAL(bench_know_formats(&b, 1), 0);
+		CU_ASSERT_EQUAL(bench_io(&b, sqe), 0);
+		CU_ASSERT_EQUAL(bench_know_formats(&b, 0), 0);
+		CU_ASSERT_EQUAL(bench_io(&b, sqe), NVME_SC_INVALID_NS);
+		CU_ASSERT_EQUAL(bench_know_formats(&b, 1), 0);
+		nvio_emu_ctrl_write(b.ctrl, NVME_REG_CC, 4, 0);
+	}
 	bench_free(&b);
 }
 
@@ -347,6 +380,7 @@ int main(void)
 		{ "keeps the types apart", keeps_the_types_apart },
 		{ "guards with 64 bits", guards_with_64_bits },
 		{ "guards with 32 bits", guards_with_32_bits },
+		{ "refuses hosts of other formats", refuses_hosts_of_other_formats },
 		{ "copies protected blocks", copies_protected_blocks },
 		{ "copies onto itself", copies_onto_itself },
 	};

@@ -161,12 +161,23 @@ NVIO_API int nvio_writev(struct nvio_qpair *qpair, struct nvio_ns *ns, const str
  * One completion: status 0x285 when the blocks differ, and nothing was written.
  *
  * Return: as nvio_write(); -EINVAL when the blocks do not fit into one command, or the queue pair's
- * depth is 1; -ENOTSUP when the controller cannot (FUSES), and where metadata of its own would have
- * to come along.
+ * depth is 1; -ENOTSUP when the controller cannot (FUSES).
  */
 NVIO_API int nvio_compare_and_write(struct nvio_qpair *qpair, struct nvio_ns *ns,
 				    const void *expected, const void *data, uint64_t slba,
 				    uint32_t nr_blocks, unsigned int flags, uint64_t user_data);
+
+/**
+ * nvio_io_fused - nvio_compare_and_write() with all that the two commands can carry: metadata of
+ * its own, tags of protection information, data in pieces.
+ * @compare: NVIO_OP_COMPARE
+ * @write:   NVIO_OP_WRITE of the same blocks
+ *
+ * Return: as nvio_compare_and_write(); -EINVAL for any other pair.
+ */
+NVIO_API int nvio_io_fused(struct nvio_qpair *qpair, struct nvio_ns *ns,
+			   const struct nvio_io *compare, const struct nvio_io *write,
+			   uint64_t user_data);
 
 /* Blocks, for dataset management and copy. */
 struct nvio_range {
@@ -201,18 +212,53 @@ NVIO_API unsigned int nvio_dsm_max_ranges(const struct nvio_qpair *qpair);
  * nvio_copy - queues a copy within a namespace (NVM:3.2.2).
  * @slba:   where the blocks go, one range after another
  * @ranges: where they come from; copied
+ * @flags:  NVIO_IO_FUA, NVIO_IO_LIMITED_RETRY
  *
  * Never sent again unasked: source and destination may overlap.
  *
+ * Of blocks with protection information the controller checks the guards, and makes it anew for
+ * where they go: each block's number as the reference tag, the application tag 0. nvio_copy_io()
+ * takes other tags and checks, or leaves it as it is.
+ *
  * Return: as nvio_read(); -EINVAL beyond the namespace's limits (MSSRL, MCL, MSRC); -ENOTSUP when
- * the controller cannot, and for namespaces with protection information.
+ * the controller cannot (ONCS), or not with the guards that these blocks have (OCFS).
  */
 NVIO_API int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t slba,
 		       const struct nvio_range *ranges, unsigned int nr_ranges, unsigned int flags,
 		       uint64_t user_data);
 
-/** nvio_copy_max_ranges - how many ranges nvio_copy() takes at once; as above, and by the
- * namespace's limit (MSRC). Return: 1 to 256; 0 when the namespace has no copy. */
+/* A copy with everything that the command can carry. All zero means none of it. */
+struct nvio_copy_io {
+	size_t size; /* sizeof(struct nvio_copy_io) */
+	uint64_t slba; /* where the blocks go */
+	const struct nvio_range *ranges; /* where they come from; copied, like their tags */
+	/* What the protection information of each range carries; NULL: its blocks' numbers as
+	 * reference tags, and 0. */
+	const struct nvio_pi_tags *range_tags;
+	unsigned int nr_ranges;
+	unsigned int range_flags; /* what is checked as they are read: NVIO_IO_CHECK_... */
+	/* NVIO_IO_FUA, NVIO_IO_LIMITED_RETRY; NVIO_IO_PRACT: protection information is made anew,
+	 * with @tags, else it stays as it is, and NVIO_IO_CHECK_... compare it with them. */
+	unsigned int flags;
+	uint8_t directive; /* as in struct nvio_io, of what is written */
+	uint16_t directive_specific;
+	struct nvio_pi_tags tags; /* of the first block that is written */
+};
+
+#define NVIO_COPY_IO                                                       \
+	{                                                                  \
+		sizeof(struct nvio_copy_io), 0, NULL, NULL, 0, 0, 0, 0, 0, \
+		{                                                          \
+			0, 0, 0, 0                                         \
+		}                                                          \
+	}
+
+/** nvio_copy_io - queues any copy within a namespace. Return: as nvio_copy(). */
+NVIO_API int nvio_copy_io(struct nvio_qpair *qpair, struct nvio_ns *ns,
+			  const struct nvio_copy_io *copy, uint64_t user_data);
+
+/** nvio_copy_max_ranges - how many ranges a copy takes at once; as above, and by the namespace's
+ * limit (MSRC). Return: 1 to 256; 0 when the namespace has no copy. */
 NVIO_API unsigned int nvio_copy_max_ranges(const struct nvio_qpair *qpair,
 					   const struct nvio_ns *ns);
 

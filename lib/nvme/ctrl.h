@@ -72,6 +72,7 @@ struct nvio_ctrl {
 	uint16_t oacs; /* optional admin commands */
 	uint16_t oncs; /* optional commands */
 	uint16_t fuses; /* fused operations */
+	uint16_t copy_formats; /* of source ranges (OCFS) */
 	uint64_t verify_max; /* bytes of one command, as far as it moved them; 0 in these: no limit
 				(VSL, WZSL) */
 	uint64_t zeroes_max;

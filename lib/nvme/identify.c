@@ -136,6 +136,7 @@ int nvio_identify_ctrl(struct nvio_ctrl *ctrl)
 	ctrl->oacs = le16toh(id->oacs);
 	ctrl->oncs = le16toh(id->oncs);
 	ctrl->fuses = le16toh(id->fuses);
+	ctrl->copy_formats = le16toh(id->ocfs);
 	ctrl->oaes = le32toh(id->oaes);
 	ctrl->aerl = id->aerl;
 	ctrl->kas = le16toh(id->kas);

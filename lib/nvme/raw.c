@@ -8,11 +8,24 @@
 
 #include "base/error.h"
 #include "nvme/command.h"
+#include "nvme/pi.h"
 #include "nvme/request.h"
 
-#define RANGES_MAX 256u
-#define DSM_ENTRY  16u /* bytes (NVM:figure 40) */
-#define COPY_ENTRY 32u /* (NVM:figure 35) */
+#define RANGES_MAX      256u
+#define DSM_ENTRY       16u /* bytes (NVM:figure 40) */
+#define COPY_ENTRY      32u /* (NVM:figures 35 and 36) */
+#define COPY_ENTRY_WIDE 40u
+
+/* Dword 12 of Copy, where it is not as in other commands (NVM:figure 33). */
+#define COPY_FORMAT_WIDE   (1u << 8)
+#define COPY_PRINFOR_SHIFT 12
+#define COPY_STCR          (1u << 25)
+
+#define COPY_CHECKS                                                                   \
+	((unsigned int)(NVIO_IO_CHECK_REF | NVIO_IO_CHECK_APP | NVIO_IO_CHECK_GUARD | \
+			NVIO_IO_CHECK_STORAGE))
+#define COPY_FLAGS \
+	(COPY_CHECKS | (unsigned int)(NVIO_IO_FUA | NVIO_IO_LIMITED_RETRY | NVIO_IO_PRACT))
 
 /* A command whose list of ranges lies in the list memory of its tracker. */
 static int queue_list(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvio_sqe *sqe,
@@ -106,11 +119,28 @@ int nvio_dsm(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_ran
 	return queue_list(qpair, t, &sqe, 0, user_data);
 }
 
+/* Source ranges of a copy come in two formats: with the tags of a guard of 16 bits, or with 80 bits
+ * of them and of any guard that is wider (NVM:figures 35 and 36). */
+static bool is_wide(const struct nvio_ns *ns)
+{
+	return ns->info.pi_len > nvio_pi_len(16);
+}
+
+static uint32_t copy_entry_len(const struct nvio_ns *ns)
+{
+	return is_wide(ns) ? COPY_ENTRY_WIDE : COPY_ENTRY;
+}
+
+static bool can_copy(const struct nvio_ctrl *ctrl, const struct nvio_ns *ns)
+{
+	return ctrl->oncs & NVIO_ONCS_COPY && (!is_wide(ns) || ctrl->copy_formats & NVIO_OCFS_WIDE);
+}
+
 unsigned int nvio_copy_max_ranges(const struct nvio_qpair *qpair, const struct nvio_ns *ns)
 {
-	if (!(qpair->ctrl->oncs & NVIO_ONCS_COPY) || ns->info.protection)
+	if (!can_copy(qpair->ctrl, ns))
 		return 0;
-	return (unsigned int)min_u64(list_room(qpair) / COPY_ENTRY, ns->copy_ranges);
+	return (unsigned int)min_u64(list_room(qpair) / copy_entry_len(ns), ns->copy_ranges);
 }
 
 static int check_copy(const struct nvio_qpair *qpair, const struct nvio_ns *ns, uint64_t slba,
@@ -139,43 +169,120 @@ static int check_copy(const struct nvio_qpair *qpair, const struct nvio_ns *ns, 
 	return 0;
 }
 
-int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t slba,
-	      const struct nvio_range *ranges, unsigned int nr_ranges, unsigned int flags,
-	      uint64_t user_data)
+static int check_copy_flags(const struct nvio_copy_io *copy)
+{
+	if (copy->flags & ~COPY_FLAGS || copy->range_flags & ~COPY_CHECKS ||
+	    copy->directive > NVIO_DIRECTIVE_MAX)
+		return nvio_error(
+			EINVAL,
+			"0x%x and 0x%x are no flags of a copy and of what it reads, or %u "
+			"is no directive",
+			copy->flags, copy->range_flags, copy->directive);
+	return 0;
+}
+
+/* Where blocks come from and what tags they have there, those in the order of their bytes. Returns
+ * the next entry's place. */
+static uint64_t *put_copy_range(const struct nvio_ns *ns, const struct nvio_range *range,
+				const struct nvio_pi_tags *tags, uint64_t *entry)
+{
+	struct nvio_sqe sqe = { 0 };
+	uint64_t app;
+
+	if (ns->info.protection)
+		nvio_pi_to_sqe(&ns->info, tags, &sqe);
+	app = (uint64_t)sqe.cdw15 << 32;
+	*entry++ = 0;
+	*entry++ = range->slba;
+	*entry++ = range->nr_blocks - 1;
+	if (!is_wide(ns)) {
+		*entry++ = app | sqe.cdw14;
+		return entry;
+	}
+	*entry++ = (uint64_t)htobe32(sqe.cdw3) << 32 | (uint32_t)htobe16((uint16_t)sqe.cdw2) << 16;
+	*entry++ = app | htobe32(sqe.cdw14);
+	return entry;
+}
+
+/* Dwords 12 and 13: what is done with protection information is said once of what is read and once
+ * of what is written. PRACT is of both (NVM:3.2.2). */
+static void put_copy_flags(const struct nvio_ns *ns, const struct nvio_copy_io *copy,
+			   struct nvio_sqe *sqe)
+{
+	const unsigned int read = copy->range_flags | (copy->flags & NVIO_IO_PRACT);
+
+	sqe->cdw12 = (copy->nr_ranges - 1) | nvio_cdw12_flags(copy->flags) |
+		     (is_wide(ns) ? COPY_FORMAT_WIDE : 0) |
+		     nvio_prinfo(read) << COPY_PRINFOR_SHIFT |
+		     (read & NVIO_IO_CHECK_STORAGE ? COPY_STCR : 0) |
+		     (uint32_t)copy->directive << NVIO_RW_DTYPE_SHIFT;
+	sqe->cdw13 = (uint32_t)copy->directive_specific << 16;
+	if (ns->info.protection)
+		nvio_pi_to_sqe(&ns->info, &copy->tags, sqe);
+}
+
+static int queue_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_copy_io *copy,
+		      uint64_t user_data)
 {
 	struct nvio_tracker *t = qpair->free;
 	struct nvio_sqe sqe = { .opcode = NVIO_NVM_COPY,
 				.nsid = ns->nsid,
-				.cdw10 = (uint32_t)slba,
-				.cdw11 = (uint32_t)(slba >> 32),
-				.cdw12 = (nr_ranges - 1) | flags << 30 };
+				.cdw10 = (uint32_t)copy->slba,
+				.cdw11 = (uint32_t)(copy->slba >> 32) };
 	uint64_t *entry;
 	int err;
 
 	if (!t)
 		return nvio_no_slot(qpair);
-	if (!(qpair->ctrl->oncs & NVIO_ONCS_COPY))
-		return nvio_error(ENOTSUP, "%s has no copy command", qpair->ctrl->info.name);
-	/* As they are, blocks would have the reference tags of other places. */
-	if (ns->info.protection)
-		return nvio_error(ENOTSUP,
-				  "blocks of namespace %u have protection information, which a "
-				  "copy does not make anew: read and write them",
-				  ns->nsid);
-	if (flags & ~(unsigned int)(NVIO_IO_FUA | NVIO_IO_LIMITED_RETRY))
-		return nvio_error(EINVAL, "0x%x are no flags of a copy", flags);
-	err = check_copy(qpair, ns, slba, ranges, nr_ranges);
+	if (!can_copy(qpair->ctrl, ns))
+		return nvio_error(ENOTSUP, "%s has no copy command, or none for guards of %u bits",
+				  qpair->ctrl->info.name, ns->info.guard_bits);
+	err = check_copy_flags(copy);
+	if (!err)
+		err = check_copy(qpair, ns, copy->slba, copy->ranges, copy->nr_ranges);
 	if (err)
 		return err;
 	entry = nvio_tracker_prps(qpair, t).entries;
-	for (unsigned int i = 0; i < nr_ranges; i++) {
-		entry[0] = 0;
-		entry[1] = ranges[i].slba;
-		entry[2] = ranges[i].nr_blocks - 1;
-		entry[3] = 0;
-		entry += 4;
+	for (unsigned int i = 0; i < copy->nr_ranges; i++) {
+		const struct nvio_pi_tags at = { .reference = copy->ranges[i].slba };
+
+		entry = put_copy_range(ns, &copy->ranges[i],
+				       copy->range_tags ? &copy->range_tags[i] : &at, entry);
 	}
+	put_copy_flags(ns, copy, &sqe);
 	return queue_list(qpair, t, &sqe, NVIO_TRACKER_ONCE, user_data);
+}
+
+int nvio_copy(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t slba,
+	      const struct nvio_range *ranges, unsigned int nr_ranges, unsigned int flags,
+	      uint64_t user_data)
+{
+	struct nvio_copy_io copy = {
+		.slba = slba,
+		.ranges = ranges,
+		.nr_ranges = nr_ranges,
+		.flags = flags,
+		.tags = { .reference = slba },
+	};
+
+	if (flags & ~(unsigned int)(NVIO_IO_FUA | NVIO_IO_LIMITED_RETRY))
+		return nvio_error(EINVAL, "0x%x are no flags of a copy", flags);
+	/* As it is, protection information would be of other places; and a wrong guard that is made
+	 * anew without a look would be a right one. */
+	if (ns->info.protection) {
+		copy.flags |= NVIO_IO_PRACT;
+		copy.range_flags = NVIO_IO_CHECK_GUARD;
+	}
+	return queue_copy(qpair, ns, &copy, user_data);
+}
+
+int nvio_copy_io(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_copy_io *given,
+		 uint64_t user_data)
+{
+	struct nvio_copy_io copy = { 0 };
+	int err = nvio_take_opts(&copy, sizeof(copy), given, "nvio_copy_io");
+
+	return err ? err : queue_copy(qpair, ns, &copy, user_data);
 }
 
 int nvio_passthrough(struct nvio_qpair *qpair, const struct nvio_sqe *cmd, const struct iovec *iov,

@@ -55,6 +55,22 @@ static inline size_t nvio_transfer_len(const struct nvio_ns *ns, uint32_t nr_blo
 	return nr_blocks * block_len;
 }
 
+#define NVIO_DIRECTIVE_MAX 15u /* a type of 4 bits */
+
+/* The four bits of protection information (PRINFO), as they lie in our flags. */
+static inline uint32_t nvio_prinfo(unsigned int flags)
+{
+	return flags >> 3 & 0xfu;
+}
+
+/* FUA and Limited Retry; DEAC; STC; PRINFO: each group as its bits lie in dword 12. */
+static inline uint32_t nvio_cdw12_flags(unsigned int flags)
+{
+	return (flags & 3u) << 30 | (flags & NVIO_IO_DEALLOCATE ? NVIO_RW_DEALLOCATE : 0) |
+	       (flags & NVIO_IO_CHECK_STORAGE ? NVIO_RW_STC : 0) |
+	       nvio_prinfo(flags) << NVIO_RW_PRINFO_SHIFT;
+}
+
 /* Queues a request, with as many commands as it takes. Returns 0 or -errno. */
 int nvio_request_queue(struct nvio_qpair *qpair, struct nvio_request *request);
 

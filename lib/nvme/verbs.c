@@ -14,7 +14,6 @@
 #define IO_FLAGS       0x1ffu
 #define BLOCKS_MAX     65536u
 #define PI_TYPE_CUSTOM 3
-#define DIRECTIVE_MAX  15u
 
 /* What is known of an opcode. */
 struct verb {
@@ -59,14 +58,6 @@ static int check_blocks(const struct nvio_qpair *qpair, const struct nvio_ns *ns
 				  (unsigned long long)slba, nr_blocks, ns->nsid,
 				  (unsigned long long)last_block + 1);
 	return 0;
-}
-
-/* FUA and Limited Retry; DEAC; PRINFO: each group as its bits lie in dword 12. */
-static uint32_t cdw12_flags(unsigned int flags)
-{
-	return (flags & 3u) << 30 | (flags & NVIO_IO_DEALLOCATE ? NVIO_RW_DEALLOCATE : 0) |
-	       (flags & NVIO_IO_CHECK_STORAGE ? NVIO_RW_STC : 0) |
-	       (flags >> 3 & 0xfu) << NVIO_RW_PRINFO_SHIFT;
 }
 
 static int check_data(const struct nvio_qpair *qpair, const struct nvio_request *request,
@@ -141,7 +132,7 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 
 	if (err)
 		return err;
-	if (!verb || (io->flags & ~IO_FLAGS) || io->directive > DIRECTIVE_MAX)
+	if (!verb || (io->flags & ~IO_FLAGS) || io->directive > NVIO_DIRECTIVE_MAX)
 		return nvio_error(
 			EINVAL,
 			"opcode 0x%02x with flags 0x%x and directive %u is no request for "
@@ -154,8 +145,8 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 		.ns = ns,
 		.sqe = { .opcode = io->opcode,
 			 .nsid = ns->nsid,
-			 .cdw12 = cdw12_flags(io->flags) | (uint32_t)io->directive
-								   << NVIO_RW_DTYPE_SHIFT,
+			 .cdw12 = nvio_cdw12_flags(io->flags) | (uint32_t)io->directive
+									<< NVIO_RW_DTYPE_SHIFT,
 			 .cdw13 = (uint32_t)io->directive_specific << 16 },
 		.user_data = user_data,
 		.state = io->flags & NVIO_IO_ONCE ? NVIO_TRACKER_ONCE : 0,
@@ -261,40 +252,65 @@ int nvio_flush(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_t user_data)
 	return err ? err : nvio_command_post(qpair, &sqe, 0, user_data);
 }
 
-int nvio_compare_and_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const void *expected,
-			   const void *data, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
-			   uint64_t user_data)
+/* Two commands side by side, and one completion for both. */
+static int queue_fused(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_io *compare,
+		       const struct nvio_io *write, uint64_t user_data)
 {
-	const size_t len = nvio_transfer_len(ns, nr_blocks, flags);
-	const struct iovec iov[] = { { (void *)expected, len }, { (void *)data, len } };
-	static const uint8_t opcodes[] = { NVIO_OP_COMPARE, NVIO_OP_WRITE };
-	struct nvio_request requests[2];
+	struct nvio_request first, second;
+	int err;
 
 	if (!qpair->free)
 		return nvio_no_slot(qpair);
 	if (!(qpair->ctrl->fuses & NVIO_FUSES_COMPARE_WRITE))
 		return nvio_error(ENOTSUP, "%s has no fused compare and write",
 				  qpair->ctrl->info.name);
-	if (ns->info.metadata_len && !ns->info.metadata_extended && !nvio_is_stripped(ns, flags))
-		return nvio_error(ENOTSUP,
-				  "namespace %u has metadata of its own, for which "
-				  "nvio_compare_and_write() has no place",
-				  ns->nsid);
-	for (int i = 0; i < 2; i++) {
-		const struct nvio_io io = {
-			.opcode = opcodes[i],
-			.flags = flags,
-			.slba = slba,
-			.nr_blocks = nr_blocks,
-			.nr_iov = 1,
-			.iov = &iov[i],
-			.tags = { .reference = slba },
-		};
-		int err = prepare(qpair, ns, &io, user_data, &requests[i]);
+	if (compare->opcode != NVIO_OP_COMPARE || write->opcode != NVIO_OP_WRITE ||
+	    compare->slba != write->slba || compare->nr_blocks != write->nr_blocks)
+		return nvio_error(EINVAL,
+				  "opcodes 0x%02x and 0x%02x of blocks %llu + %u and %llu + %u: a "
+				  "compare and a write of the same blocks are fused",
+				  compare->opcode, write->opcode, (unsigned long long)compare->slba,
+				  compare->nr_blocks, (unsigned long long)write->slba,
+				  write->nr_blocks);
+	err = prepare(qpair, ns, compare, user_data, &first);
+	if (!err)
+		err = prepare(qpair, ns, write, user_data, &second);
+	if (err)
+		return err;
+	first.sqe.flags = NVIO_FUSE_FIRST;
+	second.sqe.flags = NVIO_FUSE_SECOND;
+	return nvio_parent_queue_fused(qpair, &first, &second);
+}
 
-		if (err)
-			return err;
-		requests[i].sqe.flags = i ? NVIO_FUSE_SECOND : NVIO_FUSE_FIRST;
-	}
-	return nvio_parent_queue_fused(qpair, &requests[0], &requests[1]);
+int nvio_compare_and_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const void *expected,
+			   const void *data, uint64_t slba, uint32_t nr_blocks, unsigned int flags,
+			   uint64_t user_data)
+{
+	const size_t len = nvio_transfer_len(ns, nr_blocks, flags);
+	const struct iovec iov[] = { { (void *)expected, len }, { (void *)data, len } };
+	const struct nvio_io compare = {
+		.opcode = NVIO_OP_COMPARE,
+		.flags = flags,
+		.slba = slba,
+		.nr_blocks = nr_blocks,
+		.nr_iov = 1,
+		.iov = &iov[0],
+		.tags = { .reference = slba },
+	};
+	struct nvio_io write = compare;
+
+	write.opcode = NVIO_OP_WRITE;
+	write.iov = &iov[1];
+	return queue_fused(qpair, ns, &compare, &write, user_data);
+}
+
+int nvio_io_fused(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_io *compare,
+		  const struct nvio_io *write, uint64_t user_data)
+{
+	struct nvio_io first = { 0 }, second = { 0 };
+	int err = nvio_take_opts(&first, sizeof(first), compare, "nvio_io");
+
+	if (!err)
+		err = nvio_take_opts(&second, sizeof(second), write, "nvio_io");
+	return err ? err : queue_fused(qpair, ns, &first, &second, user_data);
 }

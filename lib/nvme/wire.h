@@ -154,6 +154,8 @@ enum nvio_cns {
 #define NVIO_ONCS_VERIFY              (1u << 7)
 #define NVIO_ONCS_COPY                (1u << 8)
 #define NVIO_FUSES_COMPARE_WRITE      1u
+/* Formats of copies' source ranges (OCFS): the one for guards of more than 16 bits. */
+#define NVIO_OCFS_WIDE (1u << 1)
 
 #define NVIO_IDENTIFY_LEN 4096u
 

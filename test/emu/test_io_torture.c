@@ -44,7 +44,8 @@ static int choose_seconds(void)
 
 /* A region of the namespace each, other depths, other sizes; every other one sleeps between
  * completions, every third has no SGLs. */
-static void prepare(struct thread *thread, unsigned int i, struct nvio_ctrl *ctrl, uint64_t until)
+static void prepare(struct thread *thread, unsigned int i, struct nvio_ctrl *ctrl,
+		    uint32_t boundary, uint64_t until)
 {
 	static const uint16_t depths[NR_THREADS] = { 1, 2, 3, 8, 16, 32, 5, 64 };
 	struct nvio_ns *ns = nvio_ctrl_ns(ctrl, 1);
@@ -63,6 +64,7 @@ static void prepare(struct thread *thread, unsigned int i, struct nvio_ctrl *ctr
 		.max_len = depths[i] > 16 ? 128 * KIB : 1 * MIB,
 		.requests = 50,
 		.until_ns = until,
+		.boundary = boundary,
 		.seed = choose_seed() * NR_THREADS + i,
 		.leave_out = depths[i] == 1 ? NO_FUSED : 0,
 	};
@@ -91,7 +93,7 @@ static void check(const struct thread *thread)
 	CU_ASSERT_EQUAL(t->stats.submitted, t->stats.completed);
 }
 
-static void torture(const char *device, int seconds)
+static void torture(const char *device, uint32_t boundary, int seconds)
 {
 	static struct thread threads[NR_THREADS];
 	struct nvio_ctrl *ctrl;
@@ -100,7 +102,7 @@ static void torture(const char *device, int seconds)
 	CU_ASSERT_EQUAL_FATAL(nvio_ctrl_open(device, NULL, &ctrl), 0);
 	until = seconds_from_now(seconds);
 	for (unsigned int i = 0; i < NR_THREADS; i++) {
-		prepare(&threads[i], i, ctrl, until);
+		prepare(&threads[i], i, ctrl, boundary, until);
 		CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i].pthread, NULL, run, &threads[i]),
 				      0);
 	}
@@ -113,12 +115,12 @@ static void torture(const char *device, int seconds)
 
 static void blocks_without_metadata(void)
 {
-	torture("emu:size=32M,mdts=5", (choose_seconds() + 1) / 2);
+	torture("emu:size=32M,mdts=5", 0, (choose_seconds() + 1) / 2);
 }
 
 static void protected_blocks(void)
 {
-	torture("emu:size=32M,mdts=5,lba=4096,md=16,pi=1,fault=identify+cns=0+byte=46+value=24",
+	torture("emu:size=32M,mdts=5,lba=4096,md=16,pi=1,fault=identify+cns=0+byte=46+value=24", 24,
 		choose_seconds() / 2);
 }
 

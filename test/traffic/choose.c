@@ -111,7 +111,7 @@ static bool choose_run(struct run *run, struct request *request)
 	uint32_t nr = choose_nr(run, run->max_blocks);
 
 	if (is_fused(request->op))
-		nr = 1 + (uint32_t)below(run, 8);
+		nr = 1 + (uint32_t)below(run, FUSED_MAX);
 	if (is_fused(request->op) && nr > run->blocks.info.max_blocks)
 		nr = 1;
 	if (!choose_blocks(run, nr, &request->slba))
@@ -126,20 +126,16 @@ static bool choose_run(struct run *run, struct request *request)
 /* What cannot be said of these blocks turns into a read of them. */
 static void settle_op(struct run *run, struct request *request)
 {
-	const struct nvio_ns_info *info = &run->blocks.info;
 	const bool bad = blocks_have(&run->blocks, request->slba, request->nr, KEY_BAD);
 	const bool zero = blocks_have(&run->blocks, request->slba, request->nr, KEY_ZERO);
 
 	switch (request->op) {
 	case TRAFFIC_FUSED:
 	case TRAFFIC_MISFUSED:
-		if (info->metadata_len && !info->metadata_extended)
-			request->op = TRAFFIC_READ;
-		/* fall through */
 	case TRAFFIC_COMPARE:
 	case TRAFFIC_MISCOMPARE:
 		/* Nobody knows the protection information of blocks never written. */
-		if (bad || (zero && info->protection))
+		if (bad || (zero && run->blocks.info.protection))
 			request->op = TRAFFIC_READ;
 		break;
 	default:
@@ -151,12 +147,39 @@ static void settle_op(struct run *run, struct request *request)
 		request->status = MISMATCH;
 }
 
+/* Of protection information. */
+static unsigned int choose_checks(struct run *run)
+{
+	const struct nvio_ns_info *info = &run->blocks.info;
+	unsigned int flags = 0;
+
+	flags |= below(run, 2) ? NVIO_IO_CHECK_APP : 0;
+	flags |= below(run, 2) ? NVIO_IO_CHECK_GUARD : 0;
+	if (info->protection != 3)
+		flags |= below(run, 2) ? NVIO_IO_CHECK_REF : 0;
+	if (info->storage_tag_bits)
+		flags |= below(run, 2) ? NVIO_IO_CHECK_STORAGE : 0;
+	return flags;
+}
+
+/* Reference tags of type 3 are of no place: its protection information may stay as it is. */
+static unsigned int choose_copy_flags(struct run *run)
+{
+	const uint8_t type = run->blocks.info.protection;
+
+	if (!type)
+		return 0;
+	return choose_checks(run) | (type != 3 || below(run, 2) ? NVIO_IO_PRACT : 0);
+}
+
 /* What the controller is asked to do beside moving data. */
 static unsigned int choose_flags(struct run *run, const struct request *request)
 {
 	const struct nvio_ns_info *info = &run->blocks.info;
 	unsigned int flags = below(run, 8) ? 0 : NVIO_IO_FUA;
 
+	if (request->op == TRAFFIC_COPY)
+		return choose_copy_flags(run);
 	if (request->op > TRAFFIC_VERIFY)
 		return 0;
 	flags |= below(run, 8) ? 0 : NVIO_IO_LIMITED_RETRY;
@@ -164,12 +187,7 @@ static unsigned int choose_flags(struct run *run, const struct request *request)
 		return flags | (below(run, 2) ? NVIO_IO_DEALLOCATE : 0);
 	if (!info->protection || is_fused(request->op) || request->op == TRAFFIC_DISCARD)
 		return flags;
-	flags |= below(run, 2) ? NVIO_IO_CHECK_APP : 0;
-	flags |= below(run, 2) ? NVIO_IO_CHECK_GUARD : 0;
-	if (info->protection != 3)
-		flags |= below(run, 2) ? NVIO_IO_CHECK_REF : 0;
-	if (info->storage_tag_bits)
-		flags |= below(run, 2) ? NVIO_IO_CHECK_STORAGE : 0;
+	flags |= choose_checks(run);
 	/* QEMU takes it for no other command. */
 	if (request->op == TRAFFIC_READ || request->op == TRAFFIC_WRITE)
 		flags |= below(run, 2) ? NVIO_IO_PRACT : 0;

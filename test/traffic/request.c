@@ -75,18 +75,17 @@ static enum vector_shape choose_shape(struct run *run)
 
 /* Fills a vector with blocks of these keys, as a host has to hand them over. */
 static void put_blocks(struct run *run, const struct request *request, const uint64_t *keys,
-		       const struct vector *vector)
+		       const struct vector *vector, uint8_t *metadata)
 {
 	const struct blocks *blocks = &run->blocks;
 	const struct nvio_pi_tags tags = blocks_tags(blocks, request->slba);
 	const bool stripped = is_stripped(request);
 
-	blocks_make(blocks, keys, request->nr, stripped, run->stream, request->metadata);
+	blocks_make(blocks, keys, request->nr, stripped, run->stream, metadata);
 	vector_put(vector, run->stream);
 	if (blocks->info.protection && !stripped &&
 	    nvio_pi_generatev(&blocks->info, vector->iov, vector->nr,
-			      blocks->info.metadata_extended ? NULL : request->metadata,
-			      request->nr, &tags))
+			      blocks->info.metadata_extended ? NULL : metadata, request->nr, &tags))
 		failed(run, request, nvio_last_error());
 }
 
@@ -112,7 +111,7 @@ static void make_data(struct run *run, struct request *request)
 	const bool fused = request->op >= TRAFFIC_FUSED;
 	const enum vector_shape shape = fused ? VECTOR_ONE : choose_shape(run);
 	const size_t len = request->nr * block_len;
-	uint64_t expected[8];
+	uint64_t expected[FUSED_MAX];
 
 	vector_make(&request->vector, shape, request->memory, len, block_len, &run->random);
 	run->traffic->shapes[shape]++;
@@ -125,18 +124,38 @@ static void make_data(struct run *run, struct request *request)
 			    block_len, &run->random);
 		memcpy(expected, run->blocks.keys + (request->slba - run->blocks.first),
 		       request->nr * sizeof(expected[0]));
-		put_blocks(run, request, expected, &request->expected);
+		put_blocks(run, request, expected, &request->expected, request->expected_metadata);
 		if (request->op == TRAFFIC_MISFUSED)
 			spoil_data(run, request, &request->expected);
 	}
 	if (request->op != TRAFFIC_READ) {
-		put_blocks(run, request, request->keys, &request->vector);
+		put_blocks(run, request, request->keys, &request->vector, request->metadata);
 		if (request->op == TRAFFIC_MISCOMPARE)
 			spoil_data(run, request, &request->vector);
 		return;
 	}
 	memset(run->stream, UNREAD, len);
 	vector_put(&request->vector, run->stream);
+}
+
+/* What nvio_io() takes, with data and metadata where the request has them. */
+static struct nvio_io command(const struct run *run, const struct request *request, uint8_t opcode,
+			      const struct vector *vector, uint8_t *metadata)
+{
+	struct nvio_io io = NVIO_IO;
+
+	io.opcode = opcode;
+	io.flags = request->flags;
+	io.slba = request->slba;
+	io.nr_blocks = request->nr;
+	io.tags = blocks_tags(&run->blocks, request->slba);
+	if (has_data(request)) {
+		io.iov = vector->iov;
+		io.nr_iov = vector->nr;
+		io.metadata_len = metadata_len(run, request);
+		io.metadata = io.metadata_len ? metadata : NULL;
+	}
+	return io;
 }
 
 static int queue_blocks(struct run *run, const struct request *request)
@@ -150,19 +169,9 @@ static int queue_blocks(struct run *run, const struct request *request)
 		[TRAFFIC_VERIFY] = NVIO_OP_VERIFY,
 		[TRAFFIC_SPOIL] = NVIO_OP_WRITE_UNCORRECTABLE,
 	};
-	struct nvio_io io = NVIO_IO;
+	const struct nvio_io io =
+		command(run, request, opcodes[request->op], &request->vector, request->metadata);
 
-	io.opcode = opcodes[request->op];
-	io.flags = request->flags;
-	io.slba = request->slba;
-	io.nr_blocks = request->nr;
-	io.tags = blocks_tags(&run->blocks, request->slba);
-	if (has_data(request)) {
-		io.iov = request->vector.iov;
-		io.nr_iov = request->vector.nr;
-		io.metadata_len = metadata_len(run, request);
-		io.metadata = io.metadata_len ? request->metadata : NULL;
-	}
 	return nvio_io(run->qpair, run->traffic->ns, &io, (uintptr_t)request);
 }
 
@@ -186,6 +195,44 @@ static int queue_plain(struct run *run, const struct request *request)
 			  request->nr, request->flags, user_data);
 }
 
+static int queue_fused(struct run *run, const struct request *request)
+{
+	const struct vector *expected = &request->expected, *vector = &request->vector;
+	const struct nvio_io compare =
+		command(run, request, NVIO_OP_COMPARE, expected, request->expected_metadata);
+	const struct nvio_io write =
+		command(run, request, NVIO_OP_WRITE, vector, request->metadata);
+
+	if (!compare.metadata_len && random_below(&run->random, 2))
+		return nvio_compare_and_write(run->qpair, run->traffic->ns,
+					      expected->iov[0].iov_base, vector->iov[0].iov_base,
+					      request->slba, request->nr, request->flags,
+					      (uintptr_t)request);
+	return nvio_io_fused(run->qpair, run->traffic->ns, &compare, &write, (uintptr_t)request);
+}
+
+/* Protection information is made for the new place; that of type 3 is of none, and may stay. */
+static int queue_copy(struct run *run, const struct request *request)
+{
+	const struct nvio_ns_info *info = &run->blocks.info;
+	struct nvio_copy_io copy = NVIO_COPY_IO;
+	struct nvio_pi_tags tags[RANGES];
+
+	if (!info->protection)
+		return nvio_copy(run->qpair, run->traffic->ns, request->slba, request->ranges,
+				 request->nr_ranges, 0, (uintptr_t)request);
+	for (unsigned int i = 0; i < request->nr_ranges; i++)
+		tags[i] = blocks_tags(&run->blocks, request->ranges[i].slba);
+	copy.slba = request->slba;
+	copy.ranges = request->ranges;
+	copy.range_tags = tags;
+	copy.nr_ranges = request->nr_ranges;
+	copy.tags = blocks_tags(&run->blocks, request->slba);
+	copy.range_flags = request->flags & ~(unsigned int)NVIO_IO_PRACT;
+	copy.flags = request->flags;
+	return nvio_copy_io(run->qpair, run->traffic->ns, &copy, (uintptr_t)request);
+}
+
 static int queue(struct run *run, const struct request *request)
 {
 	const struct nvio_ns_info *info = &run->blocks.info;
@@ -200,15 +247,12 @@ static int queue(struct run *run, const struct request *request)
 							      : queue_blocks(run, request);
 	case TRAFFIC_FUSED:
 	case TRAFFIC_MISFUSED:
-		return nvio_compare_and_write(run->qpair, ns, request->expected.iov[0].iov_base,
-					      request->vector.iov[0].iov_base, request->slba,
-					      request->nr, request->flags, user_data);
+		return queue_fused(run, request);
 	case TRAFFIC_DISCARD:
 		return nvio_dsm(run->qpair, ns, request->ranges, request->nr_ranges,
 				NVIO_DSM_DEALLOCATE, user_data);
 	case TRAFFIC_COPY:
-		return nvio_copy(run->qpair, ns, request->slba, request->ranges, request->nr_ranges,
-				 0, user_data);
+		return queue_copy(run, request);
 	case TRAFFIC_FLUSH:
 		return nvio_flush(run->qpair, ns, user_data);
 	default:

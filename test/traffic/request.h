@@ -7,7 +7,8 @@
 
 #include "traffic.h"
 
-#define RANGES 4u
+#define RANGES    4u
+#define FUSED_MAX 8u /* blocks */
 
 /* A request with its memory. */
 struct request {
@@ -24,6 +25,7 @@ struct request {
 	struct vector expected; /* fused */
 	char *memory; /* for the vectors */
 	uint8_t *metadata;
+	uint8_t *expected_metadata; /* of FUSED_MAX blocks */
 };
 
 struct run {

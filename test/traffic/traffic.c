@@ -89,8 +89,9 @@ static bool make_arenas(struct run *run)
 static bool make_requests(struct run *run)
 {
 	const uint32_t nr_keys = run->max_blocks > KEYS_MIN ? run->max_blocks : KEYS_MIN;
-	const size_t metadata_len =
-		(run->max_blocks * (size_t)run->blocks.info.metadata_len + GUARD + 63) / 64 * 64;
+	const size_t of_block = run->blocks.info.metadata_len;
+	const size_t expected_at = (run->max_blocks * of_block + GUARD + 63) / 64 * 64;
+	const size_t metadata_len = expected_at + (FUSED_MAX * of_block + 63) / 64 * 64;
 	char *metadata = nvio_alloc(nvio_ctrl_iommu(run->traffic->ctrl),
 				    run->nr_requests * metadata_len, PAGE);
 
@@ -102,6 +103,7 @@ static bool make_requests(struct run *run)
 	for (unsigned int i = 0; i < run->nr_requests; i++) {
 		run->requests[i].memory = run->arenas[i % 2] + i / 2 * run->memory_len;
 		run->requests[i].metadata = (uint8_t *)metadata + i * metadata_len;
+		run->requests[i].expected_metadata = run->requests[i].metadata + expected_at;
 		run->requests[i].keys = run->keys + (size_t)i * nr_keys;
 	}
 	return true;
@@ -115,9 +117,6 @@ static bool setup(struct run *run)
 
 	nvio_ns_get_info(t->ns, &info, sizeof(info));
 	block_len = info.block_len + info.metadata_len;
-	/* What was copied is protected as what it was. */
-	if (info.protection)
-		t->leave_out |= 1u << TRAFFIC_COPY;
 	run->random.state = t->seed * 0x9e3779b97f4a7c15ull | 1;
 	run->max_blocks = (uint32_t)(t->max_len / block_len);
 	if (run->max_blocks > t->nr_blocks / 4)
@@ -263,12 +262,9 @@ static bool is_covered(const struct run *run)
 	const struct nvio_ns_info *info = &run->blocks.info;
 	const unsigned int shapes =
 		t->no_sgl || t->qpair_opts.no_sgl ? VECTOR_BLOCKS + 1 : VECTOR_SHAPES;
-	unsigned int left_out = t->leave_out;
+	const unsigned int left_out = t->leave_out;
 	bool covered = t->errors > 0 && t->largest >= run->max_blocks * (size_t)info->block_len;
 
-	/* Fused commands cannot be where metadata is in a buffer of its own. */
-	if (info->metadata_len && !info->metadata_extended)
-		left_out |= 1u << TRAFFIC_FUSED | 1u << TRAFFIC_MISFUSED;
 	for (unsigned int op = 0; op < TRAFFIC_OPS; op++)
 		covered = covered && (t->done[op] || left_out & 1u << op);
 	for (unsigned int i = 0; i < shapes; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Handles for memory, reads and writes through them, and copy commands: word by word.
+ * Handles for memory, and reads and writes through them: word by word.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -87,93 +87,11 @@ static void reads_and_writes(void)
 	munmap(p, 65536);
 }
 
-static void copies(void)
-{
-	struct nvio_range ranges[] = { { 5, 8, 0 }, { 100, 1, 0 }, { 7, 9, 0 } };
-	struct bench b;
-	const struct nvio_sqe *sqe;
-	const uint64_t *list;
-
-	setup(&b, 4);
-	CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 50, ranges, 2, 0, 1), -ENOTSUP);
-	b.ctrl.oncs = NVIO_ONCS_COPY;
-	b.ns.copy_max = 16;
-	b.ns.copy_range_max = 8;
-	b.ns.copy_ranges = 3;
-	CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 50, ranges, 0, 0, 1), -EINVAL);
-	CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 50, ranges, 3, 0, 1), -EINVAL);
-	CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 992, ranges, 2, 0, 1), -EINVAL);
-	ranges[2].nr_blocks = 8;
-	CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 50, ranges, 3, 0, 1), -EINVAL);
-	/* The tags of one place are wrong at another. */
-	for (uint8_t type = 1; type <= 3; type++) {
-		b.ns.info.protection = type;
-		CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 50, ranges, 2, 0, 1), -ENOTSUP);
-	}
-	b.ns.info.protection = 0;
-	CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 991, ranges, 2, NVIO_IO_FUA, 1), 0);
-	nvio_submit(&b.qpair);
-	sqe = fetch(&b);
-	CU_ASSERT_EQUAL(sqe->opcode, 0x19);
-	CU_ASSERT_EQUAL(sqe->cdw10, 991);
-	CU_ASSERT_EQUAL(sqe->cdw12, 1 | 1u << 30);
-	CU_ASSERT_EQUAL(sqe->prp1, b.qpair.lists_iova + (uint64_t)sqe->cid * b.qpair.list_len);
-	list = (const uint64_t *)((char *)b.qpair.lists + (size_t)sqe->cid * b.qpair.list_len);
-	CU_ASSERT_EQUAL(sqe->prp2, 0);
-	CU_ASSERT_EQUAL(list[1], 5);
-	CU_ASSERT_EQUAL(list[2], 7);
-	CU_ASSERT_EQUAL(list[5], 100);
-	CU_ASSERT_EQUAL(list[6], 0);
-	teardown(&b);
-}
-
-/* As many ranges as are said to fit, which no list runs over with, and not one more. */
-static void copies_as_many_as_it_says(void)
-{
-	static const struct {
-		uint32_t max_transfer, msrc;
-		unsigned int max;
-	} cases[] = {
-		{ 8192, 256, 16 }, { 8192, 3, 3 }, { 2u << 20, 256, 128 }, { 4u << 20, 256, 128 }
-	};
-	struct nvio_range ranges[257];
-	const struct nvio_sqe *sqe;
-	const uint64_t *list;
-	struct bench b;
-
-	for (unsigned int i = 0; i < ARRAY_LEN(ranges); i++)
-		ranges[i] = (struct nvio_range){ i, 1, 0 };
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const unsigned int max = cases[i].max;
-
-		path_setup(&b, &(struct path){ .max_transfer = cases[i].max_transfer });
-		b.ns.copy_max = b.ns.copy_range_max = 1000;
-		b.ns.copy_ranges = cases[i].msrc;
-		CU_ASSERT_EQUAL(nvio_copy_max_ranges(&b.qpair, &b.ns), max);
-		CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 500, ranges, max + 1, 0, 1), -EINVAL);
-		CU_ASSERT_EQUAL(nvio_copy(&b.qpair, &b.ns, 500, ranges, max, 0, 1), 0);
-		nvio_submit(&b.qpair);
-		sqe = fetch(&b);
-		list = at_iova(&b, sqe->prp1);
-		CU_ASSERT_EQUAL(sqe->cdw12, max - 1);
-		CU_ASSERT_TRUE(sqe->prp1 % 4096 + max * 32 <= 4096);
-		CU_ASSERT_EQUAL(list[(max - 1) * 4 + 1], max - 1);
-		b.ns.info.protection = 1;
-		CU_ASSERT_EQUAL(nvio_copy_max_ranges(&b.qpair, &b.ns), 0);
-		b.ns.info.protection = 0;
-		b.ctrl.oncs = 0;
-		CU_ASSERT_EQUAL(nvio_copy_max_ranges(&b.qpair, &b.ns), 0);
-		path_teardown(&b);
-	}
-}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "a handle keeps memory registered", keeps_memory_registered },
 		{ "reads and writes through a handle", reads_and_writes },
-		{ "copies", copies },
-		{ "copies as many as it says", copies_as_many_as_it_says },
 	};
 
 	return tap_run("buffer", tests, sizeof(tests) / sizeof(tests[0]));

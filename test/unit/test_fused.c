@@ -157,12 +157,81 @@ static void keeps_both_buffers_registered(void)
 	munmap(p, 3 * PAGE);
 }
 
+/* Both with metadata and tags of their own, and one with its data in pieces. */
+static void brings_metadata_along(void)
+{
+	struct nvio_io compare = NVIO_IO, write = NVIO_IO;
+	const struct nvio_sqe *sqe;
+	struct iovec iov[3];
+	struct bench b;
+
+	path_setup(&b, &(struct path){ .metadata_len = 8, .protection = 2 });
+	iov[0] = (struct iovec){ b.buf, 1024 };
+	iov[1] = (struct iovec){ b.buf + PAGE + 3584, 512 };
+	iov[2] = (struct iovec){ b.buf + 3 * PAGE, 512 };
+	compare.opcode = NVIO_OP_COMPARE;
+	compare.slba = write.slba = 77;
+	compare.nr_blocks = write.nr_blocks = 2;
+	compare.iov = &iov[0];
+	compare.nr_iov = 1;
+	compare.metadata = b.buf + 4 * PAGE;
+	compare.metadata_len = write.metadata_len = 16;
+	compare.tags = (struct nvio_pi_tags){ 0x1000, 0, 0x1234, 0xffff };
+	compare.flags = NVIO_IO_CHECK_REF;
+	write.opcode = NVIO_OP_WRITE;
+	write.iov = &iov[1];
+	write.nr_iov = 2;
+	write.metadata = b.buf + 5 * PAGE;
+	write.tags = (struct nvio_pi_tags){ 0x2000, 0, 0x5678, 0xfff0 };
+	write.flags = NVIO_IO_CHECK_GUARD | NVIO_IO_FUA;
+	CU_ASSERT_EQUAL_FATAL(nvio_io_fused(&b.qpair, &b.ns, &compare, &write, 5), 0);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 1);
+	nvio_submit(&b.qpair);
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->opcode, NVIO_OP_COMPARE);
+	CU_ASSERT_EQUAL(sqe->flags, 1);
+	CU_ASSERT_EQUAL(sqe->mptr, iova_of(&b, b.buf + 4 * PAGE));
+	CU_ASSERT_EQUAL(sqe->prp1, iova_of(&b, b.buf));
+	CU_ASSERT_EQUAL(sqe->cdw12, 1 | 1u << 26);
+	CU_ASSERT_EQUAL(sqe->cdw14, 0x1000);
+	CU_ASSERT_EQUAL(sqe->cdw15, 0xffff1234);
+	complete(&b, sqe->cid, 0, 0);
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->opcode, NVIO_OP_WRITE);
+	CU_ASSERT_EQUAL(sqe->flags, 2);
+	CU_ASSERT_EQUAL(sqe->mptr, iova_of(&b, b.buf + 5 * PAGE));
+	CU_ASSERT_EQUAL(sqe->prp1, iova_of(&b, b.buf + PAGE + 3584));
+	CU_ASSERT_EQUAL(sqe->prp2, iova_of(&b, b.buf + 3 * PAGE));
+	CU_ASSERT_EQUAL(sqe->cdw12, 1 | 4u << 26 | 1u << 30);
+	CU_ASSERT_EQUAL(sqe->cdw14, 0x2000);
+	CU_ASSERT_EQUAL(sqe->cdw15, 0xfff05678);
+	complete(&b, sqe->cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, (struct nvio_completion[2]){ 0 }, 2), 1);
+	/* Anything but a compare and a write of the same blocks; metadata that is not there. */
+	write.slba++;
+	CU_ASSERT_EQUAL(nvio_io_fused(&b.qpair, &b.ns, &compare, &write, 5), -EINVAL);
+	write.slba--;
+	write.nr_blocks = 1;
+	CU_ASSERT_EQUAL(nvio_io_fused(&b.qpair, &b.ns, &compare, &write, 5), -EINVAL);
+	write.nr_blocks = 2;
+	CU_ASSERT_EQUAL(nvio_io_fused(&b.qpair, &b.ns, &write, &write, 5), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_io_fused(&b.qpair, &b.ns, &compare, &compare, 5), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_io_fused(&b.qpair, &b.ns, &write, &compare, 5), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_io_fused(&b.qpair, &b.ns, &compare, NULL, 5), -EINVAL);
+	write.metadata = NULL;
+	CU_ASSERT_EQUAL(nvio_io_fused(&b.qpair, &b.ns, &compare, &write, 5), -EINVAL);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	CU_ASSERT_PTR_NULL(fetch(&b));
+	path_teardown(&b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "side by side", side_by_side },
 		{ "tells why it failed", tells_why_it_failed },
 		{ "refuses what is no pair", refuses_what_is_no_pair },
+		{ "brings metadata along", brings_metadata_along },
 		{ "keeps both buffers registered", keeps_both_buffers_registered },
 	};
 

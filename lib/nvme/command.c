@@ -22,7 +22,9 @@ int nvio_no_slot(const struct nvio_qpair *qpair)
 /* Now it is outstanding: it has its time, and says who gets the completion. */
 static void start(struct nvio_qpair *qpair, struct nvio_tracker *t, uint32_t state)
 {
-	nvio_track_state(t, state | (qpair->sent_word & TRACKER_TICK_MASK << TRACKER_TICK_SHIFT));
+	const uint32_t sent = (uint32_t)(qpair->sent_word >> 32);
+
+	nvio_track_state(t, state | (sent & TRACKER_TICK_MASK << TRACKER_TICK_SHIFT));
 	nvio_track_kind(t, state & NVIO_TRACKER_IS_PART ? NVIO_TRACKER_PART : NVIO_TRACKER_WHOLE);
 }
 

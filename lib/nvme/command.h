@@ -103,12 +103,21 @@ static inline struct nvio_tracker *nvio_tracker_of(const struct nvio_qpair *qpai
 				       (answer >> (NVIO_ANSWER_CID_SHIFT - 6) & qpair->idx_mask));
 }
 
+/* Slots from one on to another, around the ring's end. */
+static inline uint32_t nvio_sq_between(const struct nvio_qpair *qpair, const struct nvio_sqe *from,
+				       const struct nvio_sqe *to)
+{
+	ptrdiff_t n = to - from;
+
+	return (uint32_t)(n < 0 ? n + qpair->sq_entries : n);
+}
+
 /* Commands in slots that the controller was not told of. */
 static inline uint32_t nvio_sq_pending(const struct nvio_qpair *qpair)
 {
-	ptrdiff_t n = qpair->sq_next - (likely(qpair->sq_rung) ? qpair->sq_rung : qpair->sq_told);
+	const struct nvio_sqe *told = likely(qpair->sq_rung) ? qpair->sq_rung : qpair->sq_told;
 
-	return (uint32_t)(n < 0 ? n + qpair->sq_entries : n);
+	return nvio_sq_between(qpair, told, qpair->sq_next);
 }
 
 /*

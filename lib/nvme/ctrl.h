@@ -26,7 +26,8 @@ struct nvio_ns {
 	/* Read on the I/O path: the short way's checks, and the first 8 bytes of its commands. */
 	struct nvio_ctrl *ctrl; /* NULL once it is not there any more, or another one */
 	uint64_t last_block; /* this and max_blocks change when the namespace is resized */
-	uint64_t boundary_mask; /* a command stays between multiples of this mask + 1... */
+	uint64_t boundary_mask; /* a command stays between multiples of this mask + 1, but for the
+				   highest bits, which its first block has none of... */
 	uint64_t max_blocks; /* ...and takes so many blocks; 0: the short way is not for it */
 	uint64_t read_word0;
 	uint64_t write_word0;

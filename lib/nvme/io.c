@@ -115,21 +115,11 @@ static __attribute__((cold, noinline)) int ring_cq_by_call(struct nvio_qpair *qp
 	return ret;
 }
 
-int nvio_submit(struct nvio_qpair *qpair)
+/* Tells the controller of @n commands, up to the one before @next. Returns @n. */
+static inline int ring(struct nvio_qpair *qpair, const struct nvio_sqe *next, uint32_t n)
 {
-	struct nvio_sqe *next = qpair->sq_next;
 	uint32_t *doorbell;
-	uint32_t n;
 
-	if (next == qpair->sq_rung)
-		return 0;
-	n = nvio_sq_pending(qpair);
-	if (likely(!qpair->attention))
-		qpair->sq_rung = next;
-	else if (!n || qpair->attention & NVIO_ATTENTION_FAILED)
-		return n ? nvio_no_slot(qpair) : 0;
-	else
-		qpair->sq_told = next;
 	nvio_count(&qpair->stats.submitted, n);
 	nvio_count(&qpair->stats.sq_doorbells, 1);
 	/* The entries, which the controller fetches, before the doorbell that tells it of them. */
@@ -139,6 +129,32 @@ int nvio_submit(struct nvio_qpair *qpair)
 		return ring_sq_by_call(qpair, (int)n);
 	nvio_mmio_write32(doorbell, (uint32_t)(next - qpair->sq));
 	return (int)n;
+}
+
+/* While attention is wanted, what was told of is in sq_told. */
+static __attribute__((noinline)) int submit_attended(struct nvio_qpair *qpair)
+{
+	struct nvio_sqe *next = qpair->sq_next;
+	uint32_t n = nvio_sq_pending(qpair);
+
+	if (!n)
+		return 0;
+	if (qpair->attention & NVIO_ATTENTION_FAILED)
+		return nvio_no_slot(qpair);
+	qpair->sq_told = next;
+	return ring(qpair, next, n);
+}
+
+int nvio_submit(struct nvio_qpair *qpair)
+{
+	struct nvio_sqe *next = qpair->sq_next, *rung = qpair->sq_rung;
+
+	if (next == rung)
+		return 0;
+	if (unlikely(!rung))
+		return submit_attended(qpair);
+	qpair->sq_rung = next;
+	return ring(qpair, next, nvio_sq_between(qpair, rung, next));
 }
 
 /* A completion's result, and its status behind it, which is 0. */
@@ -155,12 +171,14 @@ _Static_assert(offsetof(struct nvio_completion, status) ==
 
 /* The caller has its completion: the tracker's next command has another identifier. From kind 0, so
  * that one addition does. */
-static inline void retire(const struct nvio_qpair *qpair, struct nvio_tracker *t)
+static inline void retire(const struct nvio_qpair *qpair, struct nvio_tracker *t, uint64_t next_use)
 {
 #ifdef __SANITIZE_THREAD__
+	(void)next_use;
 	nvio_tracker_end(qpair, t);
 #else
-	*(uint64_t *)(void *)&t->cid_bits += qpair->next_use;
+	(void)qpair;
+	*(uint64_t *)(void *)&t->cid_bits += next_use;
 #endif
 }
 
@@ -175,14 +193,13 @@ static inline __attribute__((always_inline)) int reap(struct nvio_qpair *qpair,
 	struct nvio_completion *out = done, *const end = done + max;
 	struct nvio_cqe *cqe = qpair->cq_next;
 	struct nvio_tracker *free = qpair->free;
+	const uint64_t next_use = qpair->next_use;
 
 	while (out < end) {
 		uint64_t answer = nvio_answer(qpair, cqe);
-		struct nvio_tracker *t;
+		struct nvio_tracker *t = nvio_tracker_of(qpair, answer);
 
-		if (answer & NVIO_ANSWER_PHASE)
-			break;
-		t = nvio_tracker_of(qpair, answer);
+		/* The phase tag is among what is compared. */
 		if (unlikely(answer >> NVIO_ANSWER_SQ_SHIFT != nvio_tracker_answer(t)))
 			break;
 		/* The phase tag, which the controller writes last, before the rest of its entry. */
@@ -190,7 +207,7 @@ static inline __attribute__((always_inline)) int reap(struct nvio_qpair *qpair,
 		out->user_data = t->user_data;
 		*result_and_status(out) = cqe->result;
 		out++;
-		retire(qpair, t);
+		retire(qpair, t, next_use);
 		t->next = free;
 		free = t;
 		/* The phase turns here: the rest of the batch is for the next round. */

@@ -21,6 +21,9 @@
 #define DPS_FIRST              (1u << 3)
 #define NSATTR_WRITE_PROTECTED 1u
 
+/* Bits that no block's number has: there are less than 2^64 bytes, in blocks of 2^9 or more. */
+#define SLBA_BEYOND (~(UINT64_MAX >> BLOCK_SHIFT_MIN))
+
 /* Extended LBA formats (NVM:figure 101), and the qualified type, which revision 1.1 adds. */
 #define ELBAF_STS_SHIFT  0
 #define ELBAF_STS_MASK   0x7fu
@@ -108,15 +111,13 @@ void nvio_ns_prepare(struct nvio_ns *ns)
 	ns->read_word0 = NVIO_NVM_READ | (uint64_t)ns->nsid << 32;
 	ns->write_word0 = NVIO_NVM_WRITE | (uint64_t)ns->nsid << 32;
 	ns->max_blocks = ns->info.max_blocks;
-	ns->boundary_mask = 0;
+	ns->boundary_mask = SLBA_BEYOND;
 	if (ns->info.metadata_len) {
 		ns->max_blocks = 0;
 	} else if (ns->boundary && ns->info.max_blocks) {
 		ns->max_blocks = short_len(ns);
-		ns->boundary_mask = ns->max_blocks - 1;
+		ns->boundary_mask |= ns->max_blocks - 1;
 	}
-	/* Then what begins in the namespace and is not too long can be subtracted from its end. */
-	ns->max_blocks = min_u64(ns->max_blocks, ns->info.nr_blocks);
 }
 
 /* What protection information looks like with an index of PIF (NVM:5.2.1, figure 101). */

@@ -64,8 +64,9 @@ struct nvio_qpair {
 	uint64_t *lists; /* PRP lists, list_len bytes for each identifier */
 	uint64_t lists_iova;
 	uint32_t list_len;
-	uint32_t sent_word; /* the state of a tracker whose command is queued now */
 	uint32_t attention; /* enum nvio_attention */
+	uint64_t sent_word; /* the state of a tracker whose command is queued now, in the upper half
+			       as there */
 	struct nvio_sqe *saved; /* commands that their trackers cannot rebuild, by identifier */
 
 	/* Completing. */

@@ -31,11 +31,12 @@ static inline __attribute__((always_inline)) bool nvio_is_short(const struct nvi
 {
 	const uint64_t last = nr_blocks - 1; /* of 32 bits: none becomes too many */
 
-	/* max_blocks is at most the namespace's, so that the last subtraction cannot wrap. */
+	/* The mask has the bits that no block's number has, so that the sum behind it cannot wrap.
+	 */
 	return likely(flags <= NVIO_SHORT_FLAGS && !(addr & 3) &&
 		      NVIO_LOOK(ns->ctrl) == qpair->ctrl &&
 		      (slba & ns->boundary_mask) + last < NVIO_LOOK(ns->max_blocks) &&
-		      slba <= NVIO_LOOK(ns->last_block) - last);
+		      slba + last <= NVIO_LOOK(ns->last_block));
 }
 
 /* The command, in its slot and in its tracker, where address, length and the caller's data are. */
@@ -48,7 +49,7 @@ static inline __attribute__((always_inline)) void nvio_build_short(
 	const uint32_t cdw12 = (nr_blocks - 1) | flags << 30;
 
 	__atomic_store_n(&t->slba, slba, __ATOMIC_RELAXED);
-	__atomic_store_n(&t->cdw12, cdw12, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->cdw12_and_state, cdw12 | qpair->sent_word, __ATOMIC_RELAXED);
 	nvio_sqe_words(sqe)[5] = slba;
 	nvio_sqe_words(sqe)[6] = cdw12;
 	nvio_sqe_words(sqe)[7] = 0;
@@ -60,7 +61,6 @@ static inline __attribute__((always_inline)) void nvio_build_short(
 	nvio_sqe_words(sqe)[0] = word0;
 	t->word0 = word0;
 	qpair->free = t->next;
-	nvio_track_state(t, qpair->sent_word);
 	nvio_track_kind(t, NVIO_TRACKER_WHOLE);
 	nvio_sq_advance(qpair, sqe);
 }

@@ -232,7 +232,7 @@ static void take_time(struct nvio_qpair *qpair)
 		return;
 	qpair->tick_at = now + qpair->tick_ms;
 	qpair->tick++;
-	qpair->sent_word = FIELD_SET(TRACKER_TICK, (uint32_t)qpair->tick);
+	qpair->sent_word = (uint64_t)FIELD_SET(TRACKER_TICK, (uint32_t)qpair->tick) << 32;
 	/* While the controller is reset, nothing is late. */
 	if (qpair->answered == NVIO_CALL_NONE && !nvio_restart_is_called(qpair) &&
 	    !(qpair->attention & NVIO_ATTENTION_FAILED))

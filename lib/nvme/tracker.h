@@ -69,14 +69,20 @@ struct nvio_tracker {
 	uint32_t kind; /* enum nvio_tracker_kind; read by threads that unregister memory */
 	uint64_t len; /* bytes from @addr to the end of its data */
 	union {
-		uint32_t cdw12;
-		uint32_t metadata_len;
+		struct {
+			union {
+				uint32_t cdw12;
+				uint32_t metadata_len;
+			};
+			uint32_t state;
+		};
+		uint64_t cdw12_and_state; /* of the short way, in one store */
 	};
-	uint32_t state;
 };
 
 _Static_assert(sizeof(struct nvio_tracker) == CACHE_LINE, "one line a command");
 _Static_assert(offsetof(struct nvio_tracker, cid_bits) % 8 == 0, "one word with the kind");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the state is the upper half");
 
 static inline uint16_t nvio_tracker_cid(const struct nvio_tracker *t)
 {

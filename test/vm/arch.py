@@ -18,11 +18,12 @@ class X86:
     # (edd), no second serial port and no clock to calibrate (lpj, tsc).
     append = ("console=ttyS0 mitigations=off nokaslr tsc=reliable no_timer_check "
               "random.trust_cpu=on edd=off 8250.nr_uarts=1 pci=noaer lpj=4000000")
-    machine = ["-bios", "qboot.rom", "-cpu", "max", "-machine", "q35,usb=off,vmport=off,smm=off"]
+    machine = ["-nodefaults", "-bios", "qboot.rom", "-cpu", "max", "-machine", "q35,usb=off,vmport=off,smm=off"]
     iommu_append = "intel_iommu=on"
-    bus = ""  # where the controller is
-    helpers_bus = ""  # where devices go that are not tested
-    trace = ""  # events of QEMU's that tell of a stray DMA, when it does not by itself
+    addr = ",addr=0x10"  # the controller's
+    bus = ""  # where it is, and others that are tested
+    helpers = ("", "")  # where two devices are that are not
+    log = []  # what makes QEMU log a stray DMA, when it does not tell of it by itself
     # What QEMU's IOMMUs print when a device uses an address, or sends an interrupt, that it was not
     # given. Each place in QEMU prints once in the life of the process: one line is all there may be.
     stray_dma = (r"\bvtd_\w+: (detected|xlat address is in interrupt range|"
@@ -39,11 +40,12 @@ class Aarch64:
     kernels = ("4k", "16k", "64k")
     qemu = "qemu-system-aarch64"
     append = "console=ttyAMA0 mitigations=off nokaslr random.trust_cpu=on pci=noaer"
-    machine = ["-cpu", "cortex-a76"]
+    machine = ["-nodefaults", "-cpu", "cortex-a76"]
     iommu_append = ""
+    addr = ",addr=0x10"
     bus = ""
-    helpers_bus = ""
-    trace = "smmuv3_record_event"
+    helpers = ("", "")
+    log = ["-trace", "smmuv3_record_event"]
     stray_dma = r"\bsmmuv3_record_event SMMU_EVT_"
 
     @staticmethod
@@ -58,12 +60,14 @@ class Ppc64le:
     kernels = ("4k", "64k")
     qemu = "qemu-system-ppc64"
     append = "console=hvc0 mitigations=off random.trust_cpu=on"
-    machine = ["-machine", "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "-cpu", "POWER9",
+    machine = ["-nodefaults", "-machine",
+               "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "-cpu", "POWER9",
                "-device", "spapr-pci-host-bridge,index=1,id=helpers"]
     iommu_append = ""
+    addr = ",addr=0x10"
     bus = ",bus=pci.0"
-    helpers_bus = ",bus=helpers.0"
-    trace = "spapr_iommu_xlate"
+    helpers = (",bus=helpers.0", ",bus=helpers.0")
+    log = ["-trace", "spapr_iommu_xlate"]
     stray_dma = r"\bspapr_iommu_xlate\b.* perm=0\b"
 
     @staticmethod
@@ -71,8 +75,24 @@ class Ppc64le:
         return []
 
 
+class Powernv(Ppc64le):
+    """powernv9, which has EEH. Each port has room for one device and is a group of its own; all of them are among the
+    defaults."""
+    machine = ["-machine", "powernv9", "-cpu", "POWER9", "-monitor", "none", "-net", "none"]
+    addr = ""
+    bus = ",bus=pcie.0"
+    helpers = (",bus=pcie.1", ",bus=pcie.2")
+    log = ["-d", "guest_errors"]
+    stray_dma = r"\bTCE access fault\b"
+
+
 ALL = {NATIVE: X86, "aarch64": Aarch64, "ppc64le": Ppc64le}
 OTHERS = [name for name in ALL if name != NATIVE]
+
+
+def machine(options):
+    """The class above for test/vm/vm's options."""
+    return Powernv if options.powernv else ALL[options.arch]
 
 
 def split(kernel):

@@ -25,9 +25,9 @@ STATUS_TIMEOUT = 124
 STATUS_DIED = 125
 
 
-def stray_dma(text, architecture=arch.NATIVE):
+def stray_dma(text, made_of=arch.ALL[arch.NATIVE]):
     """The lines of QEMU's that report a stray DMA, each once: a trace has one for each access."""
-    pattern = re.compile(arch.ALL[architecture].stray_dma)
+    pattern = re.compile(made_of.stray_dma)
     return list(dict.fromkeys(line for line in text.splitlines() if pattern.search(line)))
 
 
@@ -183,7 +183,7 @@ class Guest:
             if "terminating on signal 15" not in line:  # that was us
                 nr = len(list(again))
                 self.log(f"qemu: {line}" + (f" ({nr} times)" if nr > 1 else ""))
-        return stray_dma(text + self._read("trace"), self.options.arch)
+        return stray_dma(text + self._read("trace"), arch.machine(self.options))
 
     def _log_console(self):
         for line in self._read("console")[-16384:].splitlines():

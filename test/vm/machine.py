@@ -35,6 +35,8 @@ def parser(**kwargs):
     p.add_argument("--huge", type=int, default=64, metavar="N",
                    help="hugepages of 2 MiB, 0 for none (%(default)s)")
     p.add_argument("--append", default="", metavar="ARGS", help="more arguments for the kernel")
+    p.add_argument("--powernv", action="store_true",
+                   help="ppc64le: powernv9 in the place of pseries; the default controller is 0000:01:00.0")
     p.add_argument("--no-iommu", action="store_true", help="no IOMMU")
     p.add_argument("--iommu", default="intremap=on,caching-mode=on", metavar="PROPS",
                    help="properties of intel-iommu (%(default)s)")
@@ -44,7 +46,8 @@ def parser(**kwargs):
     p.add_argument("--image", action="append", default=[], metavar="NAME=SIZE",
                    help="make a sparse file {tmp}/NAME; SIZE takes K, M, G")
     p.add_argument("--qemu", action="append", default=[], metavar="ARGS",
-                   help="more arguments for QEMU; {tmp} is the guest's temporary folder")
+                   help="more arguments for QEMU; {tmp} is the guest's temporary folder, {bus} behind a "
+                        "device's properties puts it on the default controller's bus")
     p.add_argument("--qemu-bin", default=os.environ.get("NVIO_QEMU"), metavar="BIN",
                    help="the QEMU to run ($NVIO_QEMU, else the one of the architecture)")
     p.add_argument("--new-qemu", action="store_true",
@@ -75,25 +78,25 @@ def build(options, command, tmp, out_fd, status_fd):
 
     The descriptors are sockets for what COMMAND writes and for what init reports.
     """
-    made_of = arch.ALL[options.arch]
+    made_of = arch.machine(options)
     kernel = kernel_folder(options)
     initrd = os.path.join(tmp, "initrd")
     with open(initrd, "wb") as f:
         write_initrd(f, kernel, options, command)
-    argv = [qemu_program(options), "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
+    argv = [qemu_program(options), "-no-user-config", "-display", "none", "-no-reboot",
             "-accel", "tcg,thread=multi,tb-size=512", *made_of.machine,
             "-m", str(options.mem), "-smp", str(options.smp)]
     append = [KERNEL_ARGS, made_of.append, options.append]
     if options.arch != arch.NATIVE or not options.no_iommu:
         argv += made_of.iommu(options)
         append.insert(1, made_of.iommu_append)
-    if made_of.trace:
-        argv += ["-trace", made_of.trace, "-D", f"{tmp}/trace"]
-    argv += ports(tmp, out_fd, status_fd, made_of.helpers_bus)
+    if made_of.log:
+        argv += [*made_of.log, "-D", f"{tmp}/trace"]
+    argv += ports(tmp, out_fd, status_fd, made_of.helpers[0])
     argv += ["-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
-             "-device", "virtio-9p-pci,fsdev=root,mount_tag=hostroot" + made_of.helpers_bus]
+             "-device", "virtio-9p-pci,fsdev=root,mount_tag=hostroot" + made_of.helpers[1]]
     if not options.no_nvme:
-        argv += nvme(tmp, made_of.bus + (options.nvme and "," + options.nvme))
+        argv += nvme(tmp, made_of.bus + made_of.addr + (options.nvme and "," + options.nvme))
     if options.qmp:
         argv += ["-qmp", f"unix:{options.qmp},server=on,wait=off"]
     argv += ["-kernel", str(kernel / "vmlinux"), "-initrd", initrd,
@@ -102,7 +105,7 @@ def build(options, command, tmp, out_fd, status_fd):
         make_sparse(tmp, image)
     for more in options.qemu:
         argv += shlex.split(more)
-    return [word.replace("{tmp}", tmp) for word in argv]
+    return [word.replace("{tmp}", tmp).replace("{bus}", made_of.bus) for word in argv]
 
 
 def kernel_folder(options):
@@ -129,7 +132,7 @@ def nvme(tmp, props):
     make_sparse(tmp, "nvme0.img=1G")
     return ["-drive", f"if=none,id=disk0,file={tmp}/nvme0.img,format=raw,cache=writeback,"
                       "aio=threads,discard=unmap",
-            "-device", "nvme,id=nvme0,serial=nvio0,addr=0x10,drive=disk0" + props]
+            "-device", "nvme,id=nvme0,serial=nvio0,drive=disk0" + props]
 
 
 def make_sparse(folder, spec):

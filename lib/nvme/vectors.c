@@ -80,6 +80,8 @@ static int enable_vectors(struct nvio_ctrl *ctrl)
 	ctrl->vectors = calloc(nr, sizeof(*ctrl->vectors));
 	if (!ctrl->vectors)
 		return nvio_error(ENOMEM, "no memory for %u vectors", nr);
+	for (uint32_t i = 0; i < nr; i++)
+		ctrl->vectors[i].fd = -1;
 	ctrl->max_vectors = nr;
 	if (grows)
 		nr = 2;
@@ -115,32 +117,42 @@ static struct nvio_vector *choose_vector(const struct nvio_ctrl *ctrl)
 	return best;
 }
 
-static void put_vector(struct nvio_ctrl *ctrl, struct nvio_vector *vector)
+/*
+ * Its eventfd stays for the next queue pair. Kernels of POWER's pseries forget where a vector's
+ * interrupts go when it loses its eventfd: they are DMA to address 0 from then on.
+ */
+static void put_vector(struct nvio_vector *vector)
 {
-	if (--vector->nr_qpairs)
-		return;
-	nvio_device_irq_set(ctrl->device, ctrl->irq, (uint32_t)(vector - ctrl->vectors), -1);
-	close(vector->fd);
+	vector->nr_qpairs--;
+}
+
+static int give_eventfd(struct nvio_ctrl *ctrl, struct nvio_vector *vector)
+{
+	int err;
+
+	vector->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vector->fd < 0)
+		return nvio_error(errno, "no eventfd for a queue pair: %s", strerror(errno));
+	err = nvio_device_irq_set(ctrl->device, ctrl->irq, (uint32_t)(vector - ctrl->vectors),
+				  vector->fd);
+	if (err) {
+		close(vector->fd);
+		vector->fd = -1;
+	}
+	return err;
 }
 
 static int get_vector(struct nvio_ctrl *ctrl, struct nvio_vector *vector)
 {
-	int err;
+	eventfd_t before;
+	int err = vector->fd < 0 ? give_eventfd(ctrl, vector) : 0;
 
-	if (vector->nr_qpairs++)
-		return 0;
-	vector->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (vector->fd < 0) {
-		vector->nr_qpairs = 0;
-		return nvio_error(errno, "no eventfd for a queue pair: %s", strerror(errno));
-	}
-	err = nvio_device_irq_set(ctrl->device, ctrl->irq, (uint32_t)(vector - ctrl->vectors),
-				  vector->fd);
-	if (err) {
-		vector->nr_qpairs = 0;
-		close(vector->fd);
-	}
-	return err;
+	if (err)
+		return err;
+	/* Signals of those who had it are not for who has it now. */
+	if (!vector->nr_qpairs++)
+		eventfd_read(vector->fd, &before);
+	return 0;
 }
 
 /* Edges only: an eventfd that nobody reads stays readable, and a socket closed. */
@@ -197,7 +209,7 @@ int nvio_qpair_take_vector(struct nvio_qpair *qpair)
 		return err;
 	err = open_fd(qpair, vector);
 	if (err) {
-		put_vector(ctrl, vector);
+		put_vector(vector);
 		return err;
 	}
 	qpair->vector = vector;
@@ -208,7 +220,7 @@ void nvio_qpair_drop_vector(struct nvio_qpair *qpair)
 {
 	if (!qpair->vector)
 		return;
-	put_vector(qpair->ctrl, qpair->vector);
+	put_vector(qpair->vector);
 	qpair->vector = NULL;
 }
 
@@ -219,7 +231,7 @@ int nvio_vectors_again(struct nvio_ctrl *ctrl)
 			  : 0;
 
 	for (uint32_t i = 0; i < ctrl->nr_vectors && !err; i++) {
-		if (ctrl->vectors[i].nr_qpairs)
+		if (ctrl->vectors[i].fd >= 0)
 			err = nvio_device_irq_set(ctrl->device, ctrl->irq, i, ctrl->vectors[i].fd);
 	}
 	if (!err && ctrl->nr_vectors)
@@ -230,7 +242,7 @@ int nvio_vectors_again(struct nvio_ctrl *ctrl)
 void nvio_vectors_free(struct nvio_ctrl *ctrl)
 {
 	for (uint32_t i = 0; i < ctrl->nr_vectors; i++) {
-		if (ctrl->vectors[i].nr_qpairs)
+		if (ctrl->vectors[i].fd >= 0)
 			close(ctrl->vectors[i].fd);
 	}
 	free(ctrl->vectors);

@@ -9,7 +9,7 @@
 #include "nvme/qpair.h"
 
 struct nvio_vector {
-	int fd; /* an eventfd that only counts up: nobody reads it */
+	int fd; /* an eventfd that nobody reads while it is shared; -1: it never had one */
 	uint32_t nr_qpairs; /* how many share it */
 };
 

@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <linux/vfio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "nvme/ladder.h"
 #include "nvme/tend.h"
@@ -85,7 +87,7 @@ static void not_alone(void)
 
 static void interrupts(void)
 {
-	struct nvio_vector vectors[2] = { { .nr_qpairs = 0 }, { .nr_qpairs = 1, .fd = 77 } };
+	struct nvio_vector vectors[2] = { { .fd = -1 }, { .nr_qpairs = 1, .fd = 77 } };
 
 	begin(BY_NOTHING_MORE);
 	m.ctrl.irq = NVIO_IRQ_MSIX;
@@ -97,6 +99,35 @@ static void interrupts(void)
 	CU_ASSERT_TRUE(fake->armed[NVIO_IRQ_MSIX]);
 	CU_ASSERT_EQUAL(fake->enabled[NVIO_IRQ_MSIX], 2);
 	CU_ASSERT_EQUAL(fake->eventfd[NVIO_IRQ_MSIX][1], 77);
+	end();
+}
+
+/* A vector that loses its eventfd is no good any more on pseries: the next queue pair gets both. */
+static void vector_is_kept(void)
+{
+	struct nvio_qpair qpair = { .ctrl = &m.ctrl };
+	int *given = &fake->eventfd[NVIO_IRQ_MSIX][1], fd;
+
+	begin(BY_NOTHING_MORE);
+	m.ctrl.info.nr_qpairs = 2;
+	CU_ASSERT_EQUAL_FATAL(nvio_qpair_take_vector(&qpair), 0);
+	fd = *given;
+	CU_ASSERT(fd >= 0);
+	CU_ASSERT_EQUAL(eventfd_write(fd, 1), 0);
+	CU_ASSERT_EQUAL(nvio_signals_take(&qpair, 0), 1);
+	nvio_qpair_drop_vector(&qpair);
+	close(qpair.fd);
+	CU_ASSERT_EQUAL(*given, fd);
+	CU_ASSERT_EQUAL_FATAL(nvio_qpair_take_vector(&qpair), 0);
+	CU_ASSERT_EQUAL(*given, fd);
+	/* What came before is not for this one. */
+	CU_ASSERT_EQUAL(nvio_signals_take(&qpair, 0), 0);
+	CU_ASSERT_EQUAL(eventfd_write(fd, 1), 0);
+	CU_ASSERT_EQUAL(nvio_signals_take(&qpair, 0), 1);
+	nvio_qpair_drop_vector(&qpair);
+	close(qpair.fd);
+	nvio_vectors_free(&m.ctrl);
+	ladder_teardown(&m);
 	end();
 }
 
@@ -134,8 +165,9 @@ static void noticed(void)
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		{ "cut off", cut_off },       { "stuck", stuck },     { "not alone", not_alone },
-		{ "interrupts", interrupts }, { "noticed", noticed },
+		{ "cut off", cut_off },     { "stuck", stuck },
+		{ "not alone", not_alone }, { "interrupts", interrupts },
+		{ "noticed", noticed },     { "a vector is kept", vector_is_kept },
 	};
 
 	return tap_run("ladder_eeh", tests, sizeof(tests) / sizeof(tests[0]));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * heap NAME MIB [page=BYTES] [first=MIB] [huge_only]: takes MIB of memory from a heap with these
- * options, in pieces of 1 MiB, and writes and reads all of it.
+ * heap NAME MIB [page=BYTES] [first=MIB] [huge_only] [entries=BYTES]: takes MIB of memory from a
+ * heap with these options, in pieces of 1 MiB, and writes and reads all of it. entries: for POWER,
+ * the address space is for pages of that size, and has a DMA window with entries as large.
  *
  * Prints "BACKING PAGE_LEN" of the newest region and how many regions there are. When the heap
  * cannot be had, it says why on stderr, "ERRNO: sentence", and exits with 1.
@@ -11,7 +12,7 @@
 #define MIB   (1u << 20)
 #define DEPTH 16u
 
-static void parse(int argc, char **argv, struct nvio_heap_opts *opts)
+static void parse(int argc, char **argv, struct nvio_heap_opts *opts, struct nvio_iommu_opts *iommu)
 {
 	for (int i = 3; i < argc; i++) {
 		if (!strncmp(argv[i], "page=", 5))
@@ -20,6 +21,8 @@ static void parse(int argc, char **argv, struct nvio_heap_opts *opts)
 			opts->first_len = strtoull(argv[i] + 6, NULL, 0) * MIB;
 		else if (!strcmp(argv[i], "huge_only"))
 			opts->huge_only = true;
+		else if (!strncmp(argv[i], "entries=", 8))
+			iommu->page_len = strtoull(argv[i] + 8, NULL, 0);
 		else
 			vmt_check(false, "'%s'", argv[i]);
 	}
@@ -72,13 +75,14 @@ static void print_heap(struct nvio_iommu *iommu)
 }
 
 /* The heap's options wait in the address space for its first device. */
-static int open_all(struct vmt_drive *drive, const char *name, const struct nvio_heap_opts *heap)
+static int open_all(struct vmt_drive *drive, const char *name, const struct nvio_heap_opts *heap,
+		    const struct nvio_iommu_opts *iommu)
 {
 	struct nvio_ctrl_opts opts = NVIO_CTRL_OPTS;
 	int err;
 
 	nvio_log_set(vmt_log, NULL, NVIO_LOG_WARN);
-	vmt_ok(nvio_iommu_open(NULL, &opts.iommu));
+	vmt_ok(nvio_iommu_open(iommu, &opts.iommu));
 	err = nvio_heap_open(opts.iommu, heap);
 	if (!err)
 		err = nvio_ctrl_open(name, &opts, &drive->ctrl);
@@ -86,6 +90,28 @@ static int open_all(struct vmt_drive *drive, const char *name, const struct nvio
 		vmt_use_ctrl(drive, 1);
 	nvio_iommu_close(opts.iommu);
 	return err;
+}
+
+/* Entries of that size, and nothing for them but what is in pages as large; all that is registered
+ * is the heap. */
+static void check_window(struct vmt_drive *drive, size_t entry_len)
+{
+	struct nvio_heap_info heap;
+	struct nvio_tce_info info;
+	char *small = aligned_alloc(entry_len, entry_len);
+
+	vmt_check(small, "no memory");
+	memset(small, 0, entry_len);
+	vmt_refused(nvio_mem_register(drive->iommu, small, entry_len, NVIO_DMA_RW), EINVAL,
+		    "is in smaller pages than the entries of the DMA window");
+	free(small);
+	vmt_ok(nvio_device_tce_info(nvio_ctrl_device(drive->ctrl), &info, sizeof(info)));
+	vmt_check(info.version == 2 && info.entry_len == entry_len,
+		  "version %u, entries of %" PRIu64 " bytes", info.version, info.entry_len);
+	nvio_heap_get_info(drive->iommu, &heap, sizeof(heap));
+	vmt_check(info.nr_registered == heap.nr_regions && info.registered_len == heap.len,
+		  "%u pieces of %" PRIu64 " bytes are registered, the heap has %u of %zu",
+		  info.nr_registered, info.registered_len, heap.nr_regions, heap.len);
 }
 
 /* Returns 0, or -ENOMEM when the heap gives no more. */
@@ -113,17 +139,21 @@ static int use_heap(struct vmt_drive *drive, uint32_t nr)
 
 int main(int argc, char **argv)
 {
+	struct nvio_iommu_opts iommu = NVIO_IOMMU_OPTS;
 	struct nvio_heap_opts opts = NVIO_HEAP_OPTS;
 	struct vmt_drive drive;
 	int err;
 
-	vmt_check(argc > 2, "usage: heap NAME MIB [page=BYTES] [first=MIB] [huge_only]");
-	parse(argc, argv, &opts);
-	err = open_all(&drive, argv[1], &opts);
+	vmt_check(argc > 2,
+		  "usage: heap NAME MIB [page=BYTES] [first=MIB] [huge_only] [entries=BYTES]");
+	parse(argc, argv, &opts, &iommu);
+	err = open_all(&drive, argv[1], &opts, &iommu);
 	if (err) {
 		explain(err);
 		return 1;
 	}
+	if (iommu.page_len)
+		check_window(&drive, iommu.page_len);
 	err = use_heap(&drive, (uint32_t)strtoul(argv[2], NULL, 0));
 	nvio_ctrl_close(drive.ctrl);
 	return err ? 1 : 0;

@@ -4,7 +4,7 @@
  */
 #include "vmtest.h"
 
-#define PAGE     ((size_t)NVIO_MEM_PAGE)
+#define PAGE     vmt_page_len()
 #define PART_LEN (4 * PAGE)
 
 static char *parts; /* three registrations side by side */
@@ -107,6 +107,9 @@ static void test_two_qpairs(struct vmt_drive *drive, struct nvio_qpair *qpair)
 
 static void test_mistakes(struct vmt_drive *drive, char *heap)
 {
+	char multiples[64];
+
+	snprintf(multiples, sizeof(multiples), "must be multiples of %zu", PAGE);
 	vmt_refused(nvio_mem_register(drive->iommu, part(0), PART_LEN, NVIO_DMA_RW), EEXIST,
 		    "is registered already");
 	vmt_refused(nvio_mem_register(drive->iommu, part(0) + PAGE, PAGE, NVIO_DMA_RW), EEXIST,
@@ -114,9 +117,8 @@ static void test_mistakes(struct vmt_drive *drive, char *heap)
 	vmt_refused(nvio_mem_register(drive->iommu, heap, PAGE, NVIO_DMA_RW), EEXIST,
 		    "is of the DMA heap");
 	vmt_refused(nvio_mem_register(drive->iommu, part(1) + 1, PAGE, NVIO_DMA_RW), EINVAL,
-		    "must be multiples of 4096");
-	vmt_refused(nvio_mem_register(drive->iommu, part(1), 100, NVIO_DMA_RW), EINVAL,
-		    "must be multiples of 4096");
+		    multiples);
+	vmt_refused(nvio_mem_register(drive->iommu, part(1), 100, NVIO_DMA_RW), EINVAL, multiples);
 	vmt_refused(nvio_mem_register(drive->iommu, part(1), PART_LEN, 0), EINVAL, "no DMA rights");
 	vmt_refused(nvio_mem_unregister(drive->iommu, part(0), PAGE), ENOENT, "is not registered");
 	vmt_refused(nvio_mem_unregister(drive->iommu, part(1), PART_LEN), ENOENT,
@@ -133,7 +135,8 @@ int main(int argc, char **argv)
 	vmt_check(argc == 2, "usage: unregister NAME");
 	vmt_open(&drive, argv[1], NULL);
 	qpair = vmt_qpair(drive.ctrl, 4, false);
-	heap = vmt_alloc(drive.iommu, PAGE);
+	heap = nvio_alloc(drive.iommu, PAGE, PAGE);
+	vmt_check(heap, "%s", nvio_last_error());
 	parts = vmt_pages(3 * PART_LEN);
 	maps = nr_maps(drive.iommu);
 	/* Backwards, so that the IOVAs of the parts do not follow each other. */

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "nvme/command.h"
 #include "nvme/features.h"
+#include "nvme/tend.h"
 #include "vfio/device.h"
 #include "vfio/eeh.h"
 
@@ -121,6 +122,9 @@ static int check_status(struct nvio_ctrl *ctrl)
 
 	if (csts == NVIO_REG_GONE && nvio_eeh_is_frozen(ctrl->device))
 		return nvio_error(EIO, "%s was cut off by its host bridge (EEH)", ctrl->info.name);
+	if (csts == NVIO_REG_GONE && nvio_device_answers(ctrl->device))
+		return nvio_error(EIO, "%s is there, and its registers read as all ones",
+				  ctrl->info.name);
 	if (csts == NVIO_REG_GONE)
 		return nvio_error(ENODEV, "%s is gone: its registers read as all ones",
 				  ctrl->info.name);
@@ -175,13 +179,10 @@ static int wait_admin(struct nvio_ctrl *ctrl, const struct nvio_sqe *cmd,
 	}
 }
 
-/* Not by the recovery itself, which knows, nor for a device that was taken away. */
 static void ask_for_reset(struct nvio_ctrl *ctrl)
 {
 	struct nvio_sentence sentence;
 
-	if (ctrl->recovery.climbing || !nvio_device_alive(ctrl->device))
-		return;
 	nvio_error_save(&sentence);
 	nvio_recovery_ask(ctrl, NULL, sentence.text);
 	nvio_error_restore(&sentence);
@@ -191,7 +192,10 @@ int nvio_admin_failed(struct nvio_ctrl *ctrl, int err)
 {
 	/* Nothing else gets an answer either, until it is reset. */
 	ctrl->dead = true;
-	ask_for_reset(ctrl);
+	if (!nvio_device_alive(ctrl->device))
+		nvio_qpair_gone(ctrl->admin);
+	else if (!ctrl->recovery.climbing) /* the recovery itself knows */
+		ask_for_reset(ctrl);
 	return err;
 }
 
@@ -220,7 +224,10 @@ static int execute_once(struct nvio_ctrl *ctrl, const struct nvio_sqe *sqe,
 {
 	int err = nvio_command_post(ctrl->admin, sqe, NVIO_TRACKER_ONCE, NVIO_ADMIN_ANSWER);
 
-	return err ? err : wait_admin(ctrl, sqe, done);
+	if (!err)
+		err = wait_admin(ctrl, sqe, done);
+	/* What a poll completes that finds that the device went is no answer. */
+	return !err && ctrl->admin->gone ? nvio_no_slot(ctrl->admin) : err;
 }
 
 /* Whether to try again, after a pause: the controller was ready before its media. */

@@ -28,6 +28,13 @@ static void start(struct nvio_qpair *qpair, struct nvio_tracker *t, uint32_t sta
 	nvio_track_kind(t, state & NVIO_TRACKER_IS_PART ? NVIO_TRACKER_PART : NVIO_TRACKER_WHOLE);
 }
 
+void nvio_command_has_time(const struct nvio_qpair *qpair, struct nvio_tracker *t)
+{
+	const uint32_t tick = TRACKER_TICK_MASK << TRACKER_TICK_SHIFT;
+
+	nvio_track_state(t, (t->state & ~tick) | ((uint32_t)(qpair->sent_word >> 32) & tick));
+}
+
 void nvio_command_queue(struct nvio_qpair *qpair, struct nvio_tracker *t,
 			const struct nvio_sqe *sqe, uint32_t flags, uint64_t user_data)
 {

@@ -221,6 +221,9 @@ int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint
 /* Queues a command again that was completed. */
 void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t);
 
+/* A command's time begins anew. */
+void nvio_command_has_time(const struct nvio_qpair *qpair, struct nvio_tracker *t);
+
 /* Queues a command again that a reset has ended. @count: that counts. */
 void nvio_command_resend(struct nvio_qpair *qpair, struct nvio_tracker *t, bool count);
 

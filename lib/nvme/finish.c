@@ -64,14 +64,14 @@ static bool send_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint16_
 	uint32_t delay_ms = qpair->ctrl->retry_delay_ms[STATUS_DELAY(status)];
 	uint32_t most = qpair->max_retries;
 
-	if (most && media_are_to_come(qpair, status)) {
-		most = MEDIA_LOOKS;
-		delay_ms = qpair->ctrl->media_timeout_ms / MEDIA_LOOKS + 1;
-	}
 	/* A controller can ask for hours. */
 	if (qpair->tick_ms)
 		delay_ms =
 			(uint32_t)min_u64(delay_ms, (uint64_t)qpair->tick_ms * NVIO_TIMEOUT_TICKS);
+	if (most && media_are_to_come(qpair, status)) {
+		most = MEDIA_LOOKS;
+		delay_ms = qpair->ctrl->media_timeout_ms / MEDIA_LOOKS + 1;
+	}
 	if (t->state & NVIO_TRACKER_ONCE || !(may_pass(status) || was_aborted(t, status)) ||
 	    FIELD_GET(TRACKER_RETRIES, t->state) >= most)
 		return false;

@@ -35,7 +35,8 @@ static int until_next(const struct nvio_ctrl *ctrl)
 
 	if (ctrl->async && !ctrl->async->opts.no_thread)
 		ms = min_u64(ms, ctrl->async->opts.interval_ms);
-	if (keeper->timeout_ms && !keeper->under_way) {
+	/* There is nothing to be kept alive, nor is anything sent, while it is dead. */
+	if (keeper->timeout_ms && !keeper->under_way && !ctrl->dead) {
 		since = (nvio_now() - keeper->sent_at) / NVIO_NS_PER_MS;
 		ms = min_u64(ms, period_ms(keeper) - min_u64(since, period_ms(keeper)));
 	} else if (keeper->timeout_ms) {

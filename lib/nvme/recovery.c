@@ -244,14 +244,22 @@ static bool is_there(const struct nvio_ctrl *ctrl)
 	return ctrl->up && !ctrl->opts.no_recovery;
 }
 
+/* Whether it is about what was before a reset that the owner has not heard of yet. One whose queues
+ * are being made knows of nothing that was before. */
+static bool was_before(const struct nvio_qpair *qpair)
+{
+	uint32_t call = __atomic_load_n(&qpair->call, __ATOMIC_RELAXED);
+
+	return call != NVIO_CALL_NONE && call != NVIO_CALL_READY;
+}
+
 static bool ask_locked(struct nvio_ctrl *ctrl, const struct nvio_qpair *qpair, const char *why)
 {
 	struct nvio_recovery *r = &ctrl->recovery;
 
 	if (r->closing || r->ended)
 		return false;
-	/* It was asked for when the owner had not heard of it yet. */
-	if (qpair && __atomic_load_n(&qpair->call, __ATOMIC_RELAXED) != NVIO_CALL_NONE)
+	if (qpair && was_before(qpair))
 		return true;
 	if (!r->wanted) {
 		nvio_log(NVIO_LOG_WARN, "%s is reset: %s", ctrl->info.name, why);
@@ -346,13 +354,14 @@ bool nvio_recovery_abort(struct nvio_qpair *qpair, uint16_t cid)
 	return will;
 }
 
-void nvio_recovery_ready(struct nvio_qpair *qpair)
+bool nvio_recovery_ready(struct nvio_qpair *qpair)
 {
 	struct nvio_recovery *r = &qpair->ctrl->recovery;
+	bool heard;
 
 	pthread_mutex_lock(&r->lock);
 	r->ready = true;
-	if (!r->closing && !r->ended)
-		nvio_recovery_start(qpair->ctrl);
+	heard = r->closing || r->ended || nvio_recovery_start(qpair->ctrl);
 	pthread_mutex_unlock(&r->lock);
+	return heard;
 }

@@ -95,7 +95,7 @@ void nvio_recovery_send_aborts(struct nvio_ctrl *ctrl);
 bool nvio_recovery_abort(struct nvio_qpair *qpair, uint16_t cid);
 
 /* Its owner has started over: the queues are to be made. */
-void nvio_recovery_ready(struct nvio_qpair *qpair);
+bool nvio_recovery_ready(struct nvio_qpair *qpair);
 
 /* Whether an admin command is to make way for a reset; ctrl->lock is held. */
 bool nvio_recovery_waits(const struct nvio_ctrl *ctrl);

@@ -98,7 +98,8 @@ int nvio_restart_interrupted(struct nvio_qpair *qpair, struct nvio_tracker *t,
 		return nvio_finish_with(qpair, t, NVIO_STATUS_HOST_ABORTED, 0, out);
 	}
 	nvio_sq_make_room(qpair);
-	nvio_command_resend(qpair, t, counts(qpair));
+	/* Whatever the last reset was: a controller that says so of whatever it is sent goes on. */
+	nvio_command_resend(qpair, t, true);
 	return 0;
 }
 
@@ -124,6 +125,13 @@ static void restart(struct nvio_qpair *qpair)
 	nvio_drained(qpair, nr - nr_pending);
 }
 
+/* Until somebody has heard it: each poll says so again. */
+static void report_ready(struct nvio_qpair *qpair)
+{
+	if (nvio_recovery_ready(qpair))
+		qpair->answered = NVIO_CALL_READY;
+}
+
 /* Starts over, unless there is still something to be taken, which is the next poll's. */
 static void start_over(struct nvio_qpair *qpair)
 {
@@ -133,11 +141,16 @@ static void start_over(struct nvio_qpair *qpair)
 		return;
 	restart(qpair);
 	/* Unless it was told something else meanwhile. */
-	if (!__atomic_compare_exchange_n(&qpair->call, &was, NVIO_CALL_READY, false,
-					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		return;
-	qpair->answered = NVIO_CALL_READY;
-	nvio_recovery_ready(qpair);
+	if (__atomic_compare_exchange_n(&qpair->call, &was, NVIO_CALL_READY, false,
+					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		report_ready(qpair);
+}
+
+/* The time that they have begins now: how long the queues took to be made is not theirs. */
+static void restart_deadlines(struct nvio_qpair *qpair)
+{
+	for (uint32_t i = 0; i < qpair->nr_trackers; i++)
+		nvio_command_has_time(qpair, &qpair->trackers[i]);
 }
 
 /* Its queues are there again. Tells the controller of what was queued meanwhile. */
@@ -155,6 +168,7 @@ static void resume(struct nvio_qpair *qpair)
 		return;
 	}
 	qpair->answered = NVIO_CALL_NONE;
+	restart_deadlines(qpair);
 	if (told == qpair->sq)
 		return;
 	/* The entries before the doorbell that tells of them. */
@@ -180,6 +194,9 @@ void nvio_restart_answer(struct nvio_qpair *qpair)
 		return;
 	case NVIO_CALL_RESTART:
 		start_over(qpair);
+		return;
+	case NVIO_CALL_READY:
+		report_ready(qpair);
 		return;
 	case NVIO_CALL_ASLEEP:
 		/* Each poll asks again. */

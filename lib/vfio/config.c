@@ -43,6 +43,16 @@ static int change_command(struct nvio_device *device, uint16_t bit, bool set)
 					sizeof(wanted));
 }
 
+bool nvio_device_answers(struct nvio_device *device)
+{
+	uint16_t command;
+
+	return nvio_device_alive(device) &&
+	       !nvio_device_region_read(device, NVIO_REGION_CONFIG, PCI_COMMAND, &command,
+					sizeof(command)) &&
+	       command != PCI_COMMAND_GONE;
+}
+
 int nvio_device_memory(struct nvio_device *device, bool on)
 {
 	return change_command(device, PCI_COMMAND_MEMORY, on);

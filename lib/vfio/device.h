@@ -104,6 +104,9 @@ int nvio_device_ask(struct nvio_device *device, unsigned long request, void *arg
 /* Whether the device is still there, as far as that can be known; a system call or none. */
 bool nvio_device_alive(struct nvio_device *device);
 
+/* Whether its configuration space can be read, and is not all ones; a system call. */
+bool nvio_device_answers(struct nvio_device *device);
+
 /* An fd that polls POLLRDHUP when the device goes, or -1. */
 int nvio_device_hangup_fd(struct nvio_device *device);
 

@@ -3,6 +3,7 @@
  * Keep alive: a controller that stops when it hears nothing goes on, whatever the application does
  * meanwhile.
  */
+#include <sys/resource.h>
 #include <time.h>
 
 #include "stack.h"
@@ -119,6 +120,34 @@ static void a_long_command(void)
 	stack_close_within(&s, SECOND);
 }
 
+/* While its controller rests there is nothing to be kept alive: its thread sleeps. */
+static void while_it_rests(void)
+{
+	struct nvio_idle_opts idle = NVIO_IDLE_OPTS;
+	struct nvio_idle_info info = { 0 };
+	struct rusage before, after;
+	struct stack s;
+
+	idle.idle_ms = 100;
+	idle.kind = NVIO_IDLE_SHUTDOWN;
+	stack_open(&s, "kato=2000", NULL);
+	stack_write_all(&s);
+	CU_ASSERT_EQUAL_FATAL(nvio_ctrl_idle(s.ctrl, &idle), 0);
+	for (int i = 0; i < 100 && !info.rests; i++) {
+		nap(50 * MS);
+		nvio_ctrl_get_idle(s.ctrl, &info, sizeof(info));
+	}
+	CU_ASSERT_TRUE(info.rests);
+	nap(500 * MS);
+	getrusage(RUSAGE_SELF, &before);
+	nap(SECOND);
+	getrusage(RUSAGE_SELF, &after);
+	printf("# %ld sleeps in a second\n", after.ru_nvcsw - before.ru_nvcsw);
+	CU_ASSERT(after.ru_nvcsw - before.ru_nvcsw < 600);
+	CU_ASSERT_EQUAL(stack_read_one(&s, 1), 0);
+	stack_close_within(&s, 3 * SECOND);
+}
+
 /* It answers no keep alive: it is reset, although nobody uses it. */
 static void unanswered(void)
 {
@@ -142,6 +171,7 @@ int main(void)
 		{ "the application wants it", the_application_wants_it },
 		{ "nobody wants it", nobody_wants_it },
 		{ "during a long command", a_long_command },
+		{ "while it rests", while_it_rests },
 		{ "without an answer", unanswered },
 	};
 

@@ -4,6 +4,7 @@
  * error, calls say that it is gone, and closing takes no time. Put back, it can be used again.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include <linux/pci_regs.h>
 
@@ -194,7 +195,7 @@ static void only_its_registers_are_gone_while_idle(void)
 	stack_write_all(&s);
 	daemon_do(&d, "drop of=0 opcode=6 count=1");
 	stop_decoding(&s);
-	CU_ASSERT_EQUAL(nvio_admin(s.ctrl, &id, data, sizeof(data), NULL), -ENODEV);
+	CU_ASSERT_EQUAL(nvio_admin(s.ctrl, &id, data, sizeof(data), NULL), -EIO);
 	CU_ASSERT_EQUAL(nvio_admin(s.ctrl, &id, data, sizeof(data), NULL), 0);
 	stack_read(&s, 0, 7);
 	stack_expect(&s, 0, 7, 8);
@@ -215,6 +216,25 @@ static void server_dies(void)
 	expect_gone(&s, 0, 7);
 }
 
+/* Nobody has polled since: the first who asks it for anything hears of it. */
+static void server_dies_while_idle(void)
+{
+	struct nvio_sqe id = { .opcode = ADMIN_IDENTIFY, .cdw10 = 1 };
+	uint8_t data[4096];
+	struct daemon d;
+	struct stack s;
+
+	daemon_start(&d, NULL);
+	stack_open(&s, d.name, NULL);
+	daemon_kill(&d);
+	usleep(600000);
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(nvio_admin(s.ctrl, &id, data, sizeof(data), NULL), -ENODEV);
+		CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "gone"));
+	}
+	stack_close_within(&s, 3 * SECOND);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -228,6 +248,7 @@ int main(void)
 		{ "only its registers are gone, while idle",
 		  only_its_registers_are_gone_while_idle },
 		{ "the server dies", server_dies },
+		{ "the server dies while nobody looks", server_dies_while_idle },
 	};
 
 	return tap_run("removal", tests, sizeof(tests) / sizeof(tests[0]));

@@ -296,16 +296,16 @@ static void tells_gone_from_late(void)
 	struct daemon d;
 	struct stack s;
 
+	nvio_log_set(count_missing_interrupts, &nr_told, NVIO_LOG_WARN);
 	daemon_start(&d, "stall of=1");
 	stack_open(&s, d.name, &opts);
 	stack_read(&s, 0, 0);
 	daemon_do(&d, "gone");
-	nvio_log_set(count_missing_interrupts, &nr_told, NVIO_LOG_WARN);
 	CU_ASSERT_EQUAL(nvio_wait(s.qpair, &done, 1, 1, 2 * SECOND), 1);
 	CU_ASSERT_NOT_EQUAL(done.status, 0);
 	CU_ASSERT_EQUAL(nr_told, 0);
-	nvio_log_set(NULL, NULL, NVIO_LOG_ERROR);
 	stack_close_within(&s, 2 * SECOND);
+	nvio_log_set(NULL, NULL, NVIO_LOG_ERROR);
 	daemon_stop(&d);
 }
 

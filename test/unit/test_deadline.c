@@ -10,9 +10,10 @@
 #include "fake_clock.h"
 #include "path_bench.h"
 
-#define READ_ERROR 0x281u
-#define DELAY(n)   ((n) << 11)
-#define NOON       43200000u /* when tests begin */
+#define READ_ERROR   0x281u
+#define NS_NOT_READY 0x082u
+#define DELAY(n)     ((n) << 11)
+#define NOON         43200000u /* when tests begin */
 
 static void begin(struct bench *b, const struct path *path)
 {
@@ -243,6 +244,34 @@ static void late_commands_of_any_kind(void)
 	end(&b);
 }
 
+/* The media take longer than a command may: it is looked for them so often that they are found. */
+static void media_have_their_time(void)
+{
+	struct bench b;
+
+	begin(&b, &(struct path){ .max_retries = 4, .timeout_ms = 80 });
+	b.ctrl.media_timeout_ms = 40000;
+	b.ctrl.media_until = NOON + 40000;
+	complete(&b, read_next(&b, 1), NS_NOT_READY, 0);
+	for (uint64_t ms = 0; ms < 39000; ms++) {
+		const struct nvio_sqe *sqe = fetch(&b);
+
+		if (sqe)
+			complete(&b, sqe->cid, NS_NOT_READY, 0);
+		CU_ASSERT_EQUAL_FATAL(poll_at(&b, NOON + ms), 0);
+	}
+	for (uint64_t ms = 39000; nvio_qpair_outstanding(&b.qpair) && ms < 40000; ms++) {
+		const struct nvio_sqe *sqe = fetch(&b);
+
+		if (sqe)
+			complete(&b, sqe->cid, 0, 0);
+		poll_at(&b, NOON + ms);
+	}
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	CU_ASSERT_EQUAL(b.qpair.stats.errors, 0);
+	end(&b);
+}
+
 /* Who comes back after a pause finds what finished meanwhile before anything counts as late. */
 static void a_pause_is_not_held_against_the_controller(void)
 {
@@ -337,6 +366,7 @@ int main(void)
 		{ "late commands fail the queue pair", late_commands_fail_the_queue_pair },
 		{ "however often polls come", however_often_polls_come },
 		{ "late commands of any kind", late_commands_of_any_kind },
+		{ "media have their time", media_have_their_time },
 		{ "a pause is not held against the controller",
 		  a_pause_is_not_held_against_the_controller },
 		{ "no deadline where none is wanted", no_deadline_where_none_is_wanted },

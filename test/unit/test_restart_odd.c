@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a controller says at the wrong moment, or again and again, while it is reset: no request
+ * waits for ever, and none has less than its time.
+ */
+#include <string.h>
+
+#include "fake_clock.h"
+#include "restart_bench.h"
+
+#define NOON 43200000u
+
+/* Aborted with its queue, though nobody deletes that: so often and no more, also after a reset that
+ * the application wanted. */
+static void aborted_without_end(void)
+{
+	struct nvio_completion done = { 0 };
+	unsigned int sent = 0;
+	struct bench b;
+
+	begin(&b, &(struct path){ .depth = DEPTH });
+	b.qpair.reset_was_asked = true;
+	queue_read(&b, 5);
+	nvio_submit(&b.qpair);
+	reset(&b, 1);
+	while (sent < 10 && !poll_one(&b, &done)) {
+		complete(&b, next_command(&b)->cid, SQ_DELETED, 0);
+		sent++;
+	}
+	CU_ASSERT_EQUAL(sent, 3);
+	CU_ASSERT_EQUAL(done.user_data, 5);
+	CU_ASSERT_EQUAL(done.status, HOST_ABORTED);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	end(&b);
+}
+
+/* It asks for another reset, although its owner has just answered to one. */
+static void a_lie_before_its_queues_are_there(void)
+{
+	struct nvio_completion done;
+	struct bench b;
+
+	begin(&b, &(struct path){ .depth = DEPTH });
+	queue_read(&b, 5);
+	nvio_submit(&b.qpair);
+	tell(&b, NVIO_CALL_HOLD);
+	expect_nothing(&b, 1);
+	tell(&b, NVIO_CALL_RESTART);
+	expect_nothing(&b, 1);
+	CU_ASSERT_EQUAL(b.qpair.call, NVIO_CALL_READY);
+	start_afresh(&b);
+	/* The recovery's thread is there, and does nothing yet. */
+	b.ctrl.up = true;
+	b.ctrl.recovery.closing = false;
+	b.ctrl.recovery.running = true;
+	b.qpair.qid = 1;
+	complete(&b, 0x7777, 0, 0);
+	poll_one(&b, &done);
+	CU_ASSERT_TRUE(b.ctrl.recovery.wanted);
+	b.qpair.qid = 0;
+	/* That one is of use. */
+	b.ctrl.recovery.wanted = false;
+	reset(&b, 1);
+	serve(&b, 5);
+	expect_done(&b, 5, 0);
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	b.ctrl.recovery.running = false;
+	b.ctrl.recovery.closing = true;
+	end(&b);
+}
+
+/* Nobody could be told that the rings are as new: each poll tries again. */
+static void nobody_hears(void)
+{
+	struct bench b;
+
+	begin(&b, &(struct path){ .depth = DEPTH });
+	queue_read(&b, 5);
+	nvio_submit(&b.qpair);
+	tell(&b, NVIO_CALL_HOLD);
+	expect_nothing(&b, 1);
+	tell(&b, NVIO_CALL_RESTART);
+	expect_nothing(&b, 1);
+	CU_ASSERT_EQUAL(b.qpair.answered, NVIO_CALL_READY);
+	/* As it is when no thread could be started. */
+	b.qpair.answered = NVIO_CALL_RESTART;
+	b.ctrl.recovery.ready = false;
+	expect_nothing(&b, 1);
+	CU_ASSERT_TRUE(b.ctrl.recovery.ready);
+	CU_ASSERT_EQUAL(b.qpair.answered, NVIO_CALL_READY);
+	start_afresh(&b);
+	tell(&b, NVIO_CALL_NONE);
+	expect_nothing(&b, 1);
+	serve(&b, 5);
+	expect_done(&b, 5, 0);
+	end(&b);
+}
+
+/* How long the queues take to be made is not the commands' time. */
+static void time_begins_with_the_queues(void)
+{
+	struct nvio_completion done;
+	struct bench b;
+
+	begin(&b, &(struct path){ .depth = DEPTH, .timeout_ms = 80 });
+	fake_ms = NOON;
+	clock_is_fake = true;
+	queue_read(&b, 5);
+	nvio_submit(&b.qpair);
+	tell(&b, NVIO_CALL_HOLD);
+	expect_nothing(&b, 1);
+	tell(&b, NVIO_CALL_RESTART);
+	expect_nothing(&b, 1);
+	start_afresh(&b);
+	for (uint64_t ms = 0; ms <= 200; ms += 5) {
+		fake_ms = NOON + ms;
+		expect_nothing(&b, 1);
+	}
+	tell(&b, NVIO_CALL_NONE);
+	for (uint64_t ms = 200; ms < 280; ms += 5) {
+		fake_ms = NOON + ms;
+		CU_ASSERT_EQUAL(poll_one(&b, &done), 0);
+		CU_ASSERT_FALSE(b.qpair.attention & NVIO_ATTENTION_FAILED);
+	}
+	serve(&b, 5);
+	expect_done(&b, 5, 0);
+	clock_is_fake = false;
+	end(&b);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "aborted without end", aborted_without_end },
+		{ "a lie before its queues are there", a_lie_before_its_queues_are_there },
+		{ "nobody hears", nobody_hears },
+		{ "time begins with the queues", time_begins_with_the_queues },
+	};
+
+	return tap_run("restart, odd", tests, sizeof(tests) / sizeof(tests[0]));
+}

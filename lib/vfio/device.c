@@ -61,6 +61,27 @@ static int open_user(struct nvio_iommu *iommu, const char *name,
 	return err;
 }
 
+struct nvio_device *nvio_device_new(struct nvio_iommu *iommu)
+{
+	struct nvio_device *device = calloc(1, sizeof(*device));
+
+	if (!device)
+		return NULL;
+	device->iommu = iommu;
+	device->error_fd = -1;
+	pthread_mutex_init(&device->lock, NULL);
+	return device;
+}
+
+void nvio_device_free(struct nvio_device *device)
+{
+	if (device->error_fd >= 0)
+		close(device->error_fd);
+	pthread_mutex_destroy(&device->lock);
+	free(device->notes);
+	free(device);
+}
+
 int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 		     const struct nvio_device_opts *given, struct nvio_device **out)
 {
@@ -73,20 +94,15 @@ int nvio_device_open(struct nvio_iommu *iommu, const char *name,
 		err = nvio_uuid_parse(opts.vf_token, uuid);
 	if (err)
 		return err;
-	device = calloc(1, sizeof(*device));
+	device = nvio_device_new(iommu);
 	if (!device)
 		return nvio_error(ENOMEM, "no memory for a device");
-	device->iommu = iommu;
-	pthread_mutex_init(&device->lock, NULL);
-	device->error_fd = -1;
 	if (nvio_user_name(name))
 		err = open_user(iommu, name, &opts, device);
 	else
 		err = nvio_device_open_kernel(iommu, name, &opts, device);
 	if (err) {
-		pthread_mutex_destroy(&device->lock);
-		free(device->notes);
-		free(device);
+		nvio_device_free(device);
 		return err;
 	}
 	nvio_iommu_get(iommu);
@@ -103,12 +119,8 @@ void nvio_device_close(struct nvio_device *device)
 	device->ops->close(device);
 	nvio_emu_stop(device->emu);
 	nvio_pasids_forget(device);
-	if (device->error_fd >= 0)
-		close(device->error_fd);
 	nvio_iommu_put(device->iommu);
-	pthread_mutex_destroy(&device->lock);
-	free(device->notes);
-	free(device);
+	nvio_device_free(device);
 }
 
 int nvio_device_get_info(struct nvio_device *device, struct nvio_device_info *out, size_t size)

@@ -97,6 +97,11 @@ struct nvio_device {
 	void *failed_arg;
 };
 
+/* A device without a way yet, that refers to no address space; and away with what every device has,
+ * once it is closed or kept. */
+struct nvio_device *nvio_device_new(struct nvio_iommu *iommu);
+void nvio_device_free(struct nvio_device *device);
+
 /* A request of VFIO that no operation stands for. Returns what the kernel does; -ENOTTY where the
  * way to the device has no such thing. */
 int nvio_device_ask(struct nvio_device *device, unsigned long request, void *arg);

@@ -78,9 +78,7 @@ int nvio_device_keep(struct nvio_device *device, bool running, char *notes)
 	pthread_mutex_lock(&iommu->lock);
 	link_kept(iommu, kept);
 	pthread_mutex_unlock(&iommu->lock);
-	pthread_mutex_destroy(&device->lock);
-	free(device->notes);
-	free(device);
+	nvio_device_free(device);
 	nvio_iommu_put(iommu);
 	return 0;
 }

@@ -281,13 +281,12 @@ int __wrap_nvio_device_open(struct nvio_iommu *iommu, const char *name,
 int __wrap_nvio_device_open(struct nvio_iommu *iommu, const char *name,
 			    const struct nvio_device_opts *opts, struct nvio_device **out)
 {
-	struct nvio_device *device = calloc(1, sizeof(*device));
+	struct nvio_device *device = nvio_device_new(iommu);
 
 	(void)name;
 	(void)opts;
 	fuzz_check(device);
 	device->ops = &ops;
-	device->iommu = iommu;
 	device->nr_regions = 9;
 	device->regions[NVIO_REGION_BAR0].info.len = BAR_LEN;
 	device->regions[NVIO_REGION_CONFIG].info.len = 256;

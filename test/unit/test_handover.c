@@ -122,6 +122,28 @@ static void by_cdev(void)
 	CU_ASSERT_EQUAL(fake_kernel.process_changes, 3);
 }
 
+static void hears_of_errors(void *arg)
+{
+	(void)arg;
+}
+
+/* What was made for its handle is not handed over. */
+static void closes_what_it_made(void)
+{
+	int errors;
+
+	start(NVIO_WAY_GROUP, 1);
+	nvio_device_on_error(device, hears_of_errors, NULL);
+	errors = fake->eventfd[NVIO_IRQ_ERR][0];
+	CU_ASSERT(fcntl(errors, F_GETFD) >= 0);
+	CU_ASSERT_EQUAL_FATAL(nvio_device_hand_over(device), 0);
+	CU_ASSERT_EQUAL(fake->enabled[NVIO_IRQ_ERR], 0);
+	CU_ASSERT_EQUAL(fcntl(errors, F_GETFD), -1);
+	CU_ASSERT_EQUAL_FATAL(nvio_device_open(iommu, NAME, NULL, &device), 0);
+	nvio_free(iommu, data);
+	end();
+}
+
 /* What may be used is what could be before, whoever says it; and memory grows behind what is there.
  */
 static void goes_on(void)
@@ -309,6 +331,7 @@ static void given_files(void)
 static const struct tap_test tests[] = {
 	{ "a container", by_group },
 	{ "iommufd", by_cdev },
+	{ "what it made is closed", closes_what_it_made },
 	{ "it goes on", goes_on },
 	{ "notes go along", notes_go_along },
 	{ "what is refused before", refused_before },

@@ -48,6 +48,9 @@ struct emu_bus {
 	 * whatever kind of interrupt is on: the bus knows which. */
 	void (*lower)(struct emu_bus *bus);
 
+	/* The controller was reset with all of its subsystem: the function is, too. Optional. */
+	void (*reset)(struct emu_bus *bus);
+
 	/* Changes whenever pointers kept from dma() become stale: a client maps or unmaps memory,
 	 * or bus mastering or the power state let the controller reach it or take that away. */
 	uint64_t generation;

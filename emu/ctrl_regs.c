@@ -194,6 +194,8 @@ static void write_nssr(struct emu_ctrl *ctrl, uint32_t value)
 	if (value != NSSR_KEY)
 		return;
 	nvio_emu_ctrl_reset(ctrl);
+	if (ctrl->bus->reset)
+		ctrl->bus->reset(ctrl->bus);
 	ctrl->csts = CSTS_NSSRO;
 }
 

@@ -51,14 +51,19 @@ void nvio_emu_server_reset(struct emu_server *server)
 	nvio_emu_server_config_changed(server);
 }
 
-/* All but what the client has lent: its memory and its eventfds (PCI Express Base, 6.6.2). */
-void nvio_emu_server_flr(struct emu_server *server)
+void nvio_emu_server_reset_function(struct emu_server *server)
 {
-	nvio_emu_ctrl_reset(server->ctrl);
 	clear_doorbells(server);
 	nvio_emu_pci_reset(&server->pci);
 	nvio_emu_irq_reset(&server->irqs);
 	nvio_emu_server_config_changed(server);
+}
+
+/* All but what the client has lent: its memory and its eventfds (PCI Express Base, 6.6.2). */
+void nvio_emu_server_flr(struct emu_server *server)
+{
+	nvio_emu_ctrl_reset(server->ctrl);
+	nvio_emu_server_reset_function(server);
 }
 
 void nvio_emu_server_disconnect(struct emu_server *server)

@@ -92,6 +92,8 @@ int nvio_emu_region_write(struct emu_server *server, const void *payload, size_t
 
 /* What a function-level reset does, and what remains of that for DEVICE_RESET. */
 void nvio_emu_server_flr(struct emu_server *server);
+/* All parts but the controller, which is reset already. */
+void nvio_emu_server_reset_function(struct emu_server *server);
 void nvio_emu_server_reset(struct emu_server *server);
 
 /* The command or power state may have changed. */

@@ -276,16 +276,9 @@ static int restart_admin_queue(struct nvio_ctrl *ctrl)
 	return 0;
 }
 
-/* It may have been away for a moment, without power. */
-static int decode_memory(struct nvio_ctrl *ctrl)
-{
-	return nvio_device_memory(ctrl->device, true);
-}
-
 int nvio_ctrl_bring_up_again(struct nvio_ctrl *ctrl)
 {
 	static const struct state states[] = {
-		{ "decoding memory accesses", decode_memory, NULL, NULL },
 		{ "settling", NULL, check_settled, ready_deadline },
 		{ "disabling", disable, check_disabled, ready_deadline },
 		{ "restarting the admin queue", restart_admin_queue, NULL, NULL },

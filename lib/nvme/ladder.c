@@ -21,7 +21,7 @@
 struct rung {
 	const char *name;
 	bool (*exists)(const struct nvio_ctrl *ctrl);
-	int (*step)(struct nvio_ctrl *ctrl); /* NULL: bringing it up begins with this reset */
+	int (*step)(struct nvio_ctrl *ctrl);
 	size_t counter; /* in struct nvio_ctrl_stats */
 	bool thaws; /* it helps where the host bridge has cut the controller off */
 };
@@ -30,6 +30,29 @@ static bool is_always_there(const struct nvio_ctrl *ctrl)
 {
 	(void)ctrl;
 	return true;
+}
+
+/* After a reset of the function: as nvio_ctrl_open() left it. */
+static int set_up_function(struct nvio_ctrl *ctrl)
+{
+	int err = nvio_device_memory(ctrl->device, true);
+
+	if (!err)
+		err = nvio_device_intx(ctrl->device, false);
+	return err ? err : nvio_vectors_again(ctrl);
+}
+
+/*
+ * Bringing it up begins with the reset itself. A function that decodes nothing was reset by
+ * somebody else, or has been away for a moment without power: its interrupts are off, too.
+ */
+static int look_after_function(struct nvio_ctrl *ctrl)
+{
+	int decodes = nvio_device_decodes(ctrl->device);
+
+	if (decodes)
+		return decodes < 0 ? decodes : 0;
+	return set_up_function(ctrl);
 }
 
 /* It resets all controllers of the subsystem: only where there is one. */
@@ -52,7 +75,7 @@ static int reset_subsystem(struct nvio_ctrl *ctrl)
 					  ctrl->info.name);
 	}
 	nvio_reg_write32(ctrl, NVIO_REG_CSTS, FIELD_SET(CSTS_NSSRO, 1u));
-	return 0;
+	return set_up_function(ctrl);
 }
 
 static bool has_device_reset(const struct nvio_ctrl *ctrl)
@@ -61,16 +84,6 @@ static bool has_device_reset(const struct nvio_ctrl *ctrl)
 
 	nvio_device_get_info(ctrl->device, &info, sizeof(info));
 	return info.can_reset && !nvio_eeh_is_alone(ctrl->device);
-}
-
-/* After a reset of the function: as nvio_ctrl_open() left it. */
-static int set_up_function(struct nvio_ctrl *ctrl)
-{
-	int err = nvio_device_memory(ctrl->device, true);
-
-	if (!err)
-		err = nvio_device_intx(ctrl->device, false);
-	return err ? err : nvio_vectors_again(ctrl);
 }
 
 static int reset_device(struct nvio_ctrl *ctrl)
@@ -119,7 +132,8 @@ static int reset_fundamentally(struct nvio_ctrl *ctrl)
 #define COUNTER(name) offsetof(struct nvio_ctrl_stats, name)
 
 static const struct rung rungs[] = {
-	{ "controller reset", is_always_there, NULL, COUNTER(controller_resets), false },
+	{ "controller reset", is_always_there, look_after_function, COUNTER(controller_resets),
+	  false },
 	{ "subsystem reset", has_subsystem_reset, reset_subsystem, COUNTER(subsystem_resets),
 	  false },
 	{ "device reset", has_device_reset, reset_device, COUNTER(device_resets), false },
@@ -130,7 +144,7 @@ static const struct rung rungs[] = {
 
 static void count(struct nvio_ctrl *ctrl, const struct rung *rung)
 {
-	if (ctrl->recovery.waking && !rung->step)
+	if (ctrl->recovery.waking && rung == &rungs[0])
 		return;
 	pthread_mutex_lock(&ctrl->recovery.lock);
 	++*(uint64_t *)(void *)((char *)&ctrl->recovery.stats + rung->counter);
@@ -143,7 +157,7 @@ static int try_rung(struct nvio_ctrl *ctrl, const struct rung *rung)
 
 	count(ctrl, rung);
 	ctrl->dead = false;
-	err = rung->step ? rung->step(ctrl) : 0;
+	err = rung->step(ctrl);
 	if (!err)
 		err = nvio_ctrl_bring_up_again(ctrl);
 	if (err)

@@ -226,17 +226,20 @@ void nvio_qpair_drop_vector(struct nvio_qpair *qpair)
 
 int nvio_vectors_again(struct nvio_ctrl *ctrl)
 {
-	int err = ctrl->nr_vectors
-			  ? nvio_device_irq_enable(ctrl->device, ctrl->irq, ctrl->nr_vectors)
-			  : 0;
+	int err;
 
+	if (!ctrl->nr_vectors)
+		return 0;
+	/* Whoever is asked to enable what is enabled, as far as it knows, leaves the function be.
+	 */
+	err = nvio_device_irq_disable(ctrl->device, ctrl->irq);
+	if (!err)
+		err = nvio_device_irq_enable(ctrl->device, ctrl->irq, ctrl->nr_vectors);
 	for (uint32_t i = 0; i < ctrl->nr_vectors && !err; i++) {
 		if (ctrl->vectors[i].fd >= 0)
 			err = nvio_device_irq_set(ctrl->device, ctrl->irq, i, ctrl->vectors[i].fd);
 	}
-	if (!err && ctrl->nr_vectors)
-		err = allow_line(ctrl);
-	return err;
+	return err ? err : allow_line(ctrl);
 }
 
 void nvio_vectors_free(struct nvio_ctrl *ctrl)

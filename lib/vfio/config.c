@@ -26,16 +26,23 @@ int nvio_device_gone(const struct nvio_device *device)
 			  device->name);
 }
 
-static int change_command(struct nvio_device *device, uint16_t bit, bool set)
+static int read_command(struct nvio_device *device, uint16_t *command)
 {
-	uint16_t command, wanted;
-	int err = nvio_device_region_read(device, NVIO_REGION_CONFIG, PCI_COMMAND, &command,
-					  sizeof(command));
+	int err = nvio_device_region_read(device, NVIO_REGION_CONFIG, PCI_COMMAND, command,
+					  sizeof(*command));
 
 	if (err)
 		return err;
-	if (command == PCI_COMMAND_GONE)
-		return nvio_device_gone(device);
+	return *command == PCI_COMMAND_GONE ? nvio_device_gone(device) : 0;
+}
+
+static int change_command(struct nvio_device *device, uint16_t bit, bool set)
+{
+	uint16_t command, wanted;
+	int err = read_command(device, &command);
+
+	if (err)
+		return err;
 	wanted = (uint16_t)(set ? command | bit : command & ~bit);
 	if (wanted == command)
 		return 0;
@@ -56,6 +63,14 @@ bool nvio_device_answers(struct nvio_device *device)
 int nvio_device_memory(struct nvio_device *device, bool on)
 {
 	return change_command(device, PCI_COMMAND_MEMORY, on);
+}
+
+int nvio_device_decodes(struct nvio_device *device)
+{
+	uint16_t command;
+	int err = read_command(device, &command);
+
+	return err ? err : !!(command & PCI_COMMAND_MEMORY);
 }
 
 int nvio_device_bar_address(struct nvio_device *device, uint32_t idx, uint64_t *address)

@@ -120,6 +120,8 @@ int nvio_device_gone(const struct nvio_device *device);
 
 /* Whether the function answers at the addresses of its BARs (PCI Command register, bit 1). */
 int nvio_device_memory(struct nvio_device *device, bool on);
+/* Whether it does now: 1, 0 or -errno. */
+int nvio_device_decodes(struct nvio_device *device);
 
 /* The bus address of a memory BAR: where the device itself sees what lies there. Returns 0;
  * -EPROTO when it is none; what reading returned. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Whose the signals are where a controller has fewer interrupt vectors than queue pairs.
+ * Whose the signals are where a controller has fewer interrupt vectors than queue pairs, and that
+ * they come again after its function lost what it was told of them.
  */
 #include <poll.h>
 
@@ -122,6 +123,57 @@ static void one_vector_is_enough(void)
 	stack_close(&s);
 }
 
+/* A read by its interrupt alone. */
+static void signals_come(struct stack *s, unsigned int block)
+{
+	struct nvio_completion done = { .status = 0xffff };
+
+	nvio_qpair_arm(s->qpair);
+	CU_ASSERT_EQUAL(nvio_read(s->qpair, s->ns, stack_buf(s, block), block, 1, 0, block), 0);
+	CU_ASSERT_EQUAL(nvio_submit(s->qpair), 1);
+	CU_ASSERT_TRUE(is_readable(s->qpair, 10000));
+	CU_ASSERT_EQUAL(nvio_poll(s->qpair, &done, 1), 1);
+	CU_ASSERT_EQUAL(done.user_data, block);
+	CU_ASSERT_EQUAL(done.status, 0);
+	CU_ASSERT_EQUAL(stack_differs(stack_buf(s, block), block), 0);
+}
+
+/* Resets behind the back of the driver and by it, all of which take MSI-X and the Command register
+ * along. */
+static void signals_come_again(void)
+{
+	static const struct {
+		const char *first, *then;
+		uint64_t subsystem_resets;
+	} losses[] = { { "gone", "back", 0 }, { "no-ready count=1", "cfs", 1 } };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct nvio_qpair_opts qpair_opts = by_interrupt();
+		struct nvio_ctrl_opts opts = stack_opts();
+		struct nvio_ctrl_stats stats;
+		struct daemon d;
+		struct stack s;
+
+		opts.interrupts = i / 2 ? NVIO_INTERRUPTS_INTX : NVIO_INTERRUPTS_MSIX;
+		opts.ready_timeout_ms = 500;
+		daemon_start(&d, NULL);
+		stack_open_with(&s, d.name, &opts, &qpair_opts);
+		stack_write_all(&s);
+		signals_come(&s, 1);
+		daemon_do(&d, losses[i % 2].first);
+		daemon_do(&d, losses[i % 2].then);
+		CU_ASSERT_EQUAL(stack_read_one(&s, 2), 0);
+		nvio_ctrl_get_stats(s.ctrl, &stats, sizeof(stats));
+		CU_ASSERT_EQUAL(stats.recoveries, 1);
+		CU_ASSERT_EQUAL(stats.subsystem_resets, losses[i % 2].subsystem_resets);
+		CU_ASSERT_EQUAL(stats.device_resets, 0);
+		for (unsigned int block = 3; block < 6; block++)
+			signals_come(&s, block);
+		stack_close(&s);
+		daemon_stop(&d);
+	}
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -129,6 +181,7 @@ int main(void)
 		{ "vectors are shared evenly", vectors_are_shared_evenly },
 		{ "vectors are not shared without need", vectors_are_not_shared_without_need },
 		{ "one vector is enough", one_vector_is_enough },
+		{ "signals come again", signals_come_again },
 	};
 
 	return tap_run("vectors", tests, sizeof(tests) / sizeof(tests[0]));

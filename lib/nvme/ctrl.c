@@ -70,7 +70,7 @@ static int open_device(struct nvio_ctrl *ctrl, const char *name)
 	ctrl->info.device = info.device;
 	ctrl->info.numa_node = info.numa_node;
 	if (!ctrl->opts.no_recovery)
-		nvio_device_on_error(ctrl->device, device_failed, ctrl);
+		nvio_device_on_error(ctrl->device, NULL, NULL);
 	nvio_quirks_choose(ctrl);
 	/* Completions are polled, or come by MSI-X: an INTx that nobody serves would stay asserted.
 	 */
@@ -135,6 +135,9 @@ int nvio_ctrl_open(const char *device, const struct nvio_ctrl_opts *opts, struct
 	if (!err)
 		err = nvio_ctrl_bring_up(ctrl);
 	ctrl->up = !err;
+	/* What came before there was a recovery to be asked, too. */
+	if (!err && !ctrl->opts.no_recovery)
+		nvio_device_on_error(ctrl->device, device_failed, ctrl);
 	if (!err && ctrl->keeper.timeout_ms)
 		err = nvio_keeper_start(ctrl);
 	if (err) {

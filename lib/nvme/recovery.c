@@ -14,6 +14,7 @@
 #include "nvme/restart.h"
 #include "nvme/tend.h"
 #include "nvme/vectors.h"
+#include "vfio/device.h"
 
 void nvio_recovery_init(struct nvio_ctrl *ctrl)
 {
@@ -156,6 +157,9 @@ static void reset(struct nvio_ctrl *ctrl)
 		q->cq_made = q->sq_made = false;
 	note_completed(ctrl);
 	r->climbing = false;
+	/* It works, whatever its device said meanwhile. */
+	if (!err)
+		nvio_device_forget_errors(ctrl->device);
 	end_reset(ctrl, err);
 	if (err)
 		nvio_log(NVIO_LOG_ERROR, "%s is given up: %s", ctrl->info.name, nvio_last_error());

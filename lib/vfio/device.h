@@ -141,9 +141,12 @@ static inline bool nvio_device_was_revoked(const struct nvio_device *device)
 }
 
 /* Has @fn told of errors of the device: by the thread that watches it, or else by whoever calls
- * nvio_device_look(), from any thread, which costs a system call where the kernel tells of them. */
+ * nvio_device_look(), from any thread, which costs a system call where the kernel tells of them.
+ * NULL: nobody is told yet; errors from here on wait for whoever will be. */
 void nvio_device_on_error(struct nvio_device *device, void (*fn)(void *arg), void *arg);
 void nvio_device_look(struct nvio_device *device);
+/* What was signalled until now is told to nobody: it was dealt with. */
+void nvio_device_forget_errors(struct nvio_device *device);
 
 /* Ends the thread of nvio_device_watch(), if there is one. */
 void nvio_device_unwatch(struct nvio_device *device);

@@ -188,6 +188,14 @@ void nvio_device_look(struct nvio_device *device)
 		device->failed(device->failed_arg);
 }
 
+void nvio_device_forget_errors(struct nvio_device *device)
+{
+	eventfd_t value;
+
+	if (device->error_fd >= 0 && device->failed)
+		eventfd_read(device->error_fd, &value);
+}
+
 static void watch_free(struct nvio_watch *watch)
 {
 	if (watch->requested_fd >= 0)

@@ -60,6 +60,8 @@ static ssize_t fake_read(struct nvio_device *device, uint32_t idx, uint64_t offs
 static void enable(struct machine *m, uint32_t cc)
 {
 	m->posted = 0;
+	if (m->complains && FIELD_GET(CC_EN, cc))
+		nvio_device_irq_trigger(m->device, NVIO_IRQ_ERR, 0);
 	m->regs.words[NVIO_REG_CSTS / 4] = FIELD_GET(CC_EN, cc) && !m->stuck;
 }
 

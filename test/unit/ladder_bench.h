@@ -31,6 +31,7 @@ struct machine {
 	struct nvio_ctrl ctrl;
 	enum help help; /* what makes it follow CC.EN */
 	bool stuck;
+	bool complains; /* its device reports an error each time that it is enabled */
 	uint32_t dependent; /* devices that a hot reset concerns; 0: there is none */
 	uint16_t posted; /* admin completions since it was enabled */
 	union {

@@ -7,7 +7,9 @@
 #include <errno.h>
 
 #include "nvme/ladder.h"
+#include "nvme/recovery.h"
 #include "ladder_bench.h"
+#include "cdev_bench.h"
 #include "tap.h"
 
 static void each_rung_helps(void)
@@ -75,6 +77,42 @@ static void is_left_when_it_is_closed(void)
 	climbs(&m, 0, -EIO, 0, 0, 0, 0);
 }
 
+static void device_failed(void *arg)
+{
+	nvio_recovery_ask(arg, NULL, "its device reports an error");
+}
+
+static uint64_t recoveries_after_a_look(struct machine *m)
+{
+	struct nvio_ctrl_stats stats;
+
+	nvio_device_look(device);
+	nvio_recovery_settle(&m->ctrl);
+	nvio_ctrl_get_stats(&m->ctrl, &stats, sizeof(stats));
+	return stats.recoveries;
+}
+
+/* What a device reports while it is reset calls for no other reset. */
+static void complains_meanwhile(void)
+{
+	static struct machine m;
+
+	fake_kernel_start(1, true);
+	CU_ASSERT_EQUAL_FATAL(open_named(NAME, NVIO_WAY_CDEV, NULL), 0);
+	ladder_setup(&m, BY_NOTHING_MORE, device);
+	m.ctrl.up = true;
+	nvio_device_on_error(device, device_failed, &m.ctrl);
+	m.complains = true;
+	CU_ASSERT_EQUAL(nvio_ctrl_reset(&m.ctrl), 0);
+	m.complains = false;
+	CU_ASSERT_EQUAL(recoveries_after_a_look(&m), 1);
+	CU_ASSERT_EQUAL(nvio_device_irq_trigger(device, NVIO_IRQ_ERR, 0), 0);
+	CU_ASSERT_EQUAL(recoveries_after_a_look(&m), 2);
+	nvio_recovery_stop(&m.ctrl);
+	ladder_teardown(&m);
+	end();
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -83,6 +121,7 @@ int main(void)
 		{ "rungs that are not there", rungs_that_are_not_there },
 		{ "begins where it is told", begins_where_it_is_told },
 		{ "is left when it is closed", is_left_when_it_is_closed },
+		{ "complains meanwhile", complains_meanwhile },
 	};
 
 	return tap_run("ladder", tests, sizeof(tests) / sizeof(tests[0]));

@@ -166,11 +166,23 @@ static void failures_found(void)
 
 	start(true);
 	nvio_device_look(device);
+	nvio_device_on_error(device, NULL, NULL);
+	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
+	nvio_device_look(device);
 	nvio_device_on_error(device, count, &nr);
+	CU_ASSERT_EQUAL(nr, 0);
+	nvio_device_look(device);
+	CU_ASSERT_EQUAL(nr, 1);
+	nr = 0;
 	nvio_device_look(device);
 	CU_ASSERT_EQUAL(nr, 0);
 	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
 	nvio_device_look(device);
+	nvio_device_look(device);
+	CU_ASSERT_EQUAL(nr, 1);
+	/* Nobody is told of what somebody has dealt with. */
+	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
+	nvio_device_forget_errors(device);
 	nvio_device_look(device);
 	CU_ASSERT_EQUAL(nr, 1);
 	/* What came before it was watched is told of, too. */

@@ -54,10 +54,7 @@ bool nvio_device_answers(struct nvio_device *device)
 {
 	uint16_t command;
 
-	return nvio_device_alive(device) &&
-	       !nvio_device_region_read(device, NVIO_REGION_CONFIG, PCI_COMMAND, &command,
-					sizeof(command)) &&
-	       command != PCI_COMMAND_GONE;
+	return nvio_device_alive(device) && !read_command(device, &command);
 }
 
 int nvio_device_memory(struct nvio_device *device, bool on)

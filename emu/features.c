@@ -232,7 +232,7 @@ static uint16_t set_keep_alive(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd
 static uint16_t set_host(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *value,
 			 uint32_t *result)
 {
-	struct nvme_feat_host_behavior host;
+	struct nvme_feat_host_behavior host = { 0 };
 	const uint8_t *bytes = (const uint8_t *)&host;
 	struct emu_data data;
 	uint16_t status = nvio_emu_data(&data, ctrl, cmd, sizeof(host), false);

@@ -67,4 +67,4 @@ serve_qemu "$file"
 mv "$tmp/s" "$tmp/fast"
 server=
 serve_qemu 'driver=null-co,size=67108864,read-zeroes=on,latency-ns=1500000000'
-"$BUILD/test/vm/msix" "vfio-user:$tmp/fast" "vfio-user:$tmp/s" > "$tmp/out" 2>&1 || fail "$(cat "$tmp/out" "$tmp/server")"
+"$BUILD/test/vm/msix" "vfio-user:$tmp/fast" "vfio-user:$tmp/s" 10000 > "$tmp/out" 2>&1 || fail "$(cat "$tmp/out" "$tmp/server")"

@@ -161,11 +161,19 @@ int nvio_mapping_replace(void *addr, size_t len);
 void nvio_guard_add(struct nvio_device *device, const struct nvio_mapping *mapping);
 void nvio_guard_remove(const struct nvio_mapping *mapping);
 
+/* @nr: enabled of a kind; a line's is looked at by whoever unmasks it, while a reset may change it.
+ */
+static inline void nvio_device_set_vectors(struct nvio_device *device, enum nvio_irq irq,
+					   uint32_t nr)
+{
+	__atomic_store_n(&device->vectors[irq], nr, __ATOMIC_RELAXED);
+}
+
 /* After a reset of the function; the kernel's own interrupts, ERR and REQ, are not its. */
 static inline void nvio_device_forget_vectors(struct nvio_device *device)
 {
-	for (unsigned int irq = NVIO_IRQ_INTX; irq <= NVIO_IRQ_MSIX; irq++)
-		device->vectors[irq] = 0;
+	for (int irq = NVIO_IRQ_INTX; irq <= NVIO_IRQ_MSIX; irq++)
+		nvio_device_set_vectors(device, (enum nvio_irq)irq, 0);
 }
 
 /* Takes back all mappings of regions. */

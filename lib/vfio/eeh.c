@@ -148,7 +148,7 @@ static void disable_interrupts(struct nvio_device *device)
 	for (int irq = NVIO_IRQ_INTX; irq <= NVIO_IRQ_MSIX; irq++) {
 		if (device->vectors[irq] && nvio_device_irq_disable(device, (enum nvio_irq)irq))
 			nvio_log(NVIO_LOG_WARN, "%s", nvio_last_error());
-		device->vectors[irq] = 0;
+		nvio_device_set_vectors(device, (enum nvio_irq)irq, 0);
 	}
 }
 

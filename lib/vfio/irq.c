@@ -59,7 +59,7 @@ static int allocate(struct nvio_device *device, enum nvio_irq irq, uint32_t star
 				   nr, fds);
 	free(fds);
 	if (!err)
-		device->vectors[irq] = start + nr;
+		nvio_device_set_vectors(device, irq, start + nr);
 	return err;
 }
 
@@ -93,7 +93,8 @@ int nvio_device_irq_add(struct nvio_device *device, enum nvio_irq irq, uint32_t 
 
 static int check_vector(struct nvio_device *device, enum nvio_irq irq, uint32_t vector)
 {
-	if ((uint32_t)irq >= NVIO_IRQS_MAX || vector >= device->vectors[irq])
+	if ((uint32_t)irq >= NVIO_IRQS_MAX ||
+	    vector >= __atomic_load_n(&device->vectors[irq], __ATOMIC_RELAXED))
 		return nvio_error(EINVAL, "%s: vector %u of interrupt index %d is not enabled",
 				  device->name, vector, irq);
 	return 0;
@@ -150,7 +151,7 @@ int nvio_device_irq_disable(struct nvio_device *device, enum nvio_irq irq)
 {
 	if ((uint32_t)irq >= NVIO_IRQS_MAX || !device->vectors[irq])
 		return 0;
-	device->vectors[irq] = 0;
+	nvio_device_set_vectors(device, irq, 0);
 	return device->ops->irq_set(
 		device, irq, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0, NULL);
 }

@@ -182,7 +182,7 @@ void nvio_device_look(struct nvio_device *device)
 {
 	eventfd_t value;
 
-	if (device->error_fd >= 0 && device->failed &&
+	if (device->failed && device->error_fd >= 0 &&
 	    !__atomic_load_n(&device->watch, __ATOMIC_RELAXED) &&
 	    !eventfd_read(device->error_fd, &value))
 		device->failed(device->failed_arg);

@@ -2,6 +2,7 @@
 /*
  * A controller in use; see stack.h.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -44,6 +45,21 @@ int stack_try(const char *options, const struct nvio_ctrl_opts *opts)
 	if (!err)
 		nvio_ctrl_close(ctrl);
 	return err;
+}
+
+struct nvio_qpair_opts stack_by_interrupt(void)
+{
+	struct nvio_qpair_opts opts = NVIO_QPAIR_OPTS;
+
+	opts.interrupts = true;
+	return opts;
+}
+
+bool stack_is_readable(struct nvio_qpair *qpair, int timeout_ms)
+{
+	struct pollfd fd = { .fd = nvio_qpair_fd(qpair), .events = POLLIN };
+
+	return poll(&fd, 1, timeout_ms) == 1 && fd.revents == POLLIN;
 }
 
 void stack_open(struct stack *s, const char *options, const struct nvio_qpair_opts *qpair_opts)

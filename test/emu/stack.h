@@ -35,6 +35,11 @@ uint64_t now_ns(void);
 /* Deadlines of a second or two, and nothing else set. */
 struct nvio_ctrl_opts stack_opts(void);
 
+/* The default ones, with interrupts. */
+struct nvio_qpair_opts stack_by_interrupt(void);
+/* Whether its descriptor is, or becomes so in time. */
+bool stack_is_readable(struct nvio_qpair *qpair, int timeout_ms);
+
 /* "emu:lba=4096,size=16M,OPTIONS", or for a name with a colon that name; no failure is expected. */
 void stack_open(struct stack *s, const char *options, const struct nvio_qpair_opts *qpair_opts);
 /* The same without recovery: what goes wrong stays wrong. */

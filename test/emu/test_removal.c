@@ -204,6 +204,57 @@ static void only_its_registers_are_gone_while_idle(void)
 	daemon_stop(&d);
 }
 
+/* A read by its interrupt alone. */
+static void signals_come(struct stack *s, unsigned int block)
+{
+	struct nvio_completion done = { .status = 0xffff };
+
+	nvio_qpair_arm(s->qpair);
+	CU_ASSERT_EQUAL(nvio_read(s->qpair, s->ns, stack_buf(s, block), block, 1, 0, block), 0);
+	CU_ASSERT_EQUAL(nvio_submit(s->qpair), 1);
+	CU_ASSERT_TRUE(stack_is_readable(s->qpair, 10000));
+	CU_ASSERT_EQUAL(nvio_poll(s->qpair, &done, 1), 1);
+	CU_ASSERT_EQUAL(done.user_data, block);
+	CU_ASSERT_EQUAL(done.status, 0);
+	CU_ASSERT_EQUAL(stack_differs(stack_buf(s, block), block), 0);
+}
+
+/* Resets behind the back of the driver and by it, all of which take MSI-X and the Command register
+ * along. */
+static void signals_come_again(void)
+{
+	static const struct {
+		const char *first, *then;
+		uint64_t subsystem_resets;
+	} losses[] = { { "gone", "back", 0 }, { "no-ready count=1", "cfs", 1 } };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct nvio_qpair_opts qpair_opts = stack_by_interrupt();
+		struct nvio_ctrl_opts opts = stack_opts();
+		struct nvio_ctrl_stats stats;
+		struct daemon d;
+		struct stack s;
+
+		opts.interrupts = i / 2 ? NVIO_INTERRUPTS_INTX : NVIO_INTERRUPTS_MSIX;
+		opts.ready_timeout_ms = 500;
+		daemon_start(&d, NULL);
+		stack_open_with(&s, d.name, &opts, &qpair_opts);
+		stack_write_all(&s);
+		signals_come(&s, 1);
+		daemon_do(&d, losses[i % 2].first);
+		daemon_do(&d, losses[i % 2].then);
+		CU_ASSERT_EQUAL(stack_read_one(&s, 2), 0);
+		nvio_ctrl_get_stats(s.ctrl, &stats, sizeof(stats));
+		CU_ASSERT_EQUAL(stats.recoveries, 1);
+		CU_ASSERT_EQUAL(stats.subsystem_resets, losses[i % 2].subsystem_resets);
+		CU_ASSERT_EQUAL(stats.device_resets, 0);
+		for (unsigned int block = 3; block < 6; block++)
+			signals_come(&s, block);
+		stack_close(&s);
+		daemon_stop(&d);
+	}
+}
+
 static void server_dies(void)
 {
 	struct daemon d;
@@ -247,6 +298,7 @@ int main(void)
 		{ "only its registers are gone", only_its_registers_are_gone },
 		{ "only its registers are gone, while idle",
 		  only_its_registers_are_gone_while_idle },
+		{ "signals come again", signals_come_again },
 		{ "the server dies", server_dies },
 		{ "the server dies while nobody looks", server_dies_while_idle },
 	};

@@ -2,7 +2,6 @@
 /*
  * Waiting by interrupt: what it costs, and what it notices besides interrupts.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -14,21 +13,6 @@
 #define RETRY_IN_100_MS \
 	"fault=identify+cns=1+byte=128+value=1,fault=fail+status=0x806+opcode=2+count=1"
 
-static struct nvio_qpair_opts by_interrupt(void)
-{
-	struct nvio_qpair_opts opts = NVIO_QPAIR_OPTS;
-
-	opts.interrupts = true;
-	return opts;
-}
-
-static bool is_readable(struct nvio_qpair *qpair, int timeout_ms)
-{
-	struct pollfd fd = { .fd = nvio_qpair_fd(qpair), .events = POLLIN };
-
-	return poll(&fd, 1, timeout_ms) == 1 && fd.revents == POLLIN;
-}
-
 /* The loop of a program, over one queue pair, without what else it would sleep on. */
 static int loop(struct nvio_qpair *qpair, struct nvio_completion *done, int max, uint64_t ns)
 {
@@ -38,7 +22,7 @@ static int loop(struct nvio_qpair *qpair, struct nvio_completion *done, int max,
 	while (!n && now_ns() - start < ns) {
 		int64_t left = nvio_qpair_timeout(qpair);
 
-		is_readable(qpair, left < 0 ? 100 : (int)((left + MS - 1) / MS));
+		stack_is_readable(qpair, left < 0 ? 100 : (int)((left + MS - 1) / MS));
 		nvio_qpair_arm(qpair);
 		n = nvio_poll(qpair, done, max);
 	}
@@ -81,7 +65,7 @@ static long sleeps(void)
  */
 static void asleep_it_uses_no_processor(void)
 {
-	struct nvio_qpair_opts opts = by_interrupt();
+	struct nvio_qpair_opts opts = stack_by_interrupt();
 	struct nvio_completion done;
 	uint64_t start, cpu;
 	struct stack s;
@@ -134,7 +118,7 @@ static bool is_under_valgrind(void)
 
 static void spins_as_long_as_it_pays(void)
 {
-	struct nvio_qpair_opts opts = by_interrupt();
+	struct nvio_qpair_opts opts = stack_by_interrupt();
 	uint64_t wall, cpu;
 	struct stack s;
 	long slept;
@@ -168,7 +152,7 @@ static void spins_as_long_as_it_pays(void)
 /* Waits were too long for it, and are not any more. */
 static void spins_again(void)
 {
-	struct nvio_qpair_opts opts = by_interrupt();
+	struct nvio_qpair_opts opts = stack_by_interrupt();
 	uint64_t wall, cpu;
 	struct stack s;
 	long slept;
@@ -187,7 +171,7 @@ static void spins_again(void)
 
 static void sends_again_in_time(void)
 {
-	struct nvio_qpair_opts opts = by_interrupt();
+	struct nvio_qpair_opts opts = stack_by_interrupt();
 	struct nvio_completion done;
 	uint64_t start;
 	struct stack s;
@@ -210,7 +194,7 @@ static void sends_again_in_time(void)
 /* A command's deadline passes while the thread sleeps. */
 static void notices_what_is_late(void)
 {
-	struct nvio_qpair_opts opts = by_interrupt();
+	struct nvio_qpair_opts opts = stack_by_interrupt();
 	struct nvio_completion done;
 	uint64_t start;
 	struct stack s;
@@ -238,7 +222,7 @@ static void wait_until_there(struct nvio_qpair *qpair)
 
 static void tells_how_long_to_sleep(void)
 {
-	struct nvio_qpair_opts opts = by_interrupt();
+	struct nvio_qpair_opts opts = stack_by_interrupt();
 	struct nvio_completion done;
 	struct stack s;
 
@@ -266,7 +250,7 @@ static void count_missing_interrupts(void *arg, enum nvio_log_level level, const
 
 static void makes_up_for_a_lost_interrupt(void)
 {
-	struct nvio_qpair_opts opts = by_interrupt();
+	struct nvio_qpair_opts opts = stack_by_interrupt();
 	struct stack s;
 	uint64_t start;
 	int nr_told = 0;
@@ -290,7 +274,7 @@ static void makes_up_for_a_lost_interrupt(void)
 /* What ends because the device is gone has no interrupt to miss. */
 static void tells_gone_from_late(void)
 {
-	struct nvio_qpair_opts opts = by_interrupt();
+	struct nvio_qpair_opts opts = stack_by_interrupt();
 	struct nvio_completion done;
 	int nr_told = 0;
 	struct daemon d;
@@ -312,7 +296,7 @@ static void tells_gone_from_late(void)
 /* The server dies while a program sleeps on the descriptor. */
 static void wakes_up_when_the_device_goes(void)
 {
-	struct nvio_qpair_opts opts = by_interrupt();
+	struct nvio_qpair_opts opts = stack_by_interrupt();
 	struct nvio_completion done[4];
 	struct daemon d;
 	struct stack s;
@@ -320,15 +304,15 @@ static void wakes_up_when_the_device_goes(void)
 	daemon_start(&d, "stall of=1");
 	stack_open(&s, d.name, &opts);
 	stack_read(&s, 0, 3);
-	CU_ASSERT_FALSE(is_readable(s.qpair, 50));
+	CU_ASSERT_FALSE(stack_is_readable(s.qpair, 50));
 	daemon_kill(&d);
-	CU_ASSERT_TRUE(is_readable(s.qpair, 2000));
+	CU_ASSERT_TRUE(stack_is_readable(s.qpair, 2000));
 	CU_ASSERT_EQUAL(nvio_qpair_arm(s.qpair), 1);
 	CU_ASSERT_EQUAL(nvio_poll(s.qpair, done, 4), 4);
 	for (int i = 0; i < 4; i++)
 		CU_ASSERT_NOT_EQUAL(done[i].status, 0);
 	CU_ASSERT_EQUAL(nvio_poll(s.qpair, done, 4), -ENODEV);
-	CU_ASSERT_FALSE(is_readable(s.qpair, 0));
+	CU_ASSERT_FALSE(stack_is_readable(s.qpair, 0));
 	stack_close_within(&s, 2 * SECOND);
 }
 

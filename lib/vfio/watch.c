@@ -62,6 +62,9 @@ int nvio_device_let_go(struct nvio_device *device)
 
 	if (!device->ops->let_go)
 		return nvio_error(ENOTSUP, "%s cannot be let go while it is in use", device->name);
+	/* What it still has to read and write would end in faults of the IOMMU. */
+	if (!nvio_device_was_let_go(device))
+		nvio_device_bus_master(device, false);
 	pthread_mutex_lock(&device->lock);
 	if (!nvio_device_was_let_go(device)) {
 		__atomic_store_n(&device->let_go, true, __ATOMIC_RELEASE);

@@ -84,9 +84,12 @@ static void lets_go(void)
 		start(cdev);
 		CU_ASSERT_EQUAL_FATAL(nvio_device_region_map(device, 0, 8192, 8192, &addr), 0);
 		*(volatile uint32_t *)addr = 7;
+		CU_ASSERT_EQUAL(nvio_device_bus_master(device, true), 0);
+		CU_ASSERT(fake->config[4] & 4);
 		CU_ASSERT_EQUAL(nvio_device_let_go(device), 0);
 		CU_ASSERT_EQUAL(fake->fd, -1);
 		CU_ASSERT_EQUAL(fake->attached, 0);
+		CU_ASSERT_FALSE(fake->config[4] & 4);
 		/* The registers read as those of a device that is gone, and may be written. */
 		CU_ASSERT_EQUAL(*(volatile uint32_t *)addr, UINT32_MAX);
 		CU_ASSERT_EQUAL(((volatile uint8_t *)addr)[8191], 0xff);

@@ -19,6 +19,20 @@ int nvio_no_slot(const struct nvio_qpair *qpair)
 	return nvio_error(EIO, "queue pair %u failed: %s", qpair->qid, qpair->why);
 }
 
+/* Fills the next slot. */
+static void fill(struct nvio_qpair *qpair, struct nvio_sqe *sqe)
+{
+	const uint64_t *words = nvio_sqe_words(sqe);
+	struct nvio_sqe *slot = qpair->sq_next;
+
+	*slot = *sqe;
+	if (words[1] | words[2] | words[7])
+		nvio_sq_spoil(qpair);
+	else if (qpair->nr_spoilt && !--qpair->nr_spoilt)
+		qpair->short_of = qpair->ctrl;
+	nvio_sq_advance(qpair, slot);
+}
+
 /* Now it is outstanding: it has its time, and says who gets the completion. */
 static void start(struct nvio_qpair *qpair, struct nvio_tracker *t, uint32_t state)
 {
@@ -38,15 +52,14 @@ void nvio_command_has_time(const struct nvio_qpair *qpair, struct nvio_tracker *
 void nvio_command_queue(struct nvio_qpair *qpair, struct nvio_tracker *t,
 			const struct nvio_sqe *sqe, uint32_t flags, uint64_t user_data)
 {
-	struct nvio_sqe *slot = qpair->sq_next, *saved = nvio_saved(qpair, t);
+	struct nvio_sqe *saved = nvio_saved(qpair, t);
 
 	*saved = *sqe;
 	saved->cid = nvio_tracker_cid(t);
-	*slot = *saved;
 	qpair->free = t->next;
 	t->user_data = user_data;
 	start(qpair, t, flags | NVIO_TRACKER_SAVED);
-	nvio_sq_advance(qpair, slot);
+	fill(qpair, saved);
 }
 
 int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint32_t flags,
@@ -64,9 +77,9 @@ int nvio_command_post(struct nvio_qpair *qpair, const struct nvio_sqe *sqe, uint
 
 /* A command of a short way. Its memory is where it was: it cannot be unregistered meanwhile, though
  * somebody may be trying to. */
-static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvio_sqe *slot)
+static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvio_sqe *sqe)
 {
-	*slot = (struct nvio_sqe){
+	*sqe = (struct nvio_sqe){
 		.opcode = (uint8_t)t->word0,
 		.cid = nvio_tracker_cid(t),
 		.nsid = (uint32_t)(t->word0 >> 32),
@@ -74,10 +87,10 @@ static void rebuild(struct nvio_qpair *qpair, struct nvio_tracker *t, struct nvi
 		.cdw11 = (uint32_t)(t->slba >> 32),
 		.cdw12 = t->cdw12,
 	};
-	if (nvio_describe_registered(qpair, t, 0, t->addr, t->len, slot))
+	if (nvio_describe_registered(qpair, t, 0, t->addr, t->len, sqe))
 		return;
 	nvio_memory_hold(qpair->memory);
-	nvio_describe_registered(qpair, t, 0, t->addr, t->len, slot);
+	nvio_describe_registered(qpair, t, 0, t->addr, t->len, sqe);
 	nvio_memory_release(qpair->memory);
 }
 
@@ -93,15 +106,15 @@ static void next_identifier(const struct nvio_qpair *qpair, struct nvio_tracker 
 static void queue_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint32_t more)
 {
 	const uint32_t forget = TRACKER_TICK_MASK << TRACKER_TICK_SHIFT | NVIO_TRACKER_ABORTING;
-	struct nvio_sqe *slot = qpair->sq_next;
+	struct nvio_sqe rebuilt, *sqe = &rebuilt;
 
 	next_identifier(qpair, t);
 	if (t->state & NVIO_TRACKER_SAVED)
-		*slot = *nvio_saved(qpair, t);
+		sqe = nvio_saved(qpair, t);
 	else
-		rebuild(qpair, t, slot);
+		rebuild(qpair, t, sqe);
 	start(qpair, t, (t->state & ~forget) + more);
-	nvio_sq_advance(qpair, slot);
+	fill(qpair, sqe);
 }
 
 void nvio_command_again(struct nvio_qpair *qpair, struct nvio_tracker *t)

@@ -40,6 +40,23 @@ static inline void nvio_drained(struct nvio_qpair *qpair, uint32_t nr)
 	__atomic_store_n(&qpair->nr_drained, qpair->nr_drained + nr, __ATOMIC_RELAXED);
 }
 
+/* A slot as the 8 words that it is written in. */
+static inline uint64_t *nvio_sqe_words(struct nvio_sqe *sqe)
+{
+	return (uint64_t *)(void *)sqe;
+}
+
+/*
+ * The short way writes the words of a slot that a read or write has something in, and finds the
+ * others 0. Once a slot has something there, it is closed until all of them were filled with
+ * commands that have not.
+ */
+static inline void nvio_sq_spoil(struct nvio_qpair *qpair)
+{
+	qpair->nr_spoilt = qpair->sq_entries;
+	qpair->short_of = qpair;
+}
+
 /* The slot that was just filled counts as queued. */
 static inline void nvio_sq_advance(struct nvio_qpair *qpair, struct nvio_sqe *filled)
 {

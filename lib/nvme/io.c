@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) int read_or_write(
 	if (unlikely((iova ^ (iova + len - 1)) > qpair->page_mask))
 		return pages(qpair, ns, read_back(&t->addr), slba, nr_blocks, flags,
 			     read_back(&t->user_data));
-	nvio_build_short(qpair, t, *word0, iova, 0, slba, nr_blocks, flags);
+	nvio_build_short(qpair, t, word0, iova, 0, slba, nr_blocks, flags);
 	return 0;
 }
 
@@ -66,7 +66,7 @@ static inline __attribute__((always_inline)) int read_or_write_pages(
 	if (unlikely(t->len > qpair->heap.len - offset || !nvio_prp_is_short(qpair, nr)))
 		return long_way(qpair, ns, addr, slba, nr_blocks, flags, user_data);
 	t->user_data = user_data;
-	nvio_build_short(qpair, t, *word0, iova, nvio_prp2_short(qpair, t, iova, nr), slba,
+	nvio_build_short(qpair, t, word0, iova, nvio_prp2_short(qpair, t, iova, nr), slba,
 			 nr_blocks, flags);
 	return 0;
 }
@@ -182,20 +182,39 @@ static inline void retire(const struct nvio_qpair *qpair, struct nvio_tracker *t
 #endif
 }
 
+/* The phase turns at the ring's end. */
+static inline struct nvio_cqe *turn(struct nvio_qpair *qpair)
+{
+	qpair->expected ^= NVIO_ANSWER_PHASE;
+	return qpair->cq;
+}
+
+/* A completion is as long as an entry: one distance leads from each entry to where it goes. */
+_Static_assert(sizeof(struct nvio_completion) == sizeof(struct nvio_cqe), "one step for both");
+
+static inline struct nvio_completion *completion_of(const struct nvio_cqe *cqe, uintptr_t distance)
+{
+	return (struct nvio_completion *)((uintptr_t)cqe + distance);
+}
+
 /*
  * Takes what has finished, up to what is not of the short way: one comparison with the tracker says
- * that an entry is there, is of this queue pair and this command, and has no error. Calls nothing,
- * so that it needs no stack.
+ * that an entry is there, is of this queue pair and this command, and has no error. At the ring's
+ * end the rest of the batch is for the next round. Calls nothing, so that it needs no stack.
  */
 static inline __attribute__((always_inline)) int reap(struct nvio_qpair *qpair,
-						      struct nvio_completion *done, int max)
+						      struct nvio_completion **done, int max)
 {
-	struct nvio_completion *out = done, *const end = done + max;
-	struct nvio_cqe *cqe = qpair->cq_next;
+	struct nvio_cqe *cqe = qpair->cq_next, *first;
+	const uintptr_t distance = (uintptr_t)*done - (uintptr_t)cqe;
+	const uintptr_t end =
+		min_u64((uintptr_t)cqe + (uintptr_t)max * sizeof(*cqe), (uintptr_t)qpair->cq_end);
 	struct nvio_tracker *free = qpair->free;
 	const uint64_t next_use = qpair->next_use;
+	uint64_t n;
 
-	while (out < end) {
+	while ((uintptr_t)cqe < end) {
+		struct nvio_completion *out = completion_of(cqe, distance);
 		uint64_t answer = nvio_answer(qpair, cqe);
 		struct nvio_tracker *t = nvio_tracker_of(qpair, answer);
 
@@ -206,21 +225,18 @@ static inline __attribute__((always_inline)) int reap(struct nvio_qpair *qpair,
 		nvio_dma_rmb();
 		out->user_data = t->user_data;
 		*result_and_status(out) = cqe->result;
-		out++;
+		cqe++;
 		retire(qpair, t, next_use);
 		t->next = free;
 		free = t;
-		/* The phase turns here: the rest of the batch is for the next round. */
-		if (unlikely(++cqe == qpair->cq_end)) {
-			cqe = qpair->cq;
-			qpair->expected ^= NVIO_ANSWER_PHASE;
-			break;
-		}
 	}
+	first = __atomic_load_n(&qpair->cq_next, __ATOMIC_RELAXED);
+	*done = completion_of(first, distance);
+	n = ((uintptr_t)cqe - (uintptr_t)first) / sizeof(*cqe);
 	qpair->free = free;
-	qpair->cq_next = cqe;
-	nvio_count(&qpair->stats.completed, (uint64_t)(out - done));
-	return (int)(out - done);
+	qpair->cq_next = unlikely(cqe == qpair->cq_end) ? turn(qpair) : cqe;
+	nvio_count(&qpair->stats.completed, n);
+	return (int)n;
 }
 
 /* The next completion, which is not of the short way. Returns how many entries at @out it filled,
@@ -238,10 +254,8 @@ static int reap_special(struct nvio_qpair *qpair, struct nvio_completion *out)
 	if (ret < 0)
 		return ret;
 	nvio_count(&qpair->stats.completed, 1);
-	if (++qpair->cq_next == qpair->cq_end) {
-		qpair->cq_next = qpair->cq;
-		qpair->expected ^= NVIO_ANSWER_PHASE;
-	}
+	if (++qpair->cq_next == qpair->cq_end)
+		qpair->cq_next = turn(qpair);
 	return ret;
 }
 
@@ -271,11 +285,13 @@ static __attribute__((noinline)) int poll_on(struct nvio_qpair *qpair, struct nv
 
 	while (n < max && !(qpair->attention & NVIO_ATTENTION_FAILED)) {
 		int ret = reap_special(qpair, done + n);
+		struct nvio_completion *rest;
 
 		if (ret < 0)
 			break;
 		n += ret;
-		n += reap(qpair, done + n, max - n);
+		rest = done + n;
+		n += reap(qpair, &rest, max - n);
 	}
 	if (qpair->stats.completed != before) {
 		nvio_count(&qpair->stats.busy_polls, 1);
@@ -290,7 +306,7 @@ static __attribute__((noinline)) int poll_on(struct nvio_qpair *qpair, struct nv
 static __attribute__((noinline)) int poll_busy(struct nvio_qpair *qpair,
 					       struct nvio_completion *done, int max)
 {
-	int n = reap(qpair, done, max);
+	int n = reap(qpair, &done, max);
 
 	if (unlikely(!n || qpair->sq_next != qpair->sq_rung))
 		return poll_on(qpair, done, n, max);

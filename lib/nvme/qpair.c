@@ -124,6 +124,7 @@ void nvio_qpair_take_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, s
 	qpair->cq = cq;
 	qpair->sq_iova = iova_of(qpair, sq);
 	init_rings(qpair);
+	nvio_sq_spoil(qpair);
 }
 
 void nvio_qpair_set_id(struct nvio_qpair *qpair, uint16_t qid)
@@ -147,7 +148,7 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 	qpair->cq_lag = shape->cq_lag;
 	qpair->cq_entries = (uint16_t)(depth + 1 + shape->cq_lag);
 	qpair->page_mask = shape->page_len - 1;
-	qpair->ctrl = shape->ctrl;
+	nvio_qpair_set_ctrl(qpair, shape->ctrl);
 	qpair->in_cmb = shape->in_cmb;
 	qpair->memory = nvio_memory_of(iommu);
 	qpair->max_retries = shape->max_retries;

@@ -50,7 +50,8 @@ struct nvio_qpair {
 	struct nvio_tracker *free; /* a stack; NULL when full, or failed */
 	struct nvio_sqe *sq_next; /* the slot of the next command */
 	struct nvio_sqe *sq_end;
-	struct nvio_ctrl *ctrl;
+	const void *short_of; /* the controller whose namespaces may go the short way; this while
+				 none may, see nvio_sq_spoil() */
 	struct nvio_window heap; /* as it was when last looked at; it only grows */
 	uint64_t page_mask; /* of the controller's memory page */
 
@@ -90,6 +91,8 @@ struct nvio_qpair {
 
 	/* The rest is cold. */
 	_Alignas(CACHE_LINE) const struct nvio_memory *memory;
+	struct nvio_ctrl *ctrl;
+	uint32_t nr_spoilt; /* slots to fill until the short way is open again */
 	struct nvio_parent *parents;
 	struct nvio_parent *free_parents;
 	struct nvio_parent *first_parent, **last_parent; /* those with parts to send, in order */
@@ -172,6 +175,12 @@ struct nvio_qpair_shape {
  */
 int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 		    const struct nvio_qpair_shape *shape);
+
+static inline void nvio_qpair_set_ctrl(struct nvio_qpair *qpair, struct nvio_ctrl *ctrl)
+{
+	qpair->ctrl = ctrl;
+	qpair->short_of = ctrl;
+}
 
 /* Frees them: only once no device can reach them. */
 void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu);

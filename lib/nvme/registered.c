@@ -69,7 +69,7 @@ bool nvio_queue_registered(struct nvio_qpair *qpair, struct nvio_ns *ns, uint64_
 		return false;
 	}
 	t->user_data = user_data;
-	nvio_build_short(qpair, t, word0, pointers.prp1, pointers.prp2, slba, nr_blocks, flags);
+	nvio_build_short(qpair, t, &word0, pointers.prp1, pointers.prp2, slba, nr_blocks, flags);
 	return true;
 }
 
@@ -120,7 +120,7 @@ static inline __attribute__((always_inline)) int read_or_write(
 	t->user_data = user_data;
 	if ((iova ^ (iova + len - 1)) > qpair->page_mask)
 		prp2 = nvio_prp2(qpair, t, iova, len);
-	nvio_build_short(qpair, t, *word0, iova, prp2, slba, nr_blocks, flags);
+	nvio_build_short(qpair, t, word0, iova, prp2, slba, nr_blocks, flags);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "nvme/command.h"
 #include "qpair_bench.h"
 #include "tap.h"
 
@@ -56,6 +57,60 @@ static void builds_commands(void)
 	CU_ASSERT_EQUAL(done[1].status, 0x4281);
 	CU_ASSERT_EQUAL(b.cq_doorbell, 2);
 	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 1);
+	teardown(&b);
+}
+
+static bool is_spoilt(const struct nvio_sqe *sqe)
+{
+	return sqe->cdw2 || sqe->cdw3 || sqe->mptr || sqe->cdw14 || sqe->cdw15;
+}
+
+/* One read, to its end. Returns whether its command has what no read has. */
+static bool read_spoilt(struct bench *b)
+{
+	struct nvio_completion done;
+	const struct nvio_sqe *sqe;
+	bool spoilt;
+
+	CU_ASSERT_EQUAL(nvio_read(&b->qpair, &b->ns, b->buf, 5, 1, 0, 1), 0);
+	CU_ASSERT_EQUAL(nvio_submit(&b->qpair), 1);
+	sqe = fetch(b);
+	CU_ASSERT_EQUAL(sqe->opcode, NVIO_NVM_READ);
+	CU_ASSERT_EQUAL(sqe->cdw10, 5);
+	spoilt = is_spoilt(sqe);
+	complete(b, sqe->cid, 0, 0);
+	CU_ASSERT_EQUAL(nvio_poll(&b->qpair, &done, 1), 1);
+	CU_ASSERT_EQUAL(done.status, 0);
+	return spoilt;
+}
+
+/* What a command leaves in words that a read does not write is gone before a read is there. */
+static void slots_are_clean(void)
+{
+	static const struct nvio_sqe spoilers[] = {
+		{ .opcode = 0xc0, .cdw2 = 1 },      { .opcode = 0xc0, .cdw3 = 1 },
+		{ .opcode = 0xc0, .mptr = 0x1000 }, { .opcode = 0xc0, .cdw14 = 1 },
+		{ .opcode = 0xc0, .cdw15 = 1 },
+	};
+	struct nvio_completion done;
+	struct bench b;
+
+	setup(&b, 4);
+	for (unsigned int i = 0; i < 3 * sizeof(spoilers) / sizeof(*spoilers); i++) {
+		const struct nvio_sqe *sqe;
+
+		/* From each place of the ring, and twice before the last one's are all gone. */
+		CU_ASSERT_EQUAL(nvio_command_post(&b.qpair, &spoilers[i % 5], 0, 1), 0);
+		CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 1);
+		sqe = fetch(&b);
+		CU_ASSERT_TRUE(is_spoilt(sqe));
+		complete(&b, sqe->cid, 0, 0);
+		CU_ASSERT_EQUAL(nvio_poll(&b.qpair, &done, 1), 1);
+		for (unsigned int n = 1; n <= (i % 2 ? 2u : 12u); n++) {
+			CU_ASSERT_FALSE(read_spoilt(&b));
+			CU_ASSERT_EQUAL(b.qpair.short_of == &b.ctrl, n >= b.qpair.sq_entries);
+		}
+	}
 	teardown(&b);
 }
 
@@ -256,6 +311,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "builds commands", builds_commands },
+		{ "slots are clean", slots_are_clean },
 		{ "refuses bad requests", refuses_bad_requests },
 		{ "never overfills", never_overfills },
 		{ "rings once per batch", rings_once_per_batch },

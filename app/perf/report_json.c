@@ -83,6 +83,28 @@ static void put_figures(struct json *json, const struct perf_opts *opts,
 	json_u64(json, "errors", figures->errors);
 }
 
+/* What the library counted, from the queue pair's creation on. */
+static void put_driver(struct json *json, const struct nvio_qpair *qpair)
+{
+	struct nvio_qpair_stats stats;
+
+	nvio_qpair_get_stats(qpair, &stats, sizeof(stats));
+	json_open(json, "driver", '{');
+	json_u64(json, "polls", stats.polls);
+	json_u64(json, "idle_polls", stats.idle_polls);
+	json_u64(json, "submitted", stats.submitted);
+	json_u64(json, "completed", stats.completed);
+	json_u64(json, "sq_doorbells", stats.sq_doorbells);
+	json_u64(json, "cq_doorbells", stats.cq_doorbells);
+	json_u64(json, "splits", stats.splits);
+	json_u64(json, "retries", stats.retries);
+	json_u64(json, "errors", stats.errors);
+	json_u64(json, "doorbells_spared", stats.doorbells_spared);
+	json_u64(json, "resent", stats.resent);
+	json_u64(json, "abandoned", stats.abandoned);
+	json_close(json, '}');
+}
+
 static void put_qpairs(struct json *json, const struct perf_report *report)
 {
 	struct perf_figures figures;
@@ -99,6 +121,7 @@ static void put_qpairs(struct json *json, const struct perf_report *report)
 		json_u64(json, "core", q->core);
 		json_u64(json, "queue", q->number);
 		put_figures(json, report->opts, &figures);
+		put_driver(json, q->handle);
 		json_close(json, '}');
 	}
 	json_close(json, ']');

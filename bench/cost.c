@@ -75,6 +75,16 @@ static int queue_metadata(const struct run *run, struct nvio_qpair *qpair, uint6
 	return nvio_io(qpair, run->ns, &io, i);
 }
 
+/* Reads, and one command in 64 that has what no read has. */
+static int queue_mixed(const struct run *run, struct nvio_qpair *qpair, uint64_t i)
+{
+	static const struct nvio_sqe vendor = { .opcode = 0xc0, .nsid = 1, .cdw15 = 1 };
+
+	if (i % 64 != 63)
+		return queue_read(run, qpair, i);
+	return nvio_passthrough(qpair, &vendor, NULL, 0, NULL, 0, 0, i);
+}
+
 /* What is counted. Returns how many I/Os were completed. */
 static __attribute__((noinline)) uint64_t measured(const struct run *run, uint64_t rounds)
 {
@@ -166,6 +176,7 @@ static bool prepare(struct run *run, const char *workload, uint32_t len, uint16_
 		     : handle                              ? queue_buffer
 		     : !strcmp(workload, "vectored")       ? queue_readv
 		     : !strcmp(workload, "vectored-write") ? queue_writev
+		     : !strcmp(workload, "mixed")          ? queue_mixed
 		     : write                               ? queue_write
 							   : queue_read;
 	if (handle &&

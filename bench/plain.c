@@ -42,7 +42,7 @@ static int init_pair(struct plain *plain, struct pair *pair, uint16_t depth)
 
 	memset(pair, 0, sizeof(*pair));
 	err = nvio_qpair_init(&pair->qpair, plain->iommu, &shape);
-	nvio_qpair_set_ctrl(&pair->qpair, &plain->ctrl);
+	pair->qpair.ctrl = &plain->ctrl;
 	pair->qpair.sq_doorbell = &pair->sq_doorbell;
 	pair->qpair.cq_doorbell = &pair->cq_doorbell;
 	pair->sq_doorbell = pair->cq_doorbell = UNTOUCHED;

@@ -45,7 +45,7 @@ int nvio_admin_queue_make(struct nvio_ctrl *ctrl, uint16_t depth)
 		free(admin);
 		return err;
 	}
-	nvio_qpair_set_ctrl(admin, ctrl);
+	admin->ctrl = ctrl;
 	admin->sq_doorbell = nvio_reg_doorbell(ctrl, 0, false);
 	admin->cq_doorbell = nvio_reg_doorbell(ctrl, 0, true);
 	ctrl->admin = admin;

@@ -3,6 +3,7 @@
  * Queueing commands off the short way, and queueing them again; see command.h.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "nvme/command.h"
@@ -19,6 +20,36 @@ int nvio_no_slot(const struct nvio_qpair *qpair)
 	return nvio_error(EIO, "queue pair %u failed: %s", qpair->qid, qpair->why);
 }
 
+int nvio_sq_come_to(struct nvio_qpair *qpair, struct nvio_sqe *slot)
+{
+	struct nvio_sqe *next = slot == qpair->sq_end ? qpair->sq : slot;
+	uint64_t *words = nvio_sqe_words(next);
+	bool *spoilt = &qpair->spoilt[next - qpair->sq];
+
+	qpair->sq_next = next;
+	if (*spoilt) {
+		words[1] = words[2] = words[7] = 0;
+		*spoilt = false;
+		if (!--qpair->nr_spoilt)
+			qpair->sq_round = qpair->sq;
+	}
+	/* Where to stop next: mostly at once, or only at the end. */
+	if (++next < qpair->sq_end && !*++spoilt) {
+		spoilt = memchr(spoilt, true, (size_t)(qpair->sq_end - next));
+		next = spoilt ? &qpair->sq[spoilt - qpair->spoilt] : qpair->sq_end;
+	}
+	qpair->sq_stop = next;
+	return 0;
+}
+
+void nvio_sq_begin(struct nvio_qpair *qpair, bool spoilt)
+{
+	memset(qpair->spoilt, spoilt, qpair->sq_entries);
+	qpair->nr_spoilt = spoilt ? qpair->sq_entries : 0;
+	qpair->sq_round = spoilt ? NULL : qpair->sq;
+	nvio_sq_come_to(qpair, qpair->sq);
+}
+
 /* Fills the next slot. */
 static void fill(struct nvio_qpair *qpair, struct nvio_sqe *sqe)
 {
@@ -26,10 +57,11 @@ static void fill(struct nvio_qpair *qpair, struct nvio_sqe *sqe)
 	struct nvio_sqe *slot = qpair->sq_next;
 
 	*slot = *sqe;
-	if (words[1] | words[2] | words[7])
-		nvio_sq_spoil(qpair);
-	else if (qpair->nr_spoilt && !--qpair->nr_spoilt)
-		qpair->short_of = qpair->ctrl;
+	if (words[1] | words[2] | words[7]) {
+		qpair->spoilt[slot - qpair->sq] = true;
+		qpair->nr_spoilt++;
+		qpair->sq_round = NULL;
+	}
 	nvio_sq_advance(qpair, slot);
 }
 

@@ -48,21 +48,34 @@ static inline uint64_t *nvio_sqe_words(struct nvio_sqe *sqe)
 
 /*
  * The short way writes the words of a slot that a read or write has something in, and finds the
- * others 0. Once a slot has something there, it is closed until all of them were filled with
- * commands that have not.
+ * others 0. What uses those spoils its slot, which is cleaned when the ring comes round to it.
  */
-static inline void nvio_sq_spoil(struct nvio_qpair *qpair)
+
+/* @slot, or the first one behind the ring's end, becomes the next, and is cleaned. Returns 0, so
+ * that the short way can call it last. */
+int nvio_sq_come_to(struct nvio_qpair *qpair, struct nvio_sqe *slot);
+
+/* The ring's first slot does. @spoilt: nothing is known of what is in any of them. */
+void nvio_sq_begin(struct nvio_qpair *qpair, bool spoilt);
+
+/* From memory: else the compiler keeps a register for it. */
+static inline struct nvio_sqe *nvio_sq_stop(const struct nvio_qpair *qpair)
 {
-	qpair->nr_spoilt = qpair->sq_entries;
-	qpair->short_of = qpair;
+	return __atomic_load_n(&qpair->sq_stop, __ATOMIC_RELAXED);
 }
 
-/* The slot that was just filled counts as queued. */
-static inline void nvio_sq_advance(struct nvio_qpair *qpair, struct nvio_sqe *filled)
+/* The slot that was just filled counts as queued. Returns 0. */
+static inline int nvio_sq_advance(struct nvio_qpair *qpair, struct nvio_sqe *filled)
 {
 	struct nvio_sqe *next = filled + 1;
 
-	qpair->sq_next = unlikely(next == qpair->sq_end) ? qpair->sq : next;
+	if (unlikely(next == qpair->sq_stop)) {
+		next = qpair->sq_round;
+		if (unlikely(!next))
+			return nvio_sq_come_to(qpair, nvio_sq_stop(qpair));
+	}
+	qpair->sq_next = next;
+	return 0;
 }
 
 /* Says what memory a command uses; other threads ask when memory is unregistered. */

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "nvme/cmb.h"
+#include "nvme/command.h"
 #include "nvme/ctrl.h"
 #include "nvme/features.h"
 #include "nvme/handover.h"
@@ -129,7 +130,8 @@ int nvio_rings_resume(struct nvio_qpair *qpair)
 	if (tail >= qpair->sq_entries)
 		return nvio_error(EPROTO, "a completion says that the next of %u entries is %u",
 				  qpair->sq_entries, tail);
-	qpair->sq_next = qpair->sq_told = qpair->sq_rung = qpair->sq + tail;
+	nvio_sq_come_to(qpair, qpair->sq + tail);
+	qpair->sq_told = qpair->sq_rung = qpair->sq_next;
 	qpair->cq_next = qpair->cq + head % entries;
 	qpair->expected &= ~NVIO_ANSWER_PHASE;
 	if (phase != (head == entries))

@@ -48,8 +48,7 @@ static inline __attribute__((always_inline)) int read_or_write(
 	if (unlikely((iova ^ (iova + len - 1)) > qpair->page_mask))
 		return pages(qpair, ns, read_back(&t->addr), slba, nr_blocks, flags,
 			     read_back(&t->user_data));
-	nvio_build_short(qpair, t, word0, iova, 0, slba, nr_blocks, flags);
-	return 0;
+	return nvio_build_short(qpair, t, word0, iova, 0, slba, nr_blocks, flags);
 }
 
 /* Data of several pages, when all else was checked. It calls nothing but the long way, and that
@@ -66,9 +65,8 @@ static inline __attribute__((always_inline)) int read_or_write_pages(
 	if (unlikely(t->len > qpair->heap.len - offset || !nvio_prp_is_short(qpair, nr)))
 		return long_way(qpair, ns, addr, slba, nr_blocks, flags, user_data);
 	t->user_data = user_data;
-	nvio_build_short(qpair, t, word0, iova, nvio_prp2_short(qpair, t, iova, nr), slba,
-			 nr_blocks, flags);
-	return 0;
+	return nvio_build_short(qpair, t, word0, iova, nvio_prp2_short(qpair, t, iova, nr), slba,
+				nr_blocks, flags);
 }
 
 static __attribute__((noinline)) int read_pages(struct nvio_qpair *qpair, struct nvio_ns *ns,

@@ -88,7 +88,8 @@ static int alloc_trackers(struct nvio_qpair *qpair)
 
 	qpair->trackers = aligned_alloc(CACHE_LINE, len);
 	qpair->saved = aligned_alloc(CACHE_LINE, qpair->depth * sizeof(*qpair->saved));
-	if (!qpair->trackers || !qpair->saved)
+	qpair->spoilt = malloc(qpair->sq_entries);
+	if (!qpair->trackers || !qpair->saved || !qpair->spoilt)
 		return nvio_error(ENOMEM, "no memory for a queue pair of depth %u", qpair->depth);
 	memset(qpair->trackers, 0, len);
 	qpair->idx_mask = (room - 1) * sizeof(*qpair->trackers);
@@ -124,7 +125,7 @@ void nvio_qpair_take_rings(struct nvio_qpair *qpair, struct nvio_iommu *iommu, s
 	qpair->cq = cq;
 	qpair->sq_iova = iova_of(qpair, sq);
 	init_rings(qpair);
-	nvio_sq_spoil(qpair);
+	nvio_sq_begin(qpair, true);
 }
 
 void nvio_qpair_set_id(struct nvio_qpair *qpair, uint16_t qid)
@@ -148,7 +149,7 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 	qpair->cq_lag = shape->cq_lag;
 	qpair->cq_entries = (uint16_t)(depth + 1 + shape->cq_lag);
 	qpair->page_mask = shape->page_len - 1;
-	nvio_qpair_set_ctrl(qpair, shape->ctrl);
+	qpair->ctrl = shape->ctrl;
 	qpair->in_cmb = shape->in_cmb;
 	qpair->memory = nvio_memory_of(iommu);
 	qpair->max_retries = shape->max_retries;
@@ -164,6 +165,7 @@ int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 	}
 	qpair->heap = nvio_memory_window(qpair->memory);
 	init_rings(qpair);
+	nvio_sq_begin(qpair, false);
 	return 0;
 }
 
@@ -173,6 +175,7 @@ void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu)
 	free_shared(qpair, iommu, qpair->in_cmb & NVIO_CMB_QUEUE, qpair->sq);
 	nvio_free(iommu, qpair->cq);
 	nvio_parents_fini(qpair);
+	free(qpair->spoilt);
 	free(qpair->saved);
 	free(qpair->trackers);
 	if (qpair->fd >= 0)

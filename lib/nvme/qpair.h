@@ -45,13 +45,12 @@ struct nvio_counters {
 };
 
 struct nvio_qpair {
-	/* Submitting: the first line is all that a command on the short way reads or writes here.
-	 */
+	/* Submitting: the first line is what a command on the short way reads and writes here, but
+	 * for sent_word. */
 	struct nvio_tracker *free; /* a stack; NULL when full, or failed */
 	struct nvio_sqe *sq_next; /* the slot of the next command */
-	struct nvio_sqe *sq_end;
-	const void *short_of; /* the controller whose namespaces may go the short way; this while
-				 none may, see nvio_sq_spoil() */
+	struct nvio_sqe *sq_stop; /* the ring's end, or a slot to be cleaned before it */
+	struct nvio_ctrl *ctrl;
 	struct nvio_window heap; /* as it was when last looked at; it only grows */
 	uint64_t page_mask; /* of the controller's memory page */
 
@@ -69,6 +68,8 @@ struct nvio_qpair {
 	uint64_t sent_word; /* the state of a tracker whose command is queued now, in the upper half
 			       as there */
 	struct nvio_sqe *saved; /* commands that their trackers cannot rebuild, by identifier */
+	struct nvio_sqe *sq_round; /* the slot that follows sq_stop, where none is to be cleaned;
+				      NULL: see nvio_sq_come_to() */
 
 	/* Completing. */
 	_Alignas(CACHE_LINE) struct nvio_cqe *cq_next;
@@ -91,8 +92,9 @@ struct nvio_qpair {
 
 	/* The rest is cold. */
 	_Alignas(CACHE_LINE) const struct nvio_memory *memory;
-	struct nvio_ctrl *ctrl;
-	uint32_t nr_spoilt; /* slots to fill until the short way is open again */
+	struct nvio_sqe *sq_end;
+	bool *spoilt; /* by slot: it has something where the short way finds zeros */
+	uint32_t nr_spoilt;
 	struct nvio_parent *parents;
 	struct nvio_parent *free_parents;
 	struct nvio_parent *first_parent, **last_parent; /* those with parts to send, in order */
@@ -175,12 +177,6 @@ struct nvio_qpair_shape {
  */
 int nvio_qpair_init(struct nvio_qpair *qpair, struct nvio_iommu *iommu,
 		    const struct nvio_qpair_shape *shape);
-
-static inline void nvio_qpair_set_ctrl(struct nvio_qpair *qpair, struct nvio_ctrl *ctrl)
-{
-	qpair->ctrl = ctrl;
-	qpair->short_of = ctrl;
-}
 
 /* Frees them: only once no device can reach them. */
 void nvio_qpair_fini(struct nvio_qpair *qpair, struct nvio_iommu *iommu);

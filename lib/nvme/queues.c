@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "nvme/arbitration.h"
+#include "nvme/command.h"
 #include "nvme/ctrl.h"
 #include "nvme/vectors.h"
 
@@ -122,6 +123,9 @@ int nvio_queues_create(struct nvio_qpair *qpair, bool interrupts)
 		return nvio_error(ENOSPC, "%s: all %u I/O queue pairs that it granted are in use",
 				  ctrl->info.name, ctrl->info.nr_qpairs);
 	ctrl->last_qid = qpair->qid;
+	/* A reset since then may have taken what the controller's memory had. */
+	if (qpair->in_cmb & NVIO_CMB_QUEUE)
+		nvio_sq_begin(qpair, true);
 	nvio_doorbells_find(qpair);
 	nvio_doorbells_use(qpair);
 	err = interrupts ? nvio_qpair_take_vector(qpair) : 0;

@@ -120,8 +120,7 @@ static inline __attribute__((always_inline)) int read_or_write(
 	t->user_data = user_data;
 	if ((iova ^ (iova + len - 1)) > qpair->page_mask)
 		prp2 = nvio_prp2(qpair, t, iova, len);
-	nvio_build_short(qpair, t, word0, iova, prp2, slba, nr_blocks, flags);
-	return 0;
+	return nvio_build_short(qpair, t, word0, iova, prp2, slba, nr_blocks, flags);
 }
 
 int nvio_read_buffer(struct nvio_qpair *qpair, struct nvio_ns *ns, const struct nvio_buffer *buffer,

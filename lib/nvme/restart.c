@@ -49,11 +49,9 @@ void nvio_restart_distrust(struct nvio_qpair *qpair)
 /* Makes the rings as new; no device looks at them. Commands are not touched. */
 static void restart_rings(struct nvio_qpair *qpair)
 {
-	memset(qpair->sq, 0, qpair->sq_entries * sizeof(*qpair->sq));
-	qpair->nr_spoilt = 0;
-	qpair->short_of = qpair->ctrl;
 	memset(qpair->cq, 0, qpair->cq_entries * sizeof(*qpair->cq));
-	qpair->sq_next = qpair->sq_told = qpair->sq;
+	nvio_sq_begin(qpair, true);
+	qpair->sq_told = qpair->sq;
 	qpair->sq_rung = qpair->attention ? NULL : qpair->sq;
 	qpair->cq_next = qpair->cq;
 	qpair->cq_lag = qpair->cq_entries - qpair->depth - 1u;

@@ -28,14 +28,14 @@ static inline __attribute__((always_inline)) bool nvio_is_short(const struct nvi
 	/* The mask has the bits that no block's number has, so that the sum behind it cannot wrap.
 	 */
 	return likely(flags <= NVIO_SHORT_FLAGS && !(addr & 3) &&
-		      NVIO_LOOK(ns->ctrl) == qpair->short_of &&
+		      NVIO_LOOK(ns->ctrl) == qpair->ctrl &&
 		      (slba & ns->boundary_mask) + last < NVIO_LOOK(ns->max_blocks) &&
 		      slba + last <= NVIO_LOOK(ns->last_block));
 }
 
-/* The command, in its slot, which is not spoilt, and in its tracker, where address, length and the
+/* The command, in its slot and in its tracker, where address, length and the
  * caller's data are. In the order in which each value is in a register once. */
-static inline __attribute__((always_inline)) void nvio_build_short(
+static inline __attribute__((always_inline)) int nvio_build_short(
 	struct nvio_qpair *qpair, struct nvio_tracker *t, const uint64_t *word0, uint64_t iova,
 	uint64_t prp2, uint64_t slba, uint32_t nr_blocks, unsigned int flags)
 {
@@ -55,7 +55,7 @@ static inline __attribute__((always_inline)) void nvio_build_short(
 	t->word0 = first;
 	qpair->free = t->next;
 	nvio_track_kind(t, NVIO_TRACKER_WHOLE);
-	nvio_sq_advance(qpair, sqe);
+	return nvio_sq_advance(qpair, sqe);
 }
 
 #endif

@@ -12,7 +12,7 @@ static void new_qpair(struct bench *b, const struct nvio_qpair_shape *shape)
 	CU_ASSERT_EQUAL_FATAL(nvio_qpair_init(&b->qpair, b->iommu, shape), 0);
 	b->qpair.sq_doorbell = &b->sq_doorbell;
 	b->qpair.cq_doorbell = &b->cq_doorbell;
-	nvio_qpair_set_ctrl(&b->qpair, &b->ctrl);
+	b->qpair.ctrl = &b->ctrl;
 	b->sq_doorbell = b->cq_doorbell = 0;
 	b->fetched = b->posted = 0;
 	b->phase = 1;

@@ -106,10 +106,8 @@ static void slots_are_clean(void)
 		CU_ASSERT_TRUE(is_spoilt(sqe));
 		complete(&b, sqe->cid, 0, 0);
 		CU_ASSERT_EQUAL(nvio_poll(&b.qpair, &done, 1), 1);
-		for (unsigned int n = 1; n <= (i % 2 ? 2u : 12u); n++) {
+		for (unsigned int n = 1; n <= (i % 2 ? 2u : 12u); n++)
 			CU_ASSERT_FALSE(read_spoilt(&b));
-			CU_ASSERT_EQUAL(b.qpair.short_of == &b.ctrl, n >= b.qpair.sq_entries);
-		}
 	}
 	teardown(&b);
 }

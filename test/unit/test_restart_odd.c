@@ -128,6 +128,37 @@ static void time_begins_with_the_queues(void)
 	end(&b);
 }
 
+/* What commands before a reset left in slots is in none of those sent after it. */
+static void slots_are_clean(void)
+{
+	static const struct nvio_sqe vendor = { .opcode = 0xc0, .nsid = 7, .cdw15 = 1 };
+	struct bench b;
+
+	begin(&b, &(struct path){ .depth = DEPTH });
+	for (uint64_t i = 0; i < 5; i++) {
+		CU_ASSERT_EQUAL(nvio_passthrough(&b.qpair, &vendor, NULL, 0, NULL, 0, 0, i), 0);
+		nvio_submit(&b.qpair);
+		complete(&b, next_command(&b)->cid, 0, 0);
+		expect_done(&b, i, 0);
+	}
+	queue_read(&b, 0);
+	queue_read(&b, 1);
+	nvio_submit(&b.qpair);
+	reset(&b, 2);
+	for (uint64_t i = 2; i < 7; i++)
+		queue_read(&b, i);
+	nvio_submit(&b.qpair);
+	for (uint64_t i = 0; i < 7; i++) {
+		const struct nvio_sqe *sqe = next_command(&b);
+
+		CU_ASSERT_EQUAL(sqe->cdw10, i);
+		CU_ASSERT_EQUAL(sqe->cdw15, 0);
+		complete(&b, sqe->cid, 0, 0);
+		expect_done(&b, i, 0);
+	}
+	end(&b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -135,6 +166,7 @@ int main(void)
 		{ "a lie before its queues are there", a_lie_before_its_queues_are_there },
 		{ "nobody hears", nobody_hears },
 		{ "time begins with the queues", time_begins_with_the_queues },
+		{ "slots are clean", slots_are_clean },
 	};
 
 	return tap_run("restart, odd", tests, sizeof(tests) / sizeof(tests[0]));

@@ -44,7 +44,7 @@ static int replace(struct bench *b)
 	CU_ASSERT_EQUAL_FATAL(nvio_qpair_init(&b->qpair, b->iommu, &shape), 0);
 	b->qpair.sq_doorbell = &b->sq_doorbell;
 	b->qpair.cq_doorbell = &b->cq_doorbell;
-	nvio_qpair_set_ctrl(&b->qpair, &b->ctrl);
+	b->qpair.ctrl = &b->ctrl;
 	nvio_qpair_take_rings(&b->qpair, b->iommu, sq, cq);
 	return nvio_rings_resume(&b->qpair);
 }

@@ -6,6 +6,7 @@
  * Admin commands use PRPs alone (base 2.0, figure 86, PSDT) and are never fused.
  */
 #include "data.h"
+#include "doorbell.h"
 
 /* Commands that a controller can take, for the dispatch and for the effects log. */
 uint16_t nvio_emu_admin_effects(uint8_t opcode)

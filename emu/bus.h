@@ -52,7 +52,8 @@ struct emu_bus {
 	void (*reset)(struct emu_bus *bus);
 
 	/* Changes whenever pointers kept from dma() become stale: a client maps or unmaps memory,
-	 * or bus mastering or the power state let the controller reach it or take that away. */
+	 * bus mastering or the power state let the controller reach it or take that away, or a log
+	 * of what is written has to hear of each page again. */
 	uint64_t generation;
 
 	/* Commands are to wait for the next round, which it goes on with when it has looked at what

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "data.h"
+#include "doorbell.h"
 #include "fault.h"
 #include "pi.h"
 #include "store.h"

@@ -20,20 +20,33 @@ static struct emu_server *server_of(struct emu_bus *bus)
 	return (struct emu_server *)((char *)bus - offsetof(struct emu_server, bus));
 }
 
+/* Who gets an address to write to writes there, as far as the log of DMA is concerned. */
+static size_t log_run(struct emu_server *server, uint64_t iova, size_t len, bool write)
+{
+	if (server->dirty.on && write && len)
+		nvio_emu_dirty_add(&server->dirty, iova, len);
+	return len;
+}
+
 static size_t bus_dma_run(struct emu_bus *bus, uint64_t iova, size_t len, bool write, void **addr)
 {
 	struct emu_server *server = server_of(bus);
 
 	if (!server->dma_allowed)
 		return 0;
-	return nvio_emu_dma_run(&server->dma, iova, len, write, addr);
+	return log_run(server, iova, nvio_emu_dma_run(&server->dma, iova, len, write, addr), write);
 }
 
 static void *bus_dma(struct emu_bus *bus, uint64_t iova, size_t len, bool write)
 {
+	struct emu_server *server = server_of(bus);
 	void *addr;
 
-	return len && bus_dma_run(bus, iova, len, write, &addr) == len ? addr : NULL;
+	if (!len || !server->dma_allowed ||
+	    nvio_emu_dma_run(&server->dma, iova, len, write, &addr) != len)
+		return NULL;
+	log_run(server, iova, len, write);
+	return addr;
 }
 
 static size_t bus_remote_run(struct emu_bus *bus, uint64_t iova, size_t len, bool write)
@@ -47,6 +60,7 @@ static size_t bus_remote_run(struct emu_bus *bus, uint64_t iova, size_t len, boo
 
 static void bus_remote_move(struct emu_bus *bus, uint64_t iova, void *local, size_t len, bool write)
 {
+	log_run(server_of(bus), iova, len, write);
 	nvio_emu_remote_move(server_of(bus), iova, local, len, write);
 }
 
@@ -188,6 +202,7 @@ void nvio_emu_server_free(struct emu_server *server)
 	nvio_emu_ctrl_free(server->ctrl);
 	nvio_emu_irq_fini(&server->irqs);
 	nvio_emu_dma_fini(&server->dma);
+	nvio_emu_dirty_stop(&server->dirty);
 	close(server->stop_fd);
 	release_bar0(server);
 	free(server);

@@ -2,11 +2,12 @@
 /*
  * Where doorbells are: in the registers, or for I/O queues in the client's memory, as shadows.
  */
+#include "doorbell.h"
 #include "state.h"
 
-static uint32_t *shadow_at(struct emu_ctrl *ctrl, uint64_t page, uint32_t offset)
+static uint32_t *shadow_at(struct emu_ctrl *ctrl, uint64_t page, uint32_t offset, bool write)
 {
-	return ctrl->bus->dma(ctrl->bus, page + offset, sizeof(uint32_t), true);
+	return ctrl->bus->dma(ctrl->bus, page + offset, sizeof(uint32_t), write);
 }
 
 /* They are looked at all the time: memory that takes a message each will not do. */
@@ -14,8 +15,8 @@ bool nvio_emu_shadow(struct emu_ctrl *ctrl, uint64_t values, uint64_t events)
 {
 	uint32_t last = ctrl->page_len - sizeof(uint32_t);
 
-	if (!shadow_at(ctrl, values, 0) || !shadow_at(ctrl, values, last) ||
-	    !shadow_at(ctrl, events, 0) || !shadow_at(ctrl, events, last))
+	if (!shadow_at(ctrl, values, 0, true) || !shadow_at(ctrl, values, last, true) ||
+	    !shadow_at(ctrl, events, 0, true) || !shadow_at(ctrl, events, last, true))
 		return false;
 	ctrl->shadow = values;
 	ctrl->shadow_events = events;
@@ -76,7 +77,8 @@ void nvio_emu_doorbells_ask(struct emu_ctrl *ctrl)
  * Where a doorbell is read: the register, or for I/O queues its shadow in the client's memory
  * (5.8), with the index that tells the client when to ring (B.5).
  */
-uint32_t *nvio_emu_doorbell_find(struct emu_ctrl *ctrl, unsigned int number, uint32_t **event)
+uint32_t *nvio_emu_doorbell_find(struct emu_ctrl *ctrl, unsigned int number, bool write,
+				 uint32_t **event)
 {
 	size_t offset = (size_t)number * ctrl->db_stride;
 	uint32_t *shadow;
@@ -84,8 +86,8 @@ uint32_t *nvio_emu_doorbell_find(struct emu_ctrl *ctrl, unsigned int number, uin
 	*event = NULL;
 	/* One behind the page has the register alone. */
 	if (ctrl->shadow && number > 1 && offset < ctrl->page_len) {
-		shadow = shadow_at(ctrl, ctrl->shadow, (uint32_t)offset);
-		*event = shadow_at(ctrl, ctrl->shadow_events, (uint32_t)offset);
+		shadow = shadow_at(ctrl, ctrl->shadow, (uint32_t)offset, write);
+		*event = shadow_at(ctrl, ctrl->shadow_events, (uint32_t)offset, true);
 		return *event ? shadow : NULL;
 	}
 	if (offset + sizeof(uint32_t) > ctrl->bus->doorbells_len)
@@ -103,7 +105,7 @@ void nvio_emu_doorbell_clear(struct emu_ctrl *ctrl, unsigned int number, uint32_
 	__atomic_store_n(db, 0, __ATOMIC_RELAXED);
 	ask(event, 0);
 	ctrl->shadow = 0;
-	db = nvio_emu_doorbell_find(ctrl, number, &event);
+	db = nvio_emu_doorbell_find(ctrl, number, true, &event);
 	if (db)
 		__atomic_store_n(db, 0, __ATOMIC_RELAXED);
 	ctrl->shadow = shadow;

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "doorbell.h"
 #include "fault.h"
 #include "state.h"
 

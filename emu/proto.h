@@ -148,11 +148,33 @@ struct emu_memory_access {
 };
 static_assert(sizeof(struct emu_memory_access) == 16, "DMA_READ and DMA_WRITE");
 
-/* Behind it: data of the feature, which none of ours has. */
+/* Behind it: data of the feature. */
 struct emu_feature {
 	uint32_t argsz;
 	uint32_t flags;
 };
 static_assert(sizeof(struct emu_feature) == 8, "DEVICE_FEATURE");
+
+/* Behind it: the ranges; none for all addresses. */
+struct emu_log_start {
+	uint64_t page_len;
+	uint32_t nr_ranges;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct emu_log_start) == 16, "DMA_LOGGING_START");
+
+struct emu_log_range {
+	uint64_t iova;
+	uint64_t len;
+};
+static_assert(sizeof(struct emu_log_range) == 16, "DMA_LOGGING_START");
+
+/* Behind it, in the answer: a bit for each page, in words of 64. */
+struct emu_log_report {
+	uint64_t iova;
+	uint64_t len;
+	uint64_t page_len;
+};
+static_assert(sizeof(struct emu_log_report) == 24, "DMA_LOGGING_REPORT");
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "data.h"
+#include "doorbell.h"
 #include "fault.h"
 
 #define NO_DOORBELL UINT32_MAX /* no bad value seen: doorbells are 16 bits */
@@ -66,10 +67,10 @@ static void find_doorbells(struct emu_ctrl *ctrl)
 		struct emu_sq *sq = &ctrl->sqs[i];
 		struct emu_cq *cq = &ctrl->cqs[i];
 
-		sq->db = nvio_emu_doorbell_find(ctrl, 2 * i, &sq->event);
+		sq->db = nvio_emu_doorbell_find(ctrl, 2 * i, false, &sq->event);
 		if (!sq->db)
 			sq->db = &sq->head;
-		cq->db = nvio_emu_doorbell_find(ctrl, 2 * i + 1, &cq->event);
+		cq->db = nvio_emu_doorbell_find(ctrl, 2 * i + 1, false, &cq->event);
 		if (!cq->db)
 			cq->db = &cq->head;
 	}
@@ -98,7 +99,7 @@ bool nvio_emu_cq_open(struct emu_ctrl *ctrl, uint16_t id, uint64_t iova, uint32_
 	struct emu_cq *cq = &ctrl->cqs[id];
 
 	memset(cq, 0, sizeof(*cq));
-	cq->db = nvio_emu_doorbell_find(ctrl, 2u * id + 1, &cq->event);
+	cq->db = nvio_emu_doorbell_find(ctrl, 2u * id + 1, true, &cq->event);
 	cq->pages = calloc(NR_PAGES(entries, NVIO_CQE_SHIFT), sizeof(*cq->pages));
 	if (!cq->db || !cq->pages) {
 		free(cq->pages);
@@ -120,7 +121,7 @@ bool nvio_emu_sq_open(struct emu_ctrl *ctrl, uint16_t id, uint16_t cq, uint64_t 
 	struct emu_sq *sq = &ctrl->sqs[id];
 
 	memset(sq, 0, sizeof(*sq));
-	sq->db = nvio_emu_doorbell_find(ctrl, 2u * id, &sq->event);
+	sq->db = nvio_emu_doorbell_find(ctrl, 2u * id, true, &sq->event);
 	sq->pages = calloc(NR_PAGES(entries, NVIO_SQE_SHIFT), sizeof(*sq->pages));
 	if (!sq->db || !sq->pages) {
 		free(sq->pages);

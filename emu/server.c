@@ -72,6 +72,7 @@ void nvio_emu_server_disconnect(struct emu_server *server)
 	nvio_emu_server_flr(server);
 	nvio_emu_irq_disconnect(&server->irqs);
 	nvio_emu_dma_clear(&server->dma);
+	nvio_emu_dirty_stop(&server->dirty);
 	server->bus.generation++;
 	nvio_emu_remote_init(&server->remote);
 	nvio_emu_conn_close(&server->conn);
@@ -227,15 +228,6 @@ static int do_reset(struct emu_server *server, const void *payload, size_t len)
 	return 0;
 }
 
-/* What the kernel answers for a feature that a device has not. */
-static int do_feature(struct emu_server *server, const void *payload, size_t len)
-{
-	(void)server;
-	(void)payload;
-	(void)len;
-	return -ENOTTY;
-}
-
 /* Requests that are longer than they need be are taken: clients send newer structures. */
 static const struct command {
 	int (*run)(struct emu_server *server, const void *payload, size_t len);
@@ -253,7 +245,7 @@ static const struct command {
 	[EMU_REGION_READ] = { nvio_emu_region_read, sizeof(struct emu_region_access), false },
 	[EMU_REGION_WRITE] = { nvio_emu_region_write, sizeof(struct emu_region_access), false },
 	[EMU_RESET] = { do_reset, 0, false },
-	[EMU_FEATURE] = { do_feature, sizeof(struct emu_feature), false },
+	[EMU_FEATURE] = { nvio_emu_device_feature, sizeof(struct emu_feature), false },
 };
 
 static int dispatch(struct emu_server *server)

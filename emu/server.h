@@ -12,6 +12,7 @@
 #include "conn.h"
 #include "control.h"
 #include "ctrl.h"
+#include "dirty.h"
 #include "dma.h"
 #include "irq.h"
 #include "pci.h"
@@ -22,6 +23,7 @@ struct emu_server {
 	struct emu_ctrl *ctrl;
 	struct emu_conn conn;
 	struct emu_dma dma;
+	struct emu_dirty dirty;
 	struct emu_remote remote;
 	struct emu_pci pci;
 	struct emu_irqs irqs;
@@ -63,7 +65,7 @@ int nvio_emu_server_pin(pthread_t thread, int core, struct emu_error *error);
 /* From any thread or a signal handler. */
 void nvio_emu_server_stop(struct emu_server *server);
 
-/* The parts of server.c, region.c and loop.c that meet. */
+/* The parts of server.c, region.c, device_feature.c and loop.c that meet. */
 
 /* Goes on with the socket. Returns how many messages were handled, or -errno: nothing more will
  * come of this client. */
@@ -89,6 +91,7 @@ uint64_t nvio_emu_region_len(const struct emu_server *server, uint32_t index);
 int nvio_emu_region_info(struct emu_server *server, const void *payload, size_t len);
 int nvio_emu_region_read(struct emu_server *server, const void *payload, size_t len);
 int nvio_emu_region_write(struct emu_server *server, const void *payload, size_t len);
+int nvio_emu_device_feature(struct emu_server *server, const void *payload, size_t len);
 
 /* What a function-level reset does, and what remains of that for DEVICE_RESET. */
 void nvio_emu_server_flr(struct emu_server *server);

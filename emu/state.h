@@ -292,18 +292,6 @@ void nvio_emu_interrupt_reset(struct emu_ctrl *ctrl);
 void nvio_emu_arbitration_set(struct emu_ctrl *ctrl, uint32_t value);
 bool nvio_emu_arbitrate(struct emu_ctrl *ctrl);
 
-/* doorbell.c: @number counts all, two to a queue pair; NULL when its memory is not there. */
-uint32_t *nvio_emu_doorbell_find(struct emu_ctrl *ctrl, unsigned int number, uint32_t **event);
-void nvio_emu_doorbell_clear(struct emu_ctrl *ctrl, unsigned int number, uint32_t *db,
-			     uint32_t *event);
-void nvio_emu_doorbell_seen(uint32_t *event, uint32_t value);
-/* Has the client ring for the next completions that it takes from a queue, if that is needed. */
-void nvio_emu_cq_event(const struct emu_ctrl *ctrl, struct emu_cq *cq);
-/* Has the client ring for whatever comes next, in any queue. */
-void nvio_emu_doorbells_ask(struct emu_ctrl *ctrl);
-/* Takes shadow doorbells into use. Returns whether their pages are there. */
-bool nvio_emu_shadow(struct emu_ctrl *ctrl, uint64_t values, uint64_t events);
-
 /* ctrl_run.c */
 bool nvio_emu_run(struct emu_ctrl *ctrl);
 /* At most @most commands of a queue. Returns how many it were. */

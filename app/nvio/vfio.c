@@ -298,12 +298,13 @@ static int print_all(struct view *v, struct nvio_iommu *iommu, struct nvio_devic
 		err = print_regions(v, device);
 	if (!err)
 		err = print_irqs(v, device);
-	if (err || !view_is_kernel(device))
-		return err;
-	err = view_capabilities(v, device);
+	if (!err && view_is_kernel(device))
+		err = view_capabilities(v, device);
 	if (err)
 		return err;
 	view_features(v, device);
+	if (!view_is_kernel(device))
+		return 0;
 	view_tce(v, device);
 	view_eeh(v, device);
 	view_extensions(v, iommu);

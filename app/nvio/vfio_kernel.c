@@ -57,7 +57,7 @@ int view_capabilities(struct view *v, struct nvio_device *device)
 	return 0;
 }
 
-/* Whether the kernel would do this with a feature. */
+/* Whether the kernel, or a server, would do this with a feature. */
 static bool probe(struct nvio_device *device, uint32_t feature, uint32_t what)
 {
 	struct vfio_device_feature request = { .argsz = sizeof(request) };

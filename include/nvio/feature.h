@@ -4,8 +4,8 @@
  * functions, logs of what was written by DMA, migration, its memory as a dma-buf.
  *
  * Which of them there are depends on kernel, driver and device: probe first. All calls return
- * -ENOTSUP where one is missing, and for devices behind a vfio-user socket. Thread rule: as in
- * vfio.h.
+ * -ENOTSUP where one is missing. Behind a vfio-user socket there are logs of DMA and migration at
+ * most; the software controller has them. Thread rule: as in vfio.h.
  */
 #ifndef NVIO_FEATURE_H
 #define NVIO_FEATURE_H

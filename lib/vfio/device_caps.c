@@ -107,7 +107,7 @@ int nvio_device_caps(struct nvio_device *device, struct nvio_device_cap *caps, u
 	void *answer;
 	int err;
 
-	if (!device->ops->ask)
+	if (device->ops != &nvio_kernel_ops)
 		return nvio_error(ENOTSUP, "%s has no capabilities of VFIO", device->name);
 	answer = nvio_caps_ioctl(device->fd, VFIO_DEVICE_GET_INFO, &info, sizeof(info), &len, &err);
 	if (!answer)
@@ -127,7 +127,7 @@ int nvio_device_region_caps(struct nvio_device *device, uint32_t idx, struct nvi
 	void *answer;
 	int err;
 
-	if (!device->ops->ask)
+	if (device->ops != &nvio_kernel_ops)
 		return nvio_error(ENOTSUP, "%s has no capabilities of VFIO", device->name);
 	if (idx >= device->nr_regions)
 		return nvio_error(EINVAL, "%s has no region %u", device->name, idx);

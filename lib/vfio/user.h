@@ -38,6 +38,9 @@ int nvio_user_open_device(struct nvio_iommu *iommu, int fd, struct nvio_device *
  */
 int nvio_user_pci_start(struct nvio_device *device);
 
+/* user_feature.c: VFIO_DEVICE_FEATURE, as the kernel would take it; -ENOTTY for other requests. */
+int nvio_user_feature(struct nvio_device *device, unsigned long request, void *arg);
+
 /* MSI-X on, and this vector of it unmasked; MSI-X off. */
 void nvio_user_msix_on(struct nvio_device *device, uint32_t vector);
 void nvio_user_msix_off(struct nvio_device *device);

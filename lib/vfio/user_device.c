@@ -281,6 +281,7 @@ const struct nvio_device_ops nvio_user_device_ops = {
 	.irq = user_irq,
 	.irq_set = user_irq_set,
 	.reset = user_reset,
+	.ask = nvio_user_feature,
 	.alive = user_alive,
 	.hangup_fd = user_hangup_fd,
 	.close = user_close,

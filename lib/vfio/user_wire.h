@@ -21,6 +21,7 @@ enum nvio_user_command {
 	NVIO_USER_DMA_READ = 11, /* from the server to us */
 	NVIO_USER_DMA_WRITE = 12,
 	NVIO_USER_DEVICE_RESET = 13,
+	NVIO_USER_DEVICE_FEATURE = 16,
 };
 
 struct nvio_user_header {
@@ -92,5 +93,31 @@ struct nvio_user_dma_access {
 };
 
 _Static_assert(sizeof(struct nvio_user_dma_access) == 16, "DMA_READ");
+
+/* In front of a feature's data; flags as VFIO has them. */
+struct nvio_user_feature {
+	uint32_t argsz;
+	uint32_t flags;
+};
+
+_Static_assert(sizeof(struct nvio_user_feature) == 8, "DEVICE_FEATURE");
+
+/* The ranges, as VFIO has them, are behind it. */
+struct nvio_user_log_start {
+	uint64_t page_len;
+	uint32_t nr_ranges;
+	uint32_t reserved;
+};
+
+_Static_assert(sizeof(struct nvio_user_log_start) == 16, "DMA_LOGGING_START");
+
+/* In the answer a bit for each page is behind it, in words of 64. */
+struct nvio_user_log {
+	uint64_t iova;
+	uint64_t len;
+	uint64_t page_len;
+};
+
+_Static_assert(sizeof(struct nvio_user_log) == 24, "DMA_LOGGING_REPORT");
 
 #endif

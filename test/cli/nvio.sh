@@ -52,6 +52,7 @@ prints '^  0 BAR0: 0x4000 bytes, read write mmap caps; mappable: 0x1000 \+ 0x100
 prints '^  7 config: 0x1000 bytes, read write$' vfio emu:
 prints '^  2 MSI-X: [0-9]+ vectors, eventfd' vfio emu:
 prints '^way: vfio-user$' vfio emu:
+prints '^  8 report of a DMA log: get$' vfio emu:
 prints '^page sizes: 4K' vfio emu:
 prints '"way": "vfio-user"' vfio --json emu:
 python3 - "$dir/out" << 'PY' || fail "the JSON of nvio vfio emu: is not as it should be"

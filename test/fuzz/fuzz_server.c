@@ -267,6 +267,26 @@ static void admin_command(void)
 	run_controller();
 }
 
+/* The log of DMA writes, in and around the client's memory. */
+static void log_feature(void)
+{
+	static const uint32_t requests[] = { 1u << 17 | 6, 1u << 17 | 7, 1u << 16 | 8,
+					     1u << 18 | 8 };
+	uint32_t nr = fuzz_below(&f.in, 4);
+	uint64_t words[1 + 2 + 4 * 2];
+	uint8_t *payload = (uint8_t *)words;
+	bool report = nr >= 2;
+
+	put32(payload, fuzz_u8(&f.in) < 0xf0 ? 2048 : fuzz_u8(&f.in));
+	put32(payload + 4, requests[nr]);
+	for (unsigned int i = 1; i < sizeof(words) / sizeof(words[0]); i++)
+		words[i] = (uint64_t)fuzz_below(&f.in, 2 * LOANS_PAGES) * LOANS_PAGE;
+	words[report ? 3 : 1] = (uint64_t)LOANS_PAGE << fuzz_below(&f.in, 8);
+	if (!report)
+		words[2] = fuzz_below(&f.in, 6);
+	send_message(16, 0, payload, report ? 32 : sizeof(words), NULL, 0, 0);
+}
+
 static void next_step(void)
 {
 	switch (fuzz_below(&f.in, 8)) {
@@ -289,6 +309,9 @@ static void next_step(void)
 	case 5:
 		come_again();
 		break;
+	case 6:
+		log_feature();
+		break;
 	default:
 		message();
 		break;
@@ -305,7 +328,7 @@ static void end(void)
 	f.client.fd = -1;
 	client_step(&f.client);
 	fuzz_check(!f.client.alive && server->conn.fd < 0);
-	fuzz_check(!server->dma.nr && !nvio_emu_pci_bus_master(&server->pci));
+	fuzz_check(!server->dma.nr && !server->dirty.on && !nvio_emu_pci_bus_master(&server->pci));
 	fuzz_check(!nvio_emu_ctrl_read(server->ctrl, 0x14, 4) &&
 		   !nvio_emu_ctrl_read(server->ctrl, 0x1c, 4));
 	loans_check(&f.loans);

@@ -337,6 +337,7 @@ static void unknown_commands(void)
 	negotiate();
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		CU_ASSERT_EQUAL(client_request(&c, commands[i], payload, 64, NULL, 0), EOPNOTSUPP);
+	put32(payload, 8);
 	CU_ASSERT_EQUAL(client_request(&c, 16, payload, 8, NULL, 0), ENOTTY);
 	CU_ASSERT_EQUAL(client_request(&c, 13, NULL, 0, NULL, 0), 0);
 	CU_ASSERT_EQUAL(c.reply_len, 16);

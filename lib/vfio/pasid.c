@@ -60,8 +60,8 @@ static int attach(struct nvio_device *device, uint32_t pasid, struct nvio_iommuf
 	/* What is longer than a kernel knows is refused like a PASID that is none to the device. */
 	if (err == -ENOTTY || err == -EINVAL || err == -E2BIG || err == -EOPNOTSUPP)
 		return nvio_error(ENOTSUP,
-				  "%s: PASID %u cannot be attached: the kernel (since 6.15), the "
-				  "IOMMU or the device has none: %s",
+				  "%s: PASID %u cannot be attached: the device, or the IOMMU above "
+				  "it, has no PASIDs, or the kernel is older than 6.15 (%s)",
 				  device->name, pasid, strerror(-err));
 	return err ? nvio_error(-err, "%s: PASID %u cannot be attached: %s", device->name, pasid,
 				strerror(-err))

@@ -180,6 +180,45 @@ static void check_dmabuf(struct vmt_drive *a, struct vmt_drive *b)
 	printf("from drive to drive\n");
 }
 
+/* No function that can be had here has PASIDs: what the kernel says to that changes nothing, for
+ * commands under way either. */
+static void check_pasid(struct vmt_drive *a)
+{
+	struct nvio_device *device = nvio_ctrl_device(a->ctrl);
+	struct nvio_qpair *qpair = vmt_qpair(a->ctrl, 16, false);
+	uint32_t blocks = LEN / 16 / a->info.block_len;
+	char *data = vmt_alloc(a->iommu, LEN);
+	struct nvio_iommu *space = open_space(a->iommu);
+	struct nvio_iommu_info before, after;
+	struct nvio_completion done[16];
+	struct nvio_iommu_hw hw;
+
+	vmt_ok(nvio_device_iommu_hw(device, &hw, sizeof(hw)));
+	vmt_check(!hw.max_pasid_log2, "2^%u PASIDs", hw.max_pasid_log2);
+	memset(data, 0, LEN);
+	nvio_iommu_get_info(a->iommu, &before, sizeof(before));
+	for (uint32_t i = 0; i < 16; i++)
+		vmt_ok(nvio_read(qpair, a->ns, data + i * (LEN / 16), i * blocks, blocks, 0, i));
+	vmt_ok(nvio_submit(qpair));
+	vmt_refused(nvio_device_attach_pasid(device, 7, space), ENOTSUP,
+		    "the device, or the IOMMU above it, has no PASIDs");
+	/* Both kernels say the same, one because it does not know what PASIDs are. */
+	vmt_check(strstr(nvio_last_error(), "(Invalid argument)"), "'%s'", nvio_last_error());
+	printf("%s\n", nvio_last_error());
+	vmt_check(nvio_wait(qpair, done, 16, 16, VMT_PATIENCE_NS) == 16, "reads are missing");
+	for (uint32_t i = 0; i < 16; i++)
+		vmt_check(!done[i].status, "status 0x%x", done[i].status);
+	vmt_check(vmt_holds(data, LEN, KEY_A), "the reads brought something else");
+	vmt_refused(nvio_device_detach_pasid(device, 7), ENOENT, "PASID 7 is not attached");
+	nvio_iommu_get_info(a->iommu, &after, sizeof(after));
+	vmt_check(after.nr_maps == before.nr_maps && after.mapped_len == before.mapped_len,
+		  "%u maps of %" PRIu64 " bytes", after.nr_maps, after.mapped_len);
+	/* Nothing holds the space that was refused. */
+	nvio_iommu_close(space);
+	write_key(a, data, KEY_A);
+	read_key(a, data, KEY_A);
+}
+
 int main(int argc, char **argv)
 {
 	bool is_new = argc > 3;
@@ -196,6 +235,7 @@ int main(int argc, char **argv)
 	check_options(first, nvio_ctrl_device(a.ctrl));
 	check_copy(&a, &b);
 	check_file(&a, is_new);
+	check_pasid(&a);
 	if (is_new)
 		check_dmabuf(&a, &b);
 	else

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Address spaces of iommufd: several devices in one, memory that is pinned once for two, files, settings. With a kernel
-# that gives out dma-bufs, data goes from drive to drive.
+# Address spaces of iommufd: several devices in one, memory that is pinned once for two, files, settings; PASIDs, which no
+# function here has. With a kernel that gives out dma-bufs, data goes from drive to drive.
 # kernels: small new
 # vm: --nvme cmb_size_mb=4,legacy-cmb=on --image disk1=64M
 # vm: --qemu '-drive if=none,id=disk1,file={tmp}/disk1,format=raw -device nvme,id=nvme1,serial=nvio1,addr=0x11,drive=disk1'

@@ -50,6 +50,30 @@ void nvio_emu_events_reset(struct emu_ctrl *ctrl)
 	memset(ctrl->events, 0, sizeof(*ctrl->events));
 }
 
+void *nvio_emu_events_state(const struct emu_ctrl *ctrl, size_t *len)
+{
+	*len = sizeof(*ctrl->events);
+	return ctrl->events;
+}
+
+bool nvio_emu_events_are_valid(const void *bytes)
+{
+	const uint8_t *held = (const uint8_t *)bytes + offsetof(struct emu_events, held);
+	struct emu_events events;
+	bool valid = true;
+
+	/* Before it is one: other bytes than these are no truth. */
+	for (unsigned int i = 0; i < NR_TYPES; i++)
+		valid &= held[i] <= 1;
+	if (!valid)
+		return false;
+	memcpy(&events, bytes, sizeof(events));
+	for (unsigned int i = 0; i < events.nr_queued && i < QUEUED_MAX; i++)
+		valid &= events.queued[i].type < NR_TYPES;
+	return valid && events.nr_requests <= EMU_AER_MAX && events.nr_queued <= QUEUED_MAX &&
+	       events.nr_changed <= EMU_NS_MAX;
+}
+
 /* One of each kind waits at most; a flood is cut off. */
 void nvio_emu_event(struct emu_ctrl *ctrl, uint8_t type, uint8_t info, uint8_t log)
 {

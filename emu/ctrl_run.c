@@ -95,6 +95,19 @@ static bool post_due(struct emu_ctrl *ctrl)
 	return busy;
 }
 
+void nvio_emu_settle(struct emu_ctrl *ctrl)
+{
+	if (!nvio_emu_queues_usable(ctrl))
+		return;
+	while (ctrl->nr_delayed && ctrl->running) {
+		struct emu_done done = ctrl->delayed[0];
+
+		heap_pop(ctrl);
+		post_delayed(ctrl, &done);
+	}
+	nvio_emu_interrupt(ctrl);
+}
+
 /* Takes the entries of a queue out of the heap that @pick names; UINT32_MAX: all. */
 static bool heap_remove(struct emu_ctrl *ctrl, uint16_t sq, uint32_t cid, struct emu_done *out)
 {

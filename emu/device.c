@@ -145,6 +145,7 @@ int nvio_emu_server_new(const struct emu_opts *opts, struct emu_server **server_
 	nvio_emu_conn_open(&server->conn, -1);
 	nvio_emu_control_init(&server->control);
 	server->patience_ns = EMU_PATIENCE_NS;
+	nvio_emu_migration_reset(server);
 	server->running = true;
 	server->bar0_fd = -1;
 	server->mappable_len = opts->mmap && sysconf(_SC_PAGESIZE) == PAGE_LEN ? doorbells_len : 0;
@@ -199,6 +200,7 @@ void nvio_emu_server_free(struct emu_server *server)
 	if (server->conn.fd >= 0)
 		nvio_emu_server_disconnect(server);
 	nvio_emu_control_close(&server->control);
+	nvio_emu_migration_reset(server);
 	nvio_emu_ctrl_free(server->ctrl);
 	nvio_emu_irq_fini(&server->irqs);
 	nvio_emu_dma_fini(&server->dma);

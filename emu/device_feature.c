@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DEVICE_FEATURE: which features the device has, with which verbs, and the log of DMA writes.
+ * DEVICE_FEATURE: which features the device has, with which verbs; the log of DMA writes, and the
+ * state of a migration.
  *
  * Errors are those of Linux for the same request to a device of its own. Features of the NVMe
  * controller are in features.c.
@@ -11,6 +12,9 @@
 #include <string.h>
 
 #include "server.h"
+
+/* Newer than the <linux/vfio.h> of Debian 12. */
+#define MIG_DATA_SIZE 9
 
 #define VERBS (VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET)
 
@@ -39,16 +43,25 @@ static uint8_t *begin_answer(struct emu_server *server, const struct request *re
 	return (uint8_t *)(out + 1);
 }
 
+static int answer(struct emu_server *server, const struct request *request, const void *data,
+		  size_t len)
+{
+	uint8_t *out;
+
+	if (request->room < len)
+		return -EINVAL;
+	out = begin_answer(server, request, len);
+	if (!out)
+		return -ENOMEM;
+	if (len)
+		memcpy(out, data, len);
+	return 0;
+}
+
 /* The request is its own answer. */
 static int repeat(struct emu_server *server, const struct request *request)
 {
-	uint8_t *out = begin_answer(server, request, request->len);
-
-	if (!out)
-		return -ENOMEM;
-	if (request->len)
-		memcpy(out, request->data, request->len);
-	return 0;
+	return answer(server, request, request->data, request->len);
 }
 
 /* Pages of the log are what @page_len says or smaller: it is asked in any from there on. */
@@ -133,15 +146,56 @@ static int log_report(struct emu_server *server, const struct request *request)
 				   (uint64_t *)(out + sizeof(in)));
 }
 
+static int get_migration(struct emu_server *server, const struct request *request)
+{
+	const uint64_t flags = VFIO_MIGRATION_STOP_COPY;
+
+	return answer(server, request, &flags, sizeof(flags));
+}
+
+static int get_state(struct emu_server *server, const struct request *request)
+{
+	const struct emu_migration_state state = { server->migration.state, -1 };
+
+	return answer(server, request, &state, sizeof(state));
+}
+
+static int set_state(struct emu_server *server, const struct request *request)
+{
+	struct emu_migration_state state;
+	int err;
+
+	if (request->len < sizeof(state))
+		return -EINVAL;
+	memcpy(&state, request->data, sizeof(state));
+	if (nvio_emu_ctrl_gone(server->ctrl))
+		return -ENODEV;
+	err = nvio_emu_migration_set(server, state.state);
+	return err ? err : repeat(server, request);
+}
+
+static int get_size(struct emu_server *server, const struct request *request)
+{
+	const uint64_t len = nvio_emu_stream_len(server->ctrl);
+
+	return answer(server, request, &len, sizeof(len));
+}
+
 static const struct feature {
 	int (*get)(struct emu_server *server, const struct request *request);
 	int (*set)(struct emu_server *server, const struct request *request);
 	size_t len_min; /* of the data, for the verbs */
+	bool (*offered)(const struct emu_server *server); /* NULL: always */
 } features[] = {
-	[VFIO_DEVICE_FEATURE_DMA_LOGGING_START] = { NULL, log_start, sizeof(struct emu_log_start) },
-	[VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP] = { NULL, log_stop, 0 },
+	[VFIO_DEVICE_FEATURE_MIGRATION] = { get_migration, NULL, 0, nvio_emu_migration_offered },
+	[VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE] = { get_state, set_state, 0,
+						   nvio_emu_migration_offered },
+	[VFIO_DEVICE_FEATURE_DMA_LOGGING_START] = { NULL, log_start, sizeof(struct emu_log_start),
+						    NULL },
+	[VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP] = { NULL, log_stop, 0, NULL },
 	[VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT] = { log_report, NULL,
-						     sizeof(struct emu_log_report) },
+						     sizeof(struct emu_log_report), NULL },
+	[MIG_DATA_SIZE] = { get_size, NULL, 0, nvio_emu_migration_offered },
 };
 
 static const struct feature *find(uint32_t number)
@@ -165,7 +219,7 @@ int nvio_emu_device_feature(struct emu_server *server, const void *payload, size
 	if (head->argsz < sizeof(*head) ||
 	    head->flags & ~(VFIO_DEVICE_FEATURE_MASK | VERBS | VFIO_DEVICE_FEATURE_PROBE))
 		return -EINVAL;
-	if (!feature)
+	if (!feature || (feature->offered && !feature->offered(server)))
 		return -ENOTTY;
 	if ((verbs & VFIO_DEVICE_FEATURE_GET && !feature->get) ||
 	    (verbs & VFIO_DEVICE_FEATURE_SET && !feature->set))

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "data.h"
+#include "features.h"
 #include "identify.h"
 #include "store.h"
 
@@ -17,7 +18,6 @@
 #define ALL_NS     0xffffffffu
 #define CAN_SAVE   1u
 #define CAN_SET    4u
-#define NR_FIDS    0x20u
 #define UNDER      (1u << 20)
 #define SENSOR(dw) ((dw) >> 16 & 0xf)
 #define DULBE      (1u << 16)
@@ -29,16 +29,6 @@
 #define TIMESTAMP_SET (1u << 1)
 
 enum selector { CURRENT, DEFAULT, SAVED, SUPPORTED };
-
-struct emu_features {
-	uint32_t current[NR_FIDS];
-	uint32_t saved[NR_FIDS];
-	uint32_t under; /* Temperature Threshold has two: the upper is in @current */
-	uint64_t timestamp; /* milliseconds, at @timestamp_at */
-	uint64_t timestamp_at;
-	bool timestamp_set;
-	struct nvme_feat_host_behavior host;
-};
 
 struct feature {
 	uint8_t caps;
@@ -268,7 +258,7 @@ static uint16_t set_profile(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, u
 	return 0;
 }
 
-static const struct feature features[NR_FIDS] = {
+static const struct feature features[EMU_NR_FIDS] = {
 	[NVME_FEAT_FID_ARBITRATION] = { CAN_SET | CAN_SAVE, EMU_BURST_LOG2, set_arbitration, NULL },
 	[NVME_FEAT_FID_POWER_MGMT] = { CAN_SET, 0, nvio_emu_power_set, nvio_emu_power_get },
 	[NVME_FEAT_FID_TEMP_THRESH] = { CAN_SET | CAN_SAVE, EMU_WARM, set_temperature,
@@ -302,7 +292,7 @@ int nvio_emu_features_new(struct emu_ctrl *ctrl)
 	ctrl->features = calloc(1, sizeof(*ctrl->features));
 	if (!ctrl->features)
 		return -ENOMEM;
-	for (uint8_t fid = 0; fid < NR_FIDS; fid++)
+	for (uint8_t fid = 0; fid < EMU_NR_FIDS; fid++)
 		ctrl->features->saved[fid] = default_value(ctrl, fid);
 	nvio_emu_features_reset(ctrl);
 	return 0;
@@ -311,6 +301,15 @@ int nvio_emu_features_new(struct emu_ctrl *ctrl)
 void nvio_emu_features_free(struct emu_ctrl *ctrl)
 {
 	free(ctrl->features);
+}
+
+void nvio_emu_features_apply(struct emu_ctrl *ctrl)
+{
+	const uint32_t *values = ctrl->features->current;
+
+	ctrl->write_back = values[NVME_FEAT_FID_VOLATILE_WC];
+	nvio_emu_arbitration_set(ctrl, values[NVME_FEAT_FID_ARBITRATION]);
+	nvio_emu_coalescing_set(ctrl, values[NVME_FEAT_FID_IRQ_COALESCE]);
 }
 
 /* Saved values are what a reset goes back to (4.4). The time goes on. */
@@ -323,9 +322,7 @@ void nvio_emu_features_reset(struct emu_ctrl *ctrl)
 	ctrl->formats_known = false;
 	f->under = 0;
 	nvio_emu_power_reset(ctrl);
-	ctrl->write_back = f->current[NVME_FEAT_FID_VOLATILE_WC];
-	nvio_emu_arbitration_set(ctrl, f->current[NVME_FEAT_FID_ARBITRATION]);
-	nvio_emu_coalescing_set(ctrl, f->current[NVME_FEAT_FID_IRQ_COALESCE]);
+	nvio_emu_features_apply(ctrl);
 }
 
 uint32_t nvio_emu_feature(const struct emu_ctrl *ctrl, uint8_t fid)
@@ -338,7 +335,7 @@ uint16_t nvio_emu_get_feature(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd,
 	uint8_t fid = (uint8_t)cmd->cdw10;
 	const struct feature *feature;
 
-	if (fid >= NR_FIDS || !features[fid].caps || SEL(cmd) > SUPPORTED)
+	if (fid >= EMU_NR_FIDS || !features[fid].caps || SEL(cmd) > SUPPORTED)
 		return NVME_SC_INVALID_FIELD;
 	feature = &features[fid];
 	if (SEL(cmd) == SUPPORTED) {
@@ -360,7 +357,7 @@ uint16_t nvio_emu_set_feature(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd,
 	uint32_t value;
 	uint16_t status = 0;
 
-	if (fid >= NR_FIDS || !features[fid].caps)
+	if (fid >= EMU_NR_FIDS || !features[fid].caps)
 		return NVME_SC_INVALID_FIELD;
 	if (cmd->cdw10 & SAVE && !(features[fid].caps & CAN_SAVE))
 		return EMU_SPECIFIC(NVME_SC_FEATURE_NOT_SAVEABLE);
@@ -384,5 +381,5 @@ bool nvio_emu_feature_exists(const struct emu_ctrl *ctrl, uint8_t fid)
 {
 	if (fid == NVME_FEAT_FID_AUTO_PST && ctrl->opts.nr_states == 1)
 		return false;
-	return fid < NR_FIDS && features[fid].caps;
+	return fid < EMU_NR_FIDS && features[fid].caps;
 }

@@ -37,6 +37,8 @@ enum emu_command {
 	EMU_MEMORY_WRITE = 12,
 	EMU_RESET = 13,
 	EMU_FEATURE = 16,
+	EMU_MIGRATION_READ = 17,
+	EMU_MIGRATION_WRITE = 18,
 	EMU_NR_COMMANDS
 };
 
@@ -154,6 +156,19 @@ struct emu_feature {
 	uint32_t flags;
 };
 static_assert(sizeof(struct emu_feature) == 8, "DEVICE_FEATURE");
+
+struct emu_migration_state {
+	uint32_t state;
+	int32_t data_fd; /* not used here */
+};
+static_assert(sizeof(struct emu_migration_state) == 8, "MIG_DEVICE_STATE");
+
+/* Behind it: the data, in a write and in the reply to a read. */
+struct emu_migration_data {
+	uint32_t argsz;
+	uint32_t size;
+};
+static_assert(sizeof(struct emu_migration_data) == 8, "MIG_DATA_READ and MIG_DATA_WRITE");
 
 /* Behind it: the ranges; none for all addresses. */
 struct emu_log_start {

@@ -200,7 +200,7 @@ static bool is_inside(const struct emu_server *server, const struct emu_region_a
 /* Whether memory accesses reach nothing. */
 static bool is_deaf(const struct emu_server *server)
 {
-	return !server->running || !nvio_emu_pci_memory(&server->pci);
+	return !nvio_emu_pci_powered(&server->pci) || !nvio_emu_pci_memory(&server->pci);
 }
 
 int nvio_emu_region_read(struct emu_server *server, const void *payload, size_t len)
@@ -245,7 +245,8 @@ int nvio_emu_region_write(struct emu_server *server, const void *payload, size_t
 		return 0;
 	if (in->region == VFIO_PCI_CONFIG_REGION_INDEX)
 		config_write(server, in->offset, data, in->count);
-	else if (is_deaf(server))
+	/* What does not run does not change. */
+	else if (is_deaf(server) || !server->running)
 		return 0;
 	else if (in->region == VFIO_PCI_BAR0_REGION_INDEX)
 		bar0_write(server, in->offset, data, in->count);

@@ -26,7 +26,8 @@ void nvio_emu_server_config_changed(struct emu_server *server)
 	if (server->dma_allowed != dma_allowed)
 		server->bus.generation++;
 	server->dma_allowed = dma_allowed;
-	server->running = nvio_emu_pci_powered(&server->pci);
+	server->running = nvio_emu_pci_powered(&server->pci) &&
+			  server->migration.state == VFIO_DEVICE_STATE_RUNNING;
 	nvio_emu_irq_update(&server->irqs);
 }
 
@@ -44,6 +45,7 @@ static void clear_doorbells(struct emu_server *server)
  */
 void nvio_emu_server_reset(struct emu_server *server)
 {
+	nvio_emu_migration_reset(server);
 	nvio_emu_ctrl_reset(server->ctrl);
 	clear_doorbells(server);
 	nvio_emu_pci_wake(&server->pci);
@@ -62,6 +64,7 @@ void nvio_emu_server_reset_function(struct emu_server *server)
 /* All but what the client has lent: its memory and its eventfds (PCI Express Base, 6.6.2). */
 void nvio_emu_server_flr(struct emu_server *server)
 {
+	nvio_emu_migration_reset(server);
 	nvio_emu_ctrl_reset(server->ctrl);
 	nvio_emu_server_reset_function(server);
 }
@@ -203,7 +206,8 @@ static int do_irq_info(struct emu_server *server, const void *payload, size_t le
  */
 void nvio_emu_server_poll_irqs(struct emu_server *server)
 {
-	nvio_emu_ctrl_settle_intx(server->ctrl);
+	if (server->running)
+		nvio_emu_ctrl_settle_intx(server->ctrl);
 	nvio_emu_irq_poll(&server->irqs);
 }
 
@@ -213,7 +217,8 @@ static int do_set_irqs(struct emu_server *server, const void *payload, size_t le
 
 	if (in->argsz < sizeof(*in))
 		return -EINVAL;
-	nvio_emu_ctrl_settle_intx(server->ctrl);
+	if (server->running)
+		nvio_emu_ctrl_settle_intx(server->ctrl);
 	return nvio_emu_irq_set(&server->irqs, in, (const uint8_t *)(in + 1), len - sizeof(*in),
 				server->conn.in.fds, server->conn.in.nr_fds);
 }
@@ -245,6 +250,10 @@ static const struct command {
 	[EMU_REGION_READ] = { nvio_emu_region_read, sizeof(struct emu_region_access), false },
 	[EMU_REGION_WRITE] = { nvio_emu_region_write, sizeof(struct emu_region_access), false },
 	[EMU_RESET] = { do_reset, 0, false },
+	[EMU_MIGRATION_READ] = { nvio_emu_migration_read, sizeof(struct emu_migration_data),
+				 false },
+	[EMU_MIGRATION_WRITE] = { nvio_emu_migration_write, sizeof(struct emu_migration_data),
+				  false },
 	[EMU_FEATURE] = { nvio_emu_device_feature, sizeof(struct emu_feature), false },
 };
 

@@ -15,6 +15,7 @@
 #include "dirty.h"
 #include "dma.h"
 #include "irq.h"
+#include "migration.h"
 #include "pci.h"
 #include "remote.h"
 
@@ -28,6 +29,7 @@ struct emu_server {
 	struct emu_pci pci;
 	struct emu_irqs irqs;
 	struct emu_control control;
+	struct emu_migration migration;
 
 	/* BAR 0 as clients map it; of its bytes only the doorbells are used. */
 	uint8_t *bar0;
@@ -35,7 +37,7 @@ struct emu_server {
 	size_t mappable_len; /* of doorbells, in whole pages */
 
 	bool dma_allowed;
-	bool running; /* in D0 */
+	bool running; /* in D0, and not stopped to be migrated */
 	bool negotiated; /* VERSION was answered */
 	bool hang_up; /* after the reply */
 
@@ -92,6 +94,14 @@ int nvio_emu_region_info(struct emu_server *server, const void *payload, size_t 
 int nvio_emu_region_read(struct emu_server *server, const void *payload, size_t len);
 int nvio_emu_region_write(struct emu_server *server, const void *payload, size_t len);
 int nvio_emu_device_feature(struct emu_server *server, const void *payload, size_t len);
+int nvio_emu_migration_read(struct emu_server *server, const void *payload, size_t len);
+int nvio_emu_migration_write(struct emu_server *server, const void *payload, size_t len);
+
+bool nvio_emu_migration_offered(const struct emu_server *server);
+/* Into another state, by way of others where needed. Returns 0 or -errno. */
+int nvio_emu_migration_set(struct emu_server *server, uint32_t wanted);
+/* The device runs, and what of a migration was under way is dropped. */
+void nvio_emu_migration_reset(struct emu_server *server);
 
 /* What a function-level reset does, and what remains of that for DEVICE_RESET. */
 void nvio_emu_server_flr(struct emu_server *server);

@@ -300,6 +300,8 @@ void nvio_emu_post(struct emu_ctrl *ctrl, struct emu_sq *sq, const struct emu_do
 void nvio_emu_delay(struct emu_ctrl *ctrl, struct emu_done *done, uint64_t ns);
 bool nvio_emu_abort(struct emu_ctrl *ctrl, uint16_t sq, uint16_t cid);
 void nvio_emu_forget(struct emu_ctrl *ctrl, uint16_t sq);
+/* Posts and tells of all completions that wait. */
+void nvio_emu_settle(struct emu_ctrl *ctrl);
 
 /* admin.c and what it dispatches to. Each returns a status or EMU_PENDING. */
 uint16_t nvio_emu_admin(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint32_t *result);
@@ -342,6 +344,9 @@ void nvio_emu_event(struct emu_ctrl *ctrl, uint8_t type, uint8_t info, uint8_t l
 void nvio_emu_event_seen(struct emu_ctrl *ctrl, uint8_t log);
 void nvio_emu_events_send(struct emu_ctrl *ctrl);
 uint16_t nvio_emu_event_request(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd);
+/* All there is of them, for saved.c, and whether bytes can be that. */
+void *nvio_emu_events_state(const struct emu_ctrl *ctrl, size_t *len);
+bool nvio_emu_events_are_valid(const void *bytes);
 bool nvio_emu_event_abort(struct emu_ctrl *ctrl, uint16_t cid);
 void nvio_emu_ns_changed(struct emu_ctrl *ctrl, uint32_t nsid);
 void nvio_emu_changed_list(struct emu_ctrl *ctrl, uint32_t list[1024]);

@@ -141,6 +141,9 @@ NVIO_API int nvio_device_migration_state(struct nvio_device *device,
  * @data_fd: receives the file that the device's state is read from or written to, the caller's to
  * close; -1 when the new state begins none
  *
+ * Behind a vfio-user socket the file is memory of this process: all of the state is in it at once,
+ * and what was written goes to the device with the next call, which says what is wrong with it.
+ *
  * Return: 0; -ENOTSUP; -errno of the kernel: the device may be in any state then.
  */
 NVIO_API int nvio_device_migration_set(struct nvio_device *device, enum nvio_migration_state state,

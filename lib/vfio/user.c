@@ -85,6 +85,7 @@ static void user_free(struct nvio_domain *domain)
 		if (u->region_fds[i] >= 0)
 			close(u->region_fds[i]);
 	}
+	nvio_user_migration_end(u);
 	nvio_user_conn_fini(&u->conn);
 	free(u);
 }
@@ -137,6 +138,7 @@ static struct nvio_user *new_user(int fd)
 	u->domain.ranges =
 		(struct nvio_ranges){ 2, { { 0, 0xfedfffff }, { 0xfef00000, (1ull << 39) - 1 } } };
 	nvio_user_conn_init(&u->conn, fd);
+	u->state_fd = -1;
 	for (int i = 0; i < NVIO_REGIONS_MAX; i++)
 		u->region_fds[i] = -1;
 	return u;

@@ -18,6 +18,9 @@ struct nvio_user {
 	struct nvio_user_conn conn;
 	uint32_t msix; /* where its capability is in configuration space; 0: it has none */
 	int region_fds[NVIO_REGIONS_MAX]; /* -1 where there is none */
+	int state_fd; /* what is written there is the state of a device that is loaded; -1: none is
+		       */
+	bool saving; /* its state was handed out */
 	uint8_t signalled[NVIO_IRQS_MAX][NVIO_USER_VECTORS / 8]; /* vectors that have an eventfd */
 };
 
@@ -40,6 +43,16 @@ int nvio_user_pci_start(struct nvio_device *device);
 
 /* user_feature.c: VFIO_DEVICE_FEATURE, as the kernel would take it; -ENOTTY for other requests. */
 int nvio_user_feature(struct nvio_device *device, unsigned long request, void *arg);
+
+/*
+ * user_migration.c: brings the device into another state (VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE),
+ * with @set for the request itself, and makes the file that the kernel would. Returns 0 or -errno.
+ */
+struct vfio_device_feature;
+int nvio_user_migration_set(struct nvio_user *u, struct vfio_device_feature *request,
+			    int (*set)(struct nvio_user *u, struct vfio_device_feature *request));
+/* Nothing of it is under way any more. */
+void nvio_user_migration_end(struct nvio_user *u);
 
 /* MSI-X on, and this vector of it unmasked; MSI-X off. */
 void nvio_user_msix_on(struct nvio_device *device, uint32_t vector);

@@ -242,8 +242,10 @@ static int user_reset(struct nvio_device *device)
 
 	if (!err)
 		err = nvio_user_ask(&u->conn, NVIO_USER_DEVICE_RESET, NULL, 0, NULL, 0);
-	if (!err)
+	if (!err) {
+		nvio_user_migration_end(u);
 		err = nvio_user_pci_start(device);
+	}
 	if (!err)
 		err = nvio_device_region_write(device, NVIO_REGION_CONFIG, PCI_COMMAND, &command,
 					       sizeof(command));

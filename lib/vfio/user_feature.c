@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nvio/feature.h>
+
 #include "base/bits.h"
 #include "vfio/uapi.h"
 #include "vfio/user.h"
@@ -79,7 +81,7 @@ static int log_report_part(struct nvio_user *u, uint32_t flags, const struct nvi
 			   uint64_t nr, uint64_t *bitmap)
 {
 	size_t words = (size_t)(nr + 63) / 64, len = sizeof(*part) + words * sizeof(*bitmap);
-	uint64_t *answer = malloc(len);
+	uint64_t *answer = calloc(1, len);
 	const uint64_t *bits;
 	ssize_t got;
 
@@ -134,6 +136,16 @@ static int plain(struct nvio_user *u, struct vfio_device_feature *request)
 											 : 0;
 }
 
+static int migration_state(struct nvio_user *u, struct vfio_device_feature *request)
+{
+	const size_t len = sizeof(*request) + sizeof(struct vfio_device_feature_mig_state);
+	bool set = request->flags & VFIO_DEVICE_FEATURE_SET;
+
+	if (!set || request->flags & VFIO_DEVICE_FEATURE_PROBE)
+		return plain(u, request);
+	return request->argsz < len ? -EINVAL : nvio_user_migration_set(u, request, plain);
+}
+
 int nvio_user_feature(struct nvio_device *device, unsigned long number, void *arg)
 {
 	struct vfio_device_feature *request = arg;
@@ -148,6 +160,10 @@ int nvio_user_feature(struct nvio_device *device, unsigned long number, void *ar
 		return probe ? plain(u, request) : log_start(u, request);
 	case VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT:
 		return probe ? plain(u, request) : log_report(u, request);
+	case VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE:
+		return migration_state(u, request);
+	case VFIO_DEVICE_FEATURE_MIGRATION:
+	case NVIO_FEATURE_MIGRATION_SIZE:
 	case VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP:
 		return plain(u, request);
 	default:

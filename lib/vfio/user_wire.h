@@ -22,6 +22,8 @@ enum nvio_user_command {
 	NVIO_USER_DMA_WRITE = 12,
 	NVIO_USER_DEVICE_RESET = 13,
 	NVIO_USER_DEVICE_FEATURE = 16,
+	NVIO_USER_MIGRATION_READ = 17,
+	NVIO_USER_MIGRATION_WRITE = 18,
 };
 
 struct nvio_user_header {
@@ -101,6 +103,14 @@ struct nvio_user_feature {
 };
 
 _Static_assert(sizeof(struct nvio_user_feature) == 8, "DEVICE_FEATURE");
+
+/* Of MIG_DATA_READ and MIG_DATA_WRITE, in front of the data. */
+struct nvio_user_migration {
+	uint32_t argsz;
+	uint32_t size;
+};
+
+_Static_assert(sizeof(struct nvio_user_migration) == 8, "MIG_DATA_READ");
 
 /* The ranges, as VFIO has them, are behind it. */
 struct nvio_user_log_start {

@@ -287,6 +287,25 @@ static void log_feature(void)
 	send_message(16, 0, payload, report ? 32 : sizeof(words), NULL, 0, 0);
 }
 
+/* The states of a migration, and its data: what was told, or anything. */
+static void migrate(void)
+{
+	uint8_t payload[8 + 256] = { 0 };
+	uint32_t what = fuzz_below(&f.in, 3), len = 8;
+
+	put32(payload, 2048);
+	put32(payload + 4, what ? fuzz_u8(&f.in) : 1u << 17 | 2);
+	if (!what)
+		put32(payload + 8, fuzz_below(&f.in, 6));
+	else
+		fuzz_bytes(&f.in, payload + 8, 256);
+	if (!what)
+		len = 16;
+	else if (what == 2)
+		len = sizeof(payload);
+	send_message(what ? (uint16_t)(16 + what) : 16, 0, payload, len, NULL, 0, 0);
+}
+
 static void next_step(void)
 {
 	switch (fuzz_below(&f.in, 8)) {
@@ -310,7 +329,10 @@ static void next_step(void)
 		come_again();
 		break;
 	case 6:
-		log_feature();
+		if (fuzz_u8(&f.in) & 1)
+			log_feature();
+		else
+			migrate();
 		break;
 	default:
 		message();

@@ -330,7 +330,7 @@ static void msix_table(void)
 
 static void unknown_commands(void)
 {
-	static const uint16_t commands[] = { 0, 6, 11, 12, 14, 15, 17, 18, 19, 255, UINT16_MAX };
+	static const uint16_t commands[] = { 0, 6, 11, 12, 14, 15, 19, 255, UINT16_MAX };
 	uint8_t payload[64] = { 0 };
 	size_t i;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DEVICE_FEATURE of the server, and its log of DMA writes, message by message.
+ * DEVICE_FEATURE of the server: its log of DMA writes and the states of a migration, message by
+ * message.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,15 +73,13 @@ static void verbs(void)
 {
 	setup();
 	for (uint32_t i = 0; i < 14; i++) {
-		bool log = i >= START && i <= REPORT;
+		bool get = 1u << i & (1u << 1 | 1u << 2 | 1u << REPORT | 1u << 9);
+		bool set = 1u << i & (1u << 2 | 1u << START | 1u << STOP);
+		int none = get || set ? EINVAL : ENOTTY;
 
-		CU_ASSERT_EQUAL(feature(8, PROBE | i, NULL, 0), log ? 0 : ENOTTY);
-		CU_ASSERT_EQUAL(feature(8, PROBE | GET | i, NULL, 0), !log          ? ENOTTY
-								      : i == REPORT ? 0
-										    : EINVAL);
-		CU_ASSERT_EQUAL(feature(8, PROBE | SET | i, NULL, 0), !log          ? ENOTTY
-								      : i == REPORT ? EINVAL
-										    : 0);
+		CU_ASSERT_EQUAL(feature(8, PROBE | i, NULL, 0), get || set ? 0 : ENOTTY);
+		CU_ASSERT_EQUAL(feature(8, PROBE | GET | i, NULL, 0), get ? 0 : none);
+		CU_ASSERT_EQUAL(feature(8, PROBE | SET | i, NULL, 0), set ? 0 : none);
 	}
 	/* The answer to a probe is the request. */
 	CU_ASSERT_EQUAL(feature(8, PROBE | STOP, NULL, 0), 0);
@@ -99,7 +98,7 @@ static void verbs(void)
 
 static void starts(void)
 {
-	const uint64_t neighbours[] = { PAGE, PAGE, 0, PAGE }, same[] = { 0, PAGE, 0, PAGE };
+	const uint64_t neighbours[] = { PAGE, PAGE, 0, PAGE }, same[8] = { 0, PAGE, 0, PAGE };
 	const uint64_t end[] = { -(uint64_t)PAGE, PAGE }, beyond[] = { -(uint64_t)PAGE, 2 * PAGE };
 	const uint64_t none[] = { 0, 0 }, odd[] = { 512, PAGE };
 	uint8_t data[16] = { 0 };
@@ -238,6 +237,44 @@ static void what_is_written(void)
 	close(file);
 }
 
+/* Data goes where the state says, and only there. */
+static void states(void)
+{
+	uint8_t request[8 + 64] = { 0 };
+	uint32_t state[2] = { 3, UINT32_MAX };
+
+	setup();
+	put32(request, 8 + 64);
+	put32(request + 4, 64);
+	CU_ASSERT_EQUAL(client_request(&c, 17, request, 8, NULL, 0), EINVAL);
+	CU_ASSERT_EQUAL(client_request(&c, 18, request, sizeof(request), NULL, 0), EINVAL);
+	CU_ASSERT_EQUAL(feature(8, GET | 2, NULL, 0), EINVAL);
+	CU_ASSERT_EQUAL(feature(16, SET | 2, state, 4), EINVAL);
+	CU_ASSERT_EQUAL(feature(16, SET | 2, state, 8), 0);
+	CU_ASSERT_EQUAL(client_request(&c, 18, request, sizeof(request), NULL, 0), EINVAL);
+	CU_ASSERT_EQUAL(client_request(&c, 17, request, 8, NULL, 0), 0);
+	CU_ASSERT_EQUAL(c.reply_len, 16 + 8 + 64);
+	CU_ASSERT_EQUAL(get32(c.reply + 20), 64);
+	/* No room for the answer, or more than a message has. */
+	put32(request, 8 + 63);
+	CU_ASSERT_EQUAL(client_request(&c, 17, request, 8, NULL, 0), EINVAL);
+	put32(request, UINT32_MAX);
+	put32(request + 4, (1u << 20) + 1);
+	CU_ASSERT_EQUAL(client_request(&c, 17, request, 8, NULL, 0), EINVAL);
+	state[0] = 4;
+	CU_ASSERT_EQUAL(feature(16, SET | 2, state, 8), 0);
+	CU_ASSERT_EQUAL(client_request(&c, 17, request, 8, NULL, 0), EINVAL);
+	put32(request + 4, 65);
+	CU_ASSERT_EQUAL(client_request(&c, 18, request, sizeof(request), NULL, 0), EINVAL);
+	/* Who leaves, leaves a device that runs. */
+	client_reconnect(&c);
+	CU_ASSERT_EQUAL(client_version(&c, 1, NULL), 0);
+	CU_ASSERT_EQUAL(feature(16, GET | 2, NULL, 0), 0);
+	CU_ASSERT_EQUAL(get32(c.reply + DATA), 2);
+	CU_ASSERT_TRUE(c.server->running);
+	client_close(&c);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -247,7 +284,8 @@ int main(void)
 		{ "pieces", pieces },
 		{ "nothing is lost", nothing_is_lost },
 		{ "what is written", what_is_written },
+		{ "states of a migration", states },
 	};
 
-	return tap_run("emu_dirty", tests, sizeof(tests) / sizeof(tests[0]));
+	return tap_run("emu_feature", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -81,10 +81,11 @@ static void use_qpair(struct vmt_drive *drive, struct nvio_qpair *qpair, char *b
 
 static void use_drive(struct vmt_drive *drive, uint64_t round)
 {
-	char *own = vmt_pages(IO_LEN), *heap = vmt_alloc(drive->iommu, IO_LEN);
+	size_t own_len = IO_LEN > vmt_page_len() ? IO_LEN : vmt_page_len();
+	char *own = vmt_pages(own_len), *heap = vmt_alloc(drive->iommu, IO_LEN);
 	struct nvio_qpair *qpair;
 
-	vmt_ok(nvio_mem_register(drive->iommu, own, IO_LEN, NVIO_DMA_RW));
+	vmt_ok(nvio_mem_register(drive->iommu, own, own_len, NVIO_DMA_RW));
 	for (unsigned int i = 0; i < NR_QPAIRS; i++) {
 		qpair = vmt_qpair(drive->ctrl, DEPTH, round % 4 == 0 && i % 2);
 		use_qpair(drive, qpair, i % 2 ? heap : own, round);
@@ -94,7 +95,7 @@ static void use_drive(struct vmt_drive *drive, uint64_t round)
 	nvio_free(drive->iommu, heap);
 	/* In odd rounds the end of the address space has to do it. */
 	if (round % 2 == 0)
-		vmt_ok(nvio_mem_unregister(drive->iommu, own, IO_LEN));
+		vmt_ok(nvio_mem_unregister(drive->iommu, own, own_len));
 	nvio_ctrl_close(drive->ctrl);
 	free(own);
 }

@@ -26,8 +26,11 @@
 /* Where waits are too long to spin, every so many still spin, to see whether that has changed. */
 #define PROBE 64u
 
-/* How far an interrupt may be behind its completion. */
+/* How far an interrupt may be behind its completion: so far that a sleep was no short one. */
 #define GRACE_NS 20000000u
+/* And on a machine that stood still meanwhile, or does more than it has processors for: there the
+ * clock and the interrupt wake in any order. Only who misses an interrupt waits that long. */
+#define LATE_NS 500000000u
 
 void nvio_qpair_set_spin(struct nvio_qpair *qpair, uint32_t ns)
 {
@@ -140,7 +143,7 @@ static void end(struct nvio_qpair *qpair, struct waiting *w)
 		return;
 	learn(qpair, w, nvio_now());
 	w->since = 0;
-	if (w->overslept && !qpair->gone && !nvio_signals_take(qpair, GRACE_NS))
+	if (w->overslept && !qpair->gone && !nvio_signals_take(qpair, LATE_NS))
 		nvio_log(NVIO_LOG_WARN,
 			 "queue pair %u: a command was completed without an "
 			 "interrupt; seen %u ms late at most",

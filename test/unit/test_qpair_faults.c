@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "nvme/tend.h"
 #include "qpair_bench.h"
@@ -235,6 +238,68 @@ static void a_refused_pair_leaves_nothing(void)
 	munmap(p, 4096);
 }
 
+/* How long after its completion an interrupt comes. */
+#define BEHIND_US 60000
+
+struct late {
+	struct bench b;
+	int eventfd;
+	uint16_t cid;
+	unsigned int nr_told;
+};
+
+static void count_told(void *arg, enum nvio_log_level level, const char *line)
+{
+	if (level == NVIO_LOG_WARN && strstr(line, "without an interrupt"))
+		++*(unsigned int *)arg;
+}
+
+/*
+ * The controller: answers who sleeps by now, and signals after the answer was seen. The sanitizer
+ * of threads takes it for a thread of the program.
+ */
+__attribute__((no_sanitize("thread"))) static void *answer_late(void *arg)
+{
+	struct late *l = arg;
+	struct nvio_cqe *cqe = &l->b.qpair.cq[0];
+
+	usleep(100000);
+	cqe->cid = l->cid;
+	__atomic_store_n(&cqe->status, l->b.phase, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&l->b.cq_doorbell, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	usleep(BEHIND_US);
+	CU_ASSERT_EQUAL(eventfd_write(l->eventfd, 1), 0);
+	return NULL;
+}
+
+/* On a machine that stood still a completion may be seen long before its interrupt. */
+static void tells_late_interrupts_from_lost_ones(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct nvio_completion done;
+	pthread_t thread;
+	static struct late l;
+
+	setup(&l.b, 4);
+	l.b.ctrl.irq = NVIO_IRQ_MSIX;
+	l.eventfd = eventfd(0, EFD_CLOEXEC);
+	l.b.qpair.fd = epoll_create1(EPOLL_CLOEXEC);
+	CU_ASSERT_EQUAL_FATAL(epoll_ctl(l.b.qpair.fd, EPOLL_CTL_ADD, l.eventfd, &event), 0);
+	nvio_log_set(count_told, &l.nr_told, NVIO_LOG_WARN);
+	nvio_read(&l.b.qpair, &l.b.ns, l.b.buf, 0, 1, 0, 7);
+	nvio_submit(&l.b.qpair);
+	l.cid = fetch(&l.b)->cid;
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, answer_late, &l), 0);
+	CU_ASSERT_EQUAL(nvio_wait(&l.b.qpair, &done, 1, 1, -1), 1);
+	CU_ASSERT_EQUAL(done.user_data, 7);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(l.nr_told, 0);
+	nvio_log_set(NULL, NULL, NVIO_LOG_ERROR);
+	close(l.eventfd);
+	teardown(&l.b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -245,6 +310,7 @@ int main(void)
 		{ "an old answer is no new one", an_old_answer_is_no_new_one },
 		{ "identifiers go round", identifiers_go_round },
 		{ "a refused pair leaves nothing", a_refused_pair_leaves_nothing },
+		{ "tells late interrupts from lost ones", tells_late_interrupts_from_lost_ones },
 	};
 
 	return tap_run("qpair_faults", tests, sizeof(tests) / sizeof(tests[0]));

@@ -4,8 +4,10 @@
  * SHORT is a drive with fewer interrupt vectors than queue pairs.
  *
  * A wait that runs into its bound while a completion is there missed its wake-up. nvio_wait() tells
- * of it in the log, a loop on the descriptor sees it for itself.
+ * of it in the log, a loop on the descriptor sees it for itself. Where it got lost is told by what
+ * the kernel counts on the way: interrupts, and signals of the eventfds that VFIO makes of them.
  */
+#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -17,6 +19,7 @@
 #define THREADS    4u
 #define BOUND_MS   1000
 #define BOUNDS_MAX 60 /* of a wait: a busy machine may take some of them */
+#define TRIES_MAX  10000 /* a millisecond each */
 
 static unsigned int nr_told; /* log lines about a missing interrupt */
 static uint64_t nr_waits, nr_slept; /* of all jobs */
@@ -48,6 +51,97 @@ static void hear(void *arg, enum nvio_log_level level, const char *line)
 	vmt_log(arg, level, line);
 	if (strstr(line, "without an interrupt"))
 		__atomic_fetch_add(&nr_told, 1, __ATOMIC_RELAXED);
+}
+
+/* On the way from the drive to a wait. */
+struct arrivals {
+	uint64_t interrupts; /* that the kernel took, of the drive's vectors */
+	uint64_t signals; /* of the eventfds */
+};
+
+/* The sum of the counts of all processors behind the colon of a line of /proc/interrupts. */
+static uint64_t sum_counts(const char *line)
+{
+	const char *at = strchr(line, ':');
+	uint64_t sum = 0;
+	char *end;
+
+	for (at = at ? at + 1 : ""; *at; at = end) {
+		sum += strtoull(at, &end, 10);
+		if (end == at)
+			break;
+	}
+	return sum;
+}
+
+static uint64_t count_interrupts(const char *bdf)
+{
+	FILE *f = fopen("/proc/interrupts", "re");
+	uint64_t sum = 0;
+	char line[4096];
+
+	vmt_check(f, "%s", strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		if (strstr(line, "vfio-msix[") && strstr(line, bdf))
+			sum += sum_counts(line);
+	}
+	fclose(f);
+	return sum;
+}
+
+/* Nobody reads the eventfds of vectors that are in use: they only count up. */
+static uint64_t count_signals(void)
+{
+	DIR *dir = opendir("/proc/self/fdinfo");
+	uint64_t sum = 0, count;
+	struct dirent *entry;
+
+	vmt_check(dir, "%s", strerror(errno));
+	while ((entry = readdir(dir))) {
+		char path[300], line[256];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
+		f = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
+		while (f && fgets(line, sizeof(line), f)) {
+			if (sscanf(line, "eventfd-count: %" SCNx64, &count) == 1)
+				sum += count;
+		}
+		if (f)
+			fclose(f);
+	}
+	closedir(dir);
+	return sum;
+}
+
+/* The counts while nothing arrives: one is read after the other. */
+static struct arrivals count_arrivals(const char *bdf)
+{
+	struct arrivals last = { 0 }, now = { 0 };
+	int tries = 0;
+
+	do {
+		vmt_check(tries++ < TRIES_MAX, "interrupts do not end: %" PRIu64, now.interrupts);
+		last = now;
+		usleep(1000);
+		now.interrupts = count_interrupts(bdf);
+		now.signals = count_signals();
+	} while (tries < 2 || last.interrupts != now.interrupts || last.signals != now.signals);
+	return now;
+}
+
+/* What has arrived since @before: an interrupt is a signal, the last one soon. */
+static struct arrivals arrived_since(const char *bdf, struct arrivals before)
+{
+	struct arrivals all;
+	int tries = 0;
+
+	do {
+		all = count_arrivals(bdf);
+		all.interrupts -= before.interrupts;
+		all.signals -= before.signals;
+	} while (all.interrupts != all.signals && ++tries < TRIES_MAX / 10);
+	return all;
 }
 
 static uint64_t now_ns(void)
@@ -190,7 +284,14 @@ static void end(struct job *job)
 	nvio_free(job->drive->iommu, job->bufs);
 }
 
-static void at_depth(const struct vmt_drive *drive, unsigned int depth, uint64_t nr)
+static void check_arrivals(const struct arrivals *all)
+{
+	vmt_check(all->interrupts && all->interrupts == all->signals,
+		  "%" PRIu64 " interrupts and %" PRIu64 " signals", all->interrupts, all->signals);
+}
+
+static void at_depth(const struct vmt_drive *drive, const char *bdf, unsigned int depth,
+		     uint64_t nr)
 {
 	static const struct {
 		const char *name;
@@ -198,37 +299,53 @@ static void at_depth(const struct vmt_drive *drive, unsigned int depth, uint64_t
 	} ways[] = { { "nvio_wait", wait_in_library }, { "loop", wait_in_loop } };
 
 	for (unsigned int i = 0; i < 2; i++) {
-		uint64_t start = now_ns();
+		struct arrivals all;
+		uint64_t start;
 		struct job job;
 
 		begin(&job, drive, depth, ways[i].wait, nr);
+		all = count_arrivals(bdf);
+		start = now_ns();
 		run(&job);
-		printf("depth %u, %s: %" PRIu64 " I/Os in %.1f s, %" PRIu64 " waits, slept %" PRIu64
-		       " times, %" PRIu64 " wake-ups lost\n",
-		       depth, ways[i].name, job.count.completed,
-		       (double)(now_ns() - start) / VMT_NS_PER_S, job.nr_waits, job.slept,
-		       job.lost + nr_told);
+		start = now_ns() - start;
+		all = arrived_since(bdf, all);
+		printf("depth %u, %s: %" PRIu64 " I/Os in %.1f s, %" PRIu64 " interrupts, %" PRIu64
+		       " signals, %" PRIu64 " waits, slept %" PRIu64 " times, %" PRIu64
+		       " wake-ups lost\n",
+		       depth, ways[i].name, job.count.completed, (double)start / VMT_NS_PER_S,
+		       all.interrupts, all.signals, job.nr_waits, job.slept, job.lost + nr_told);
 		end(&job);
+		check_arrivals(&all);
 	}
 }
 
 /* Threads whose queue pairs share vectors: every signal is for all, and none takes it away. */
-static void shared(const struct vmt_drive *drive, wait_fn *wait, uint64_t nr)
+static void shared(const struct vmt_drive *drive, const char *bdf, wait_fn *wait, uint64_t nr)
 {
 	pthread_t threads[THREADS];
 	struct job jobs[THREADS];
+	struct arrivals all;
+	uint64_t lost = 0;
 	int err;
 
 	for (unsigned int i = 0; i < THREADS; i++)
 		begin(&jobs[i], drive, i + 1, wait, nr / THREADS);
+	all = count_arrivals(bdf);
 	for (unsigned int i = 0; i < THREADS; i++) {
 		err = pthread_create(&threads[i], NULL, run, &jobs[i]);
 		vmt_check(!err, "%s", strerror(err));
 	}
 	for (unsigned int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
+	all = arrived_since(bdf, all);
+	for (unsigned int i = 0; i < THREADS; i++)
+		lost += jobs[i].lost;
+	printf("shared vectors: %" PRIu64 " interrupts, %" PRIu64 " signals, %" PRIu64
+	       " wake-ups lost\n",
+	       all.interrupts, all.signals, lost + nr_told);
 	for (unsigned int i = 0; i < THREADS; i++)
 		end(&jobs[i]);
+	check_arrivals(&all);
 }
 
 static void fill(const struct vmt_drive *drive)
@@ -254,15 +371,15 @@ int main(int argc, char **argv)
 	vmt_open(&drive, argv[2], NULL);
 	nvio_log_set(hear, NULL, NVIO_LOG_WARN);
 	fill(&drive);
-	at_depth(&drive, 1, nr);
-	at_depth(&drive, 8, nr);
-	at_depth(&drive, 31, nr);
+	at_depth(&drive, argv[2], 1, nr);
+	at_depth(&drive, argv[2], 8, nr);
+	at_depth(&drive, argv[2], 31, nr);
 	nvio_ctrl_close(drive.ctrl);
 	vmt_open(&drive, argv[3], NULL);
 	nvio_log_set(hear, NULL, NVIO_LOG_WARN);
 	fill(&drive);
-	shared(&drive, wait_in_library, nr);
-	shared(&drive, wait_in_loop, nr);
+	shared(&drive, argv[3], wait_in_library, nr);
+	shared(&drive, argv[3], wait_in_loop, nr);
 	nvio_ctrl_close(drive.ctrl);
 	/* A busy machine may have many of them find what they wait for. */
 	vmt_check(nr_slept > nr_waits / 32, "slept %" PRIu64 " times in %" PRIu64 " waits",

@@ -137,7 +137,8 @@ static void next_identifier(const struct nvio_qpair *qpair, struct nvio_tracker 
 /* Queues what a tracker knows; @more is added to its state. */
 static void queue_again(struct nvio_qpair *qpair, struct nvio_tracker *t, uint32_t more)
 {
-	const uint32_t forget = TRACKER_TICK_MASK << TRACKER_TICK_SHIFT | NVIO_TRACKER_ABORTING;
+	const uint32_t forget = TRACKER_TICK_MASK << TRACKER_TICK_SHIFT | NVIO_TRACKER_ABORTING |
+				NVIO_TRACKER_UNTOLD;
 	struct nvio_sqe rebuilt, *sqe = &rebuilt;
 
 	next_identifier(qpair, t);

@@ -166,7 +166,7 @@ void nvio_ctrl_quiesce(struct nvio_ctrl *ctrl)
 			nvio_log(NVIO_LOG_WARN, "queue pair %u was not deleted: %s", q->qid,
 				 nvio_last_error());
 	}
-	if (!ctrl->recovery.asleep)
+	if (ctrl->recovery.rest != NVIO_REST_ASLEEP)
 		nvio_hmb_stop(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
 	if (ctrl->nr_vectors)
@@ -180,7 +180,7 @@ void nvio_ctrl_close(struct nvio_ctrl *ctrl)
 		return;
 	nvio_ctrl_quiesce(ctrl);
 	/* One that no reset helped does not follow. */
-	if (!ctrl->recovery.ended && !ctrl->recovery.asleep)
+	if (!ctrl->recovery.ended && ctrl->recovery.rest != NVIO_REST_ASLEEP)
 		nvio_ctrl_shut_down(ctrl);
 	nvio_cmb_stop(ctrl);
 	nvio_ctrl_free(ctrl);

@@ -175,3 +175,43 @@ void nvio_doorbell_ring(struct nvio_qpair *qpair, bool cq, uint16_t value)
 					 nvio_reg_doorbell_offset(qpair->ctrl, qpair->qid, cq),
 					 &wide, sizeof(wide));
 }
+
+static bool is_held(const struct nvio_qpair *qpair)
+{
+	return __atomic_load_n(&qpair->held, __ATOMIC_RELAXED);
+}
+
+void nvio_doorbell_tell_sq(struct nvio_qpair *qpair, uint32_t nr)
+{
+	if (is_held(qpair))
+		__atomic_store_n(&qpair->nr_untold, qpair->nr_untold + nr, __ATOMIC_RELAXED);
+	else
+		nvio_doorbell_ring(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
+}
+
+void nvio_doorbell_tell_cq(struct nvio_qpair *qpair)
+{
+	if (is_held(qpair))
+		qpair->cq_owed = true;
+	else
+		nvio_doorbell_ring(qpair, true, (uint16_t)(qpair->cq_next - qpair->cq));
+}
+
+void nvio_doorbells_settle(struct nvio_qpair *qpair)
+{
+	const struct nvio_sqe *told = qpair->sq_rung ? qpair->sq_rung : qpair->sq_told;
+
+	/* The entries, which the controller fetches, before the doorbell that tells it of them. */
+	nvio_dma_mb();
+	if (qpair->nr_untold)
+		nvio_doorbell_ring(qpair, false, (uint16_t)(told - qpair->sq));
+	if (qpair->cq_owed)
+		nvio_doorbell_ring(qpair, true, (uint16_t)(qpair->cq_next - qpair->cq));
+	nvio_doorbells_forget(qpair);
+}
+
+void nvio_doorbells_forget(struct nvio_qpair *qpair)
+{
+	__atomic_store_n(&qpair->nr_untold, 0, __ATOMIC_RELAXED);
+	qpair->cq_owed = false;
+}

@@ -50,4 +50,15 @@ void nvio_doorbells_use(struct nvio_qpair *qpair);
 /* Rings a doorbell that the I/O path has not got. */
 void nvio_doorbell_ring(struct nvio_qpair *qpair, bool cq, uint16_t value);
 
+/* The same for the I/O path, while the controller may be told: of @nr commands, up to the last one
+ * that is queued; of the completions that were taken. What is owed it learns from
+ * nvio_doorbells_settle(). */
+void nvio_doorbell_tell_sq(struct nvio_qpair *qpair, uint32_t nr);
+void nvio_doorbell_tell_cq(struct nvio_qpair *qpair);
+
+/* Once the I/O path has its doorbells again: tells the controller of what it is owed. */
+void nvio_doorbells_settle(struct nvio_qpair *qpair);
+/* It is owed nothing: its queues are other ones. */
+void nvio_doorbells_forget(struct nvio_qpair *qpair);
+
 #endif

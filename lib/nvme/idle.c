@@ -27,6 +27,22 @@ void nvio_idle_fini(struct nvio_ctrl *ctrl)
 		close(ctrl->idle.fd);
 }
 
+/* With the recovery's lock held. */
+static void wake(struct nvio_ctrl *ctrl)
+{
+	struct nvio_recovery *r = &ctrl->recovery;
+	const bool sleeps = r->rest == NVIO_REST_ASLEEP;
+
+	if (!(sleeps || r->rest == NVIO_REST_FAILED) || r->wanted || r->closing || r->ended)
+		return;
+	r->asked |= sleeps;
+	r->for_io = false;
+	__atomic_store_n(&r->wanted, true, __ATOMIC_RELAXED);
+	/* Where no thread can be had, whoever asks next tries again. */
+	if (!nvio_recovery_start(ctrl))
+		__atomic_store_n(&r->wanted, false, __ATOMIC_RELAXED);
+}
+
 void nvio_idle_wake(struct nvio_ctrl *ctrl)
 {
 	struct nvio_recovery *r = &ctrl->recovery;
@@ -34,25 +50,41 @@ void nvio_idle_wake(struct nvio_ctrl *ctrl)
 	if (__atomic_load_n(&r->wanted, __ATOMIC_RELAXED))
 		return;
 	pthread_mutex_lock(&r->lock);
-	if (r->asleep && !r->wanted && !r->closing && !r->ended) {
-		r->asked = true;
-		r->for_io = false;
-		__atomic_store_n(&r->wanted, true, __ATOMIC_RELAXED);
-		if (!nvio_recovery_start(ctrl))
-			__atomic_store_n(&r->wanted, false, __ATOMIC_RELAXED);
-	}
+	wake(ctrl);
 	pthread_mutex_unlock(&r->lock);
 }
 
-static bool is_asleep(struct nvio_ctrl *ctrl)
+bool nvio_idle_is_over(struct nvio_qpair *qpair)
 {
-	struct nvio_recovery *r = &ctrl->recovery;
-	bool asleep;
+	struct nvio_recovery *r = &qpair->ctrl->recovery;
+	bool over;
 
 	pthread_mutex_lock(&r->lock);
-	asleep = r->asleep;
+	wake(qpair->ctrl);
+	over = r->rest == NVIO_REST_NONE &&
+	       __atomic_load_n(&qpair->call, __ATOMIC_RELAXED) == NVIO_CALL_ASLEEP;
+	if (over)
+		__atomic_store_n(&qpair->call, NVIO_CALL_NONE, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&r->lock);
-	return asleep;
+	return over;
+}
+
+static enum nvio_rest rest_of(struct nvio_ctrl *ctrl)
+{
+	struct nvio_recovery *r = &ctrl->recovery;
+	enum nvio_rest rest;
+
+	pthread_mutex_lock(&r->lock);
+	rest = r->rest;
+	pthread_mutex_unlock(&r->lock);
+	return rest;
+}
+
+static void set_rest(struct nvio_ctrl *ctrl, enum nvio_rest rest)
+{
+	pthread_mutex_lock(&ctrl->recovery.lock);
+	ctrl->recovery.rest = rest;
+	pthread_mutex_unlock(&ctrl->recovery.lock);
 }
 
 void nvio_ctrl_claim(struct nvio_ctrl *ctrl)
@@ -62,21 +94,19 @@ void nvio_ctrl_claim(struct nvio_ctrl *ctrl)
 		nvio_idle_wake(ctrl);
 		nvio_recovery_settle(ctrl);
 		pthread_mutex_lock(&ctrl->lock);
-		if (!is_asleep(ctrl))
+		if (rest_of(ctrl) == NVIO_REST_NONE)
 			return;
 		pthread_mutex_unlock(&ctrl->lock);
 	}
 	pthread_mutex_lock(&ctrl->lock);
 }
 
-/* Whether its queues are made, or will be, and none of its commands is of before a reset that was
- * more than waking: its owner may not have looked since. */
+/* Whether its queues are made, or will be. */
 static bool may_rest(const struct nvio_qpair *q)
 {
 	uint32_t call = __atomic_load_n(&q->call, __ATOMIC_ACQUIRE);
 
-	return call == NVIO_CALL_NONE || (__atomic_load_n(&q->unheard, __ATOMIC_RELAXED) &&
-					  (call == NVIO_CALL_RESTART || call == NVIO_CALL_READY));
+	return call <= NVIO_CALL_ASLEEP && call != NVIO_CALL_HOLD;
 }
 
 /* Has queue pairs ring no more. Returns false when this is no time for it. */
@@ -86,37 +116,60 @@ static bool hold_queues(struct nvio_ctrl *ctrl)
 	bool may;
 
 	pthread_mutex_lock(&r->lock);
-	may = !r->running && !r->wanted && !r->closing && !r->ended;
+	may = !r->running && !r->wanted && !r->closing && !r->ended && r->rest == NVIO_REST_NONE;
 	for (struct nvio_qpair *q = ctrl->qpairs; q && may; q = q->next)
 		may = may_rest(q);
-	if (may)
+	if (may) {
+		r->rest = NVIO_REST_FALLING;
 		nvio_recovery_call_all(ctrl, NVIO_CALL_ASLEEP);
-	r->asleep = may;
+	}
 	pthread_mutex_unlock(&r->lock);
 	return may;
+}
+
+/* Commands that have come to a queue pair, and those of them that were not completed. */
+static uint64_t count_of(const struct nvio_qpair *q, uint32_t *unfinished)
+{
+	uint64_t done = __atomic_load_n(&q->stats.completed, __ATOMIC_RELAXED);
+	uint64_t came = __atomic_load_n(&q->stats.submitted, __ATOMIC_RELAXED);
+
+	*unfinished = (uint32_t)(came - done - __atomic_load_n(&q->nr_drained, __ATOMIC_RELAXED));
+	return came;
+}
+
+/* Whether the controller was told of a command, just before it is to sleep, that it has not
+ * completed: if its queue were deleted now, nobody could say whether it has run. */
+static bool has_work(const struct nvio_ctrl *ctrl)
+{
+	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
+		uint32_t unfinished;
+
+		count_of(q, &unfinished);
+		if (unfinished != __atomic_load_n(&q->nr_untold, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
 }
 
 /* Nothing is known of what runs: as after any failure. */
 static void fail(struct nvio_ctrl *ctrl)
 {
-	pthread_mutex_lock(&ctrl->recovery.lock);
-	ctrl->recovery.asleep = false;
-	pthread_mutex_unlock(&ctrl->recovery.lock);
+	set_rest(ctrl, NVIO_REST_FAILED);
 	nvio_log(NVIO_LOG_WARN, "%s could not be put to sleep: %s", ctrl->info.name,
 		 nvio_last_error());
 	nvio_recovery_ask(ctrl, NULL, "it could not be put to sleep");
 }
 
-/*
- * A queue that was deleted has no command of which it is not known whether it ran: those that the
- * controller had taken are completed, and the others it never takes.
- */
 static void fall_asleep(struct nvio_ctrl *ctrl)
 {
 	struct nvio_idle *idle = &ctrl->idle;
 
 	if (!hold_queues(ctrl))
 		return;
+	if (has_work(ctrl)) {
+		nvio_recovery_call_off(ctrl);
+		return;
+	}
 	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
 		if (nvio_queues_stop(q)) {
 			fail(ctrl);
@@ -128,6 +181,7 @@ static void fall_asleep(struct nvio_ctrl *ctrl)
 		fail(ctrl);
 		return;
 	}
+	set_rest(ctrl, NVIO_REST_ASLEEP);
 	nvio_ctrl_shut_down(ctrl);
 	/* Until it was reset. */
 	ctrl->dead = true;
@@ -176,12 +230,10 @@ static uint64_t count(const struct nvio_ctrl *ctrl, bool *busy)
 
 	*busy = false;
 	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
-		uint64_t done = __atomic_load_n(&q->stats.completed, __ATOMIC_RELAXED);
-		uint64_t came = __atomic_load_n(&q->stats.submitted, __ATOMIC_RELAXED);
+		uint32_t unfinished;
 
-		all += came;
-		*busy |= (uint32_t)(came - done -
-				    __atomic_load_n(&q->nr_drained, __ATOMIC_RELAXED)) != 0;
+		all += count_of(q, &unfinished);
+		*busy |= unfinished != 0;
 	}
 	return all;
 }
@@ -306,7 +358,7 @@ int nvio_ctrl_get_idle(struct nvio_ctrl *ctrl, struct nvio_idle_info *out, size_
 	info.idle_ms = ctrl->idle.ms;
 	info.kind = (uint8_t)ctrl->idle.kind;
 	info.state = ctrl->idle.state;
-	info.rests = is_asleep(ctrl) || ctrl->idle.resting;
+	info.rests = rest_of(ctrl) == NVIO_REST_ASLEEP || ctrl->idle.resting;
 	info.nr_rests = ctrl->idle.nr_rests;
 	info.nr_wakes = ctrl->idle.nr_wakes;
 	pthread_mutex_unlock(&ctrl->lock);

@@ -16,6 +16,7 @@
 #include <nvio/power.h>
 
 struct nvio_ctrl;
+struct nvio_qpair;
 
 /* All with ctrl->lock held. */
 struct nvio_idle {
@@ -40,6 +41,10 @@ uint64_t nvio_idle_due_ms(const struct nvio_ctrl *ctrl);
 
 /* There is something to do for a controller that sleeps. Any thread, without ctrl->lock. */
 void nvio_idle_wake(struct nvio_ctrl *ctrl);
+
+/* The same from an owner that was told that it sleeps. Returns whether it does not after all, and
+ * has its queues: the owner goes on with them. */
+bool nvio_idle_is_over(struct nvio_qpair *qpair);
 
 /* Its function is to be used again: the recovery, with ctrl->lock held. */
 void nvio_idle_rouse(struct nvio_ctrl *ctrl);

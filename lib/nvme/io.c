@@ -103,13 +103,13 @@ int nvio_write(struct nvio_qpair *qpair, struct nvio_ns *ns, const void *buf, ui
  * callers need no stack. */
 static __attribute__((cold, noinline)) int ring_sq_by_call(struct nvio_qpair *qpair, int ret)
 {
-	nvio_doorbell_ring(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
+	nvio_doorbell_tell_sq(qpair, (uint32_t)ret);
 	return ret;
 }
 
 static __attribute__((cold, noinline)) int ring_cq_by_call(struct nvio_qpair *qpair, int ret)
 {
-	nvio_doorbell_ring(qpair, true, (uint16_t)(qpair->cq_next - qpair->cq));
+	nvio_doorbell_tell_cq(qpair);
 	return ret;
 }
 

@@ -119,9 +119,10 @@ struct nvio_qpair {
 	bool look_adapts; /* to how often polls come */
 	uint32_t call; /* enum nvio_call, of both sides */
 	uint32_t answered; /* the last one that the owner dealt with */
-	uint32_t nowhere[2]; /* the doorbells while the controller is reset */
+	bool held; /* the controller is told nothing; see nvio_restart_hold() */
+	bool cq_owed; /* it was not told of completions meanwhile... */
+	uint32_t nr_untold; /* ...nor of so many commands, the last ones that were submitted */
 	bool reset_was_asked; /* the recovery's, for the owner: by the application */
-	bool unheard; /* likewise: to wake it, and no command that is outstanding has run */
 	bool not_aborted; /* likewise: a command that is late stays so */
 	uint32_t nr_trackers;
 	uint16_t qid;

@@ -66,6 +66,17 @@ void nvio_recovery_call_all(struct nvio_ctrl *ctrl, enum nvio_call what)
 		call(q, what);
 }
 
+void nvio_recovery_call_off(struct nvio_ctrl *ctrl)
+{
+	pthread_mutex_lock(&ctrl->recovery.lock);
+	ctrl->recovery.rest = NVIO_REST_NONE;
+	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
+		if (!q->sq_made)
+			call(q, NVIO_CALL_RESTART);
+	}
+	pthread_mutex_unlock(&ctrl->recovery.lock);
+}
+
 /*
  * Whether the last reset was of any use to whoever asks for another one: an I/O queue pair wants
  * I/O commands to be completed, which the admin queue may well do without.
@@ -136,14 +147,12 @@ static void reset(struct nvio_ctrl *ctrl)
 
 	r->climbing = true;
 	pthread_mutex_lock(&r->lock);
-	r->waking = waking = r->asleep;
-	r->asleep = false;
+	r->waking = waking = r->rest == NVIO_REST_ASLEEP;
+	r->rest = NVIO_REST_NONE;
 	r->rung = waking ? 0 : choose_rung(ctrl);
 	r->refused = false;
-	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
+	for (struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
 		__atomic_store_n(&q->reset_was_asked, r->asked, __ATOMIC_RELAXED);
-		__atomic_store_n(&q->unheard, waking, __ATOMIC_RELAXED);
-	}
 	r->asked = false;
 	nvio_recovery_call_all(ctrl, NVIO_CALL_HOLD);
 	pthread_mutex_unlock(&r->lock);
@@ -252,8 +261,12 @@ static bool is_there(const struct nvio_ctrl *ctrl)
  * are being made knows of nothing that was before. */
 static bool was_before(const struct nvio_qpair *qpair)
 {
+	const enum nvio_rest rest = qpair->ctrl->recovery.rest;
 	uint32_t call = __atomic_load_n(&qpair->call, __ATOMIC_RELAXED);
 
+	/* Nor has one whose controller is not asleep yet, or is not put to sleep after all. */
+	if (call == NVIO_CALL_ASLEEP)
+		return rest == NVIO_REST_ASLEEP || rest == NVIO_REST_FAILED;
 	return call != NVIO_CALL_NONE && call != NVIO_CALL_READY;
 }
 

@@ -31,6 +31,14 @@ enum nvio_call {
 	NVIO_CALL_GONE, /* the same, because the device is not there */
 };
 
+/* How far a controller is that is put to sleep. */
+enum nvio_rest {
+	NVIO_REST_NONE = 0,
+	NVIO_REST_FALLING, /* owners are told; its queues are being deleted */
+	NVIO_REST_ASLEEP, /* it has forgotten its queues */
+	NVIO_REST_FAILED, /* somewhere between: only a reset helps */
+};
+
 /* A command that is too late. */
 struct nvio_abort {
 	uint16_t qid;
@@ -47,7 +55,7 @@ struct nvio_recovery {
 	bool joinable;
 	bool closing; /* no thread is to be started any more */
 	bool ended; /* the ladder was climbed in vain */
-	bool asleep; /* it was put to sleep, and has forgotten its queues */
+	enum nvio_rest rest;
 	bool wanted; /* a reset; also read without the lock: admin commands make way for it */
 	bool for_io; /* an I/O queue pair wants it */
 	bool asked; /* by the application, so that it says nothing about the controller */
@@ -87,6 +95,10 @@ void nvio_recovery_settle(struct nvio_ctrl *ctrl);
  * thread, and returns whether it is there. */
 void nvio_recovery_call_all(struct nvio_ctrl *ctrl, enum nvio_call what);
 bool nvio_recovery_start(struct nvio_ctrl *ctrl);
+
+/* It is not put to sleep after all, with ctrl->lock held: owners whose queues are there go on when
+ * they ask, others start over. */
+void nvio_recovery_call_off(struct nvio_ctrl *ctrl);
 
 /* abort.c: with ctrl->lock held. */
 void nvio_recovery_send_aborts(struct nvio_ctrl *ctrl);

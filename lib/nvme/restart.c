@@ -35,8 +35,9 @@ void nvio_restart_hold(struct nvio_qpair *qpair)
 	/* What was said before what is taken back in resume(). */
 	nvio_smp_mb();
 	__atomic_store_n(&qpair->look_mask, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&qpair->sq_doorbell, &qpair->nowhere[0], __ATOMIC_RELAXED);
-	__atomic_store_n(&qpair->cq_doorbell, &qpair->nowhere[1], __ATOMIC_RELAXED);
+	__atomic_store_n(&qpair->held, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&qpair->sq_doorbell, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&qpair->cq_doorbell, NULL, __ATOMIC_RELAXED);
 }
 
 void nvio_restart_distrust(struct nvio_qpair *qpair)
@@ -56,6 +57,7 @@ static void restart_rings(struct nvio_qpair *qpair)
 	qpair->cq_next = qpair->cq;
 	qpair->cq_lag = qpair->cq_entries - qpair->depth - 1u;
 	qpair->cq_rung = qpair->stats.completed;
+	nvio_doorbells_forget(qpair);
 	__atomic_store_n(&qpair->completed_before, qpair->stats.completed, __ATOMIC_RELAXED);
 	nvio_qpair_set_id(qpair, qpair->qid);
 }
@@ -67,13 +69,18 @@ static bool is_under_way(const struct nvio_tracker *t)
 	return kind == NVIO_TRACKER_WHOLE || kind == NVIO_TRACKER_PART;
 }
 
-/* Whether to send a command again. What is saved may name data or lists in memory of the device,
- * which need not have what it had. */
+/* Whether to send a command that the controller was never told of, so that it has not run. What is
+ * saved may name data or lists in memory of the device, which need not have what it had. */
+static bool may_send(const struct nvio_qpair *qpair, const struct nvio_tracker *t)
+{
+	return !(t->state & NVIO_TRACKER_SAVED && nvio_local_is_used(qpair->ctrl));
+}
+
+/* Whether to send one again. */
 static bool may_resend(const struct nvio_qpair *qpair, const struct nvio_tracker *t)
 {
 	return !(t->state & NVIO_TRACKER_ONCE) && !qpair->no_resend &&
-	       FIELD_GET(TRACKER_RESENDS, t->state) < RESENDS_MAX &&
-	       !(t->state & NVIO_TRACKER_SAVED && nvio_local_is_used(qpair->ctrl));
+	       FIELD_GET(TRACKER_RESENDS, t->state) < RESENDS_MAX && may_send(qpair, t);
 }
 
 /* It ends with an error, when there is room to say so. */
@@ -104,25 +111,70 @@ int nvio_restart_interrupted(struct nvio_qpair *qpair, struct nvio_tracker *t,
 	return 0;
 }
 
-static void restart(struct nvio_qpair *qpair)
+/*
+ * Finds the last @nr commands of the ring, of which the controller was not told, in their order: a
+ * fused pair is one. Those in memory of the device may not be there any more, and nothing is known
+ * of them.
+ */
+static struct nvio_tracker *find_untold(struct nvio_qpair *qpair, uint32_t nr)
 {
-	/* It slept when they were queued, and none has run. */
-	const bool unheard = __atomic_load_n(&qpair->unheard, __ATOMIC_RELAXED);
-	uint32_t nr_pending = nvio_sq_pending(qpair), nr = 0;
+	const struct nvio_sqe *slot = qpair->sq_next;
+	struct nvio_tracker *first = NULL;
 
-	restart_rings(qpair);
+	if (qpair->in_cmb & NVIO_CMB_QUEUE)
+		return NULL;
+	for (nr = (uint32_t)min_u64(nr, qpair->depth); nr; nr--) {
+		struct nvio_tracker *t;
+
+		slot = slot == qpair->sq ? qpair->sq_end - 1 : slot - 1;
+		t = nvio_tracker_of(qpair, (uint64_t)slot->cid << NVIO_ANSWER_CID_SHIFT);
+		/* What was completed, though the controller did not know it, is no command any
+		 * more. */
+		if (!is_under_way(t) || t->state & NVIO_TRACKER_UNTOLD)
+			continue;
+		nvio_track_state(t, t->state | NVIO_TRACKER_UNTOLD);
+		t->next = first;
+		first = t;
+	}
+	return first;
+}
+
+/* Those that the controller was told of. Returns how many. */
+static uint32_t restart_told(struct nvio_qpair *qpair)
+{
+	uint32_t nr = 0;
+
 	for (uint32_t i = 0; i < qpair->nr_trackers; i++) {
 		struct nvio_tracker *t = &qpair->trackers[i];
 
-		if (!is_under_way(t))
+		if (!is_under_way(t) || t->state & NVIO_TRACKER_UNTOLD)
 			continue;
 		nr++;
-		if (unheard || may_resend(qpair, t))
+		if (may_resend(qpair, t))
 			nvio_command_resend(qpair, t, counts(qpair));
 		else
 			end(qpair, t);
 	}
-	/* Of those that the controller was told of, no completion will come. */
+	return nr;
+}
+
+static void restart(struct nvio_qpair *qpair)
+{
+	uint32_t nr_pending = nvio_sq_pending(qpair), nr;
+	struct nvio_tracker *untold, *next;
+
+	untold = find_untold(qpair, nr_pending + qpair->nr_untold);
+	restart_rings(qpair);
+	nr = restart_told(qpair);
+	for (struct nvio_tracker *t = untold; t; t = next) {
+		next = t->next;
+		nr++;
+		if (may_send(qpair, t))
+			nvio_command_resend(qpair, t, false);
+		else
+			end(qpair, t);
+	}
+	/* Of those that were submitted, no completion will come. */
 	nvio_drained(qpair, nr - nr_pending);
 }
 
@@ -154,12 +206,10 @@ static void restart_deadlines(struct nvio_qpair *qpair)
 		nvio_command_has_time(qpair, &qpair->trackers[i]);
 }
 
-/* Its queues are there again. Tells the controller of what was queued meanwhile. */
+/* Its queues are there. Tells the controller of what was queued meanwhile. */
 static void resume(struct nvio_qpair *qpair)
 {
-	struct nvio_sqe *told = qpair->sq_rung ? qpair->sq_rung : qpair->sq_told;
-	uint32_t *doorbell;
-
+	__atomic_store_n(&qpair->held, false, __ATOMIC_RELAXED);
 	nvio_doorbells_use(qpair);
 	__atomic_store_n(&qpair->look_mask, qpair->look_usually, __ATOMIC_RELAXED);
 	/* Ours before we look: one of nvio_restart_hold() and this sees the other. */
@@ -170,15 +220,7 @@ static void resume(struct nvio_qpair *qpair)
 	}
 	qpair->answered = NVIO_CALL_NONE;
 	restart_deadlines(qpair);
-	if (told == qpair->sq)
-		return;
-	/* The entries before the doorbell that tells of them. */
-	nvio_dma_mb();
-	doorbell = NVIO_LOOK(qpair->sq_doorbell);
-	if (doorbell)
-		nvio_mmio_write32(doorbell, (uint32_t)(told - qpair->sq));
-	else
-		nvio_doorbell_ring(qpair, false, (uint16_t)(told - qpair->sq));
+	nvio_doorbells_settle(qpair);
 }
 
 void nvio_restart_answer(struct nvio_qpair *qpair)
@@ -201,8 +243,8 @@ void nvio_restart_answer(struct nvio_qpair *qpair)
 		return;
 	case NVIO_CALL_ASLEEP:
 		/* Each poll asks again. */
-		if (nvio_qpair_outstanding(qpair))
-			nvio_idle_wake(qpair->ctrl);
+		if (nvio_qpair_outstanding(qpair) && nvio_idle_is_over(qpair))
+			resume(qpair);
 		return;
 	case NVIO_CALL_DEAD:
 		nvio_qpair_give_up(qpair);

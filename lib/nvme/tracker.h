@@ -47,6 +47,8 @@ enum nvio_tracker_kind {
 /* After how many resets it was sent again. */
 #define TRACKER_RESENDS_SHIFT 28
 #define TRACKER_RESENDS_MASK  3u
+/* The controller was never told of it: while a queue pair starts over. */
+#define NVIO_TRACKER_UNTOLD (1u << 30)
 
 struct nvio_tracker {
 	struct nvio_tracker *next; /* while it is free, or waits */

@@ -96,6 +96,38 @@ static void nobody_hears(void)
 	end(&b);
 }
 
+/* Its controller could not be put to sleep, and no thread could be started to reset it: each poll
+ * asks again for what has the command completed. */
+static void half_asleep_and_nobody_hears(void)
+{
+	struct nvio_recovery *r;
+	struct bench b;
+
+	begin(&b, &(struct path){ .depth = DEPTH });
+	r = &b.ctrl.recovery;
+	b.ctrl.qpairs = &b.qpair;
+	tell(&b, NVIO_CALL_ASLEEP);
+	r->rest = NVIO_REST_FAILED;
+	queue_read(&b, 5);
+	expect_nothing(&b, 1);
+	CU_ASSERT_FALSE(r->wanted);
+	/* Now there is one. */
+	r->closing = false;
+	r->running = true;
+	expect_nothing(&b, 1);
+	CU_ASSERT_TRUE(r->wanted);
+	/* It tells of what the controller does, other than to wake it. */
+	CU_ASSERT_FALSE(r->asked);
+	r->wanted = false;
+	r->rest = NVIO_REST_NONE;
+	reset(&b, 1);
+	serve(&b, 5);
+	expect_done(&b, 5, 0);
+	r->running = false;
+	r->closing = true;
+	end(&b);
+}
+
 /* How long the queues take to be made is not the commands' time. */
 static void time_begins_with_the_queues(void)
 {
@@ -165,6 +197,7 @@ int main(void)
 		{ "aborted without end", aborted_without_end },
 		{ "a lie before its queues are there", a_lie_before_its_queues_are_there },
 		{ "nobody hears", nobody_hears },
+		{ "half asleep, and nobody hears", half_asleep_and_nobody_hears },
 		{ "time begins with the queues", time_begins_with_the_queues },
 		{ "slots are clean", slots_are_clean },
 	};

@@ -106,8 +106,12 @@ int nvio_restart_interrupted(struct nvio_qpair *qpair, struct nvio_tracker *t,
 		return nvio_finish_with(qpair, t, NVIO_STATUS_HOST_ABORTED, 0, out);
 	}
 	nvio_sq_make_room(qpair);
-	/* Whatever the last reset was: a controller that says so of whatever it is sent goes on. */
-	nvio_command_resend(qpair, t, true);
+	/*
+	 * What is queued while it is called is not told to the controller, so that this is all that
+	 * counts of the reset. Else, whatever the last one was: a controller that says so of
+	 * whatever it is sent goes on.
+	 */
+	nvio_command_resend(qpair, t, !nvio_restart_is_called(qpair) || counts(qpair));
 	return 0;
 }
 

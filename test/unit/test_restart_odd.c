@@ -34,6 +34,51 @@ static void aborted_without_end(void)
 	end(&b);
 }
 
+/* A reset in which it is aborted with its queue is one. Returns whether the command is there. */
+static bool reset_that_aborts(struct bench *b)
+{
+	tell(b, NVIO_CALL_HOLD);
+	complete(b, next_command(b)->cid, SQ_DELETED, 0);
+	expect_nothing(b, 1);
+	tell(b, NVIO_CALL_RESTART);
+	expect_nothing(b, 1);
+	start_afresh(b);
+	tell(b, NVIO_CALL_NONE);
+	expect_nothing(b, 1);
+	return b->sq_doorbell == 1;
+}
+
+/* @often: resets that its command outlives; all of them when the application wants them. */
+static void aborted_in_resets(bool asked, unsigned int often)
+{
+	struct nvio_completion done = { 0 };
+	struct bench b;
+
+	begin(&b, &(struct path){ .depth = DEPTH });
+	b.qpair.reset_was_asked = asked;
+	queue_read(&b, 5);
+	nvio_submit(&b.qpair);
+	for (unsigned int i = 0; i < often; i++)
+		CU_ASSERT_TRUE_FATAL(reset_that_aborts(&b));
+	if (asked) {
+		serve(&b, 5);
+		expect_done(&b, 5, 0);
+	} else {
+		tell(&b, NVIO_CALL_HOLD);
+		complete(&b, next_command(&b)->cid, SQ_DELETED, 0);
+		CU_ASSERT_EQUAL(poll_one(&b, &done), 1);
+		CU_ASSERT_EQUAL(done.status, HOST_ABORTED);
+	}
+	CU_ASSERT_EQUAL(nvio_qpair_outstanding(&b.qpair), 0);
+	end(&b);
+}
+
+static void each_reset_counts_once(void)
+{
+	aborted_in_resets(false, 2);
+	aborted_in_resets(true, 10);
+}
+
 /* It asks for another reset, although its owner has just answered to one. */
 static void a_lie_before_its_queues_are_there(void)
 {
@@ -195,6 +240,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "aborted without end", aborted_without_end },
+		{ "each reset counts once", each_reset_counts_once },
 		{ "a lie before its queues are there", a_lie_before_its_queues_are_there },
 		{ "nobody hears", nobody_hears },
 		{ "half asleep, and nobody hears", half_asleep_and_nobody_hears },

@@ -21,7 +21,7 @@ static void send_abort(struct nvio_ctrl *ctrl, struct nvio_abort abort)
 	/* Bit 0 says that it was not aborted (5.1). */
 	done = !nvio_admin_locked(ctrl, &sqe, NULL, 0, &result) && !(result & 1);
 	if (!done) {
-		__atomic_store_n(&q->not_aborted, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&q->not_aborted, abort.cid + 1u, __ATOMIC_RELAXED);
 		return;
 	}
 	pthread_mutex_lock(&ctrl->recovery.lock);

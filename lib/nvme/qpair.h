@@ -123,7 +123,8 @@ struct nvio_qpair {
 	bool cq_owed; /* it was not told of completions meanwhile... */
 	uint32_t nr_untold; /* ...nor of so many commands, the last ones that were submitted */
 	bool reset_was_asked; /* the recovery's, for the owner: by the application */
-	bool not_aborted; /* likewise: a command that is late stays so */
+	uint32_t not_aborted; /* likewise: the last command that was late and stays so, by its
+				 identifier plus 1; 0: none */
 	uint32_t nr_trackers;
 	uint16_t qid;
 	uint16_t depth;

@@ -365,7 +365,9 @@ bool nvio_recovery_abort(struct nvio_qpair *qpair, uint16_t cid)
 	       nvio_recovery_start(ctrl);
 	if (will) {
 		r->aborts[r->nr_aborts++] = (struct nvio_abort){ qpair->qid, cid };
-		__atomic_store_n(&qpair->not_aborted, false, __ATOMIC_RELAXED);
+		/* Another command had the same identifier, long ago. */
+		if (__atomic_load_n(&qpair->not_aborted, __ATOMIC_RELAXED) == cid + 1u)
+			__atomic_store_n(&qpair->not_aborted, 0, __ATOMIC_RELAXED);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return will;

@@ -155,8 +155,9 @@ static void is_stuck(struct nvio_qpair *qpair, const struct nvio_tracker *t)
 /* Returns whether it is at its end. */
 static bool handle_late(struct nvio_qpair *qpair, struct nvio_tracker *t)
 {
-	bool in_vain = t->state & NVIO_TRACKER_ABORTING &&
-		       __atomic_load_n(&qpair->not_aborted, __ATOMIC_RELAXED);
+	bool in_vain =
+		t->state & NVIO_TRACKER_ABORTING &&
+		__atomic_load_n(&qpair->not_aborted, __ATOMIC_RELAXED) == nvio_tracker_cid(t) + 1u;
 
 	if (age(qpair, t) >= STUCK_TICKS || in_vain)
 		return true;

@@ -57,7 +57,8 @@ struct nvio_ctrl {
 	struct nvio_device *device;
 	struct nvio_iommu *iommu; /* referenced */
 	struct nvio_ctrl_opts opts;
-	struct nvio_ctrl_info info;
+	struct nvio_ctrl_info info; /* what changes of it once it is open does so with both locks
+				       held, ns_lock too */
 
 	char *doorbells; /* NULL where they cannot be mapped */
 	char *shadow; /* memory for shadow doorbells; NULL: there are none */

@@ -204,9 +204,10 @@ int nvio_request_queues(struct nvio_ctrl *ctrl)
 	if (err)
 		return err;
 	want = (uint32_t)min_u64(want, min_u64(granted & 0xffff, granted >> 16));
-	/* After a reset it is what it was, and others may be reading it. */
-	if (ctrl->info.nr_qpairs != want + 1)
-		ctrl->info.nr_qpairs = (uint16_t)(want + 1);
+	/* It may grant another number after a reset. */
+	pthread_mutex_lock(&ctrl->ns_lock);
+	ctrl->info.nr_qpairs = (uint16_t)(want + 1);
+	pthread_mutex_unlock(&ctrl->ns_lock);
 	return 0;
 }
 

@@ -73,6 +73,7 @@ static void answer(struct machine *m)
 	struct nvio_cqe *cqe = &admin->cq[nr % admin->cq_entries];
 
 	CU_ASSERT_TRUE(is_master(m));
+	cqe->result = m->result;
 	cqe->cid = admin->sq[nr % admin->sq_entries].cid;
 	cqe->status = !(nr / admin->cq_entries % 2);
 }

@@ -33,6 +33,7 @@ struct machine {
 	bool stuck;
 	bool complains; /* its device reports an error each time that it is enabled */
 	uint32_t dependent; /* devices that a hot reset concerns; 0: there is none */
+	uint32_t result; /* of admin commands */
 	uint16_t posted; /* admin completions since it was enabled */
 	union {
 		uint32_t words[NVIO_REG_DOORBELLS / 4];

@@ -113,6 +113,55 @@ static void complains_meanwhile(void)
 	end();
 }
 
+struct reader {
+	struct nvio_ctrl *ctrl;
+	bool stop;
+	unsigned int wrong;
+};
+
+static uint16_t qpairs_of(struct nvio_ctrl *ctrl)
+{
+	struct nvio_ctrl_info info;
+
+	nvio_ctrl_get_info(ctrl, &info, sizeof(info));
+	return info.nr_qpairs;
+}
+
+static void *read_info(void *arg)
+{
+	struct reader *r = arg;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		uint16_t nr = qpairs_of(r->ctrl);
+
+		r->wrong += nr < 1 || nr > 4;
+	}
+	return NULL;
+}
+
+/* Others ask meanwhile how many there are: the sanitizer of threads would tell. */
+static void grants_another_number_of_queues(void)
+{
+	static struct machine m;
+	struct reader r = { .ctrl = &m.ctrl };
+	pthread_t thread;
+
+	ladder_setup(&m, BY_NOTHING_MORE, NULL);
+	CU_ASSERT_EQUAL(qpairs_of(&m.ctrl), 1);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, read_info, &r), 0);
+	for (uint32_t nr = 0; nr < 40; nr++) {
+		unsigned int rung = 0;
+
+		m.result = (nr % 4) << 16 | nr % 4;
+		CU_ASSERT_EQUAL(nvio_ladder_climb(&m.ctrl, &rung), 0);
+		CU_ASSERT_EQUAL(qpairs_of(&m.ctrl), nr % 4 + 1);
+	}
+	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(r.wrong, 0);
+	ladder_teardown(&m);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -122,6 +171,7 @@ int main(void)
 		{ "begins where it is told", begins_where_it_is_told },
 		{ "is left when it is closed", is_left_when_it_is_closed },
 		{ "complains meanwhile", complains_meanwhile },
+		{ "grants another number of queues", grants_another_number_of_queues },
 	};
 
 	return tap_run("ladder", tests, sizeof(tests) / sizeof(tests[0]));

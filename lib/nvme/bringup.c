@@ -180,8 +180,11 @@ static int disable(struct nvio_ctrl *ctrl)
 	if (!(ctrl->info.quirks & NVIO_QUIRK_DELAY_READY))
 		return 0;
 	nvio_backoff_start(&pause, DELAY_READY_MS * NVIO_NS_PER_MS);
-	while (nvio_backoff_wait(&pause))
-		;
+	while (nvio_backoff_wait(&pause)) {
+		/* Its configuration space is none of its registers. */
+		if (nvio_backoff_is_long(&pause) && !nvio_device_answers(ctrl->device))
+			return gone(ctrl);
+	}
 	return 0;
 }
 

@@ -18,6 +18,10 @@
 
 #define NSSR_MAGIC 0x4e564d65u /* "NVMe" (3.1.3.9) */
 
+/* How long a function may be off the bus for its reset: one that was removed meanwhile looks the
+ * same, and owners are to hear of that within a second. */
+#define OFF_BUS_MS 700u
+
 struct rung {
 	const char *name;
 	bool (*exists)(const struct nvio_ctrl *ctrl);
@@ -62,18 +66,40 @@ static bool has_subsystem_reset(const struct nvio_ctrl *ctrl)
 }
 
 /* The function may be off the bus for a while (3.7.1), and decodes nothing then. */
-static int reset_subsystem(struct nvio_ctrl *ctrl)
+static int await_function(struct nvio_ctrl *ctrl)
 {
 	struct nvio_backoff backoff;
+	uint64_t seen = nvio_now();
 
-	nvio_reg_write32(ctrl, NVIO_REG_NSSR, NSSR_MAGIC);
 	nvio_backoff_start(&backoff, ctrl->ready_timeout_ms * NVIO_NS_PER_MS);
-	while (nvio_device_memory(ctrl->device, true) ||
-	       nvio_reg_read32(ctrl, NVIO_REG_CSTS) == NVIO_REG_GONE) {
-		if (!nvio_backoff_wait(&backoff))
+	for (;;) {
+		/* The time first, so that a look follows however long this thread was kept
+		 * waiting. */
+		bool in_time = nvio_backoff_wait(&backoff);
+		uint64_t now = nvio_now();
+		int err = nvio_device_memory(ctrl->device, true);
+
+		if (!err && nvio_reg_read32(ctrl, NVIO_REG_CSTS) != NVIO_REG_GONE)
+			return 0;
+		if (err &&
+		    (!nvio_device_alive(ctrl->device) || now - seen > OFF_BUS_MS * NVIO_NS_PER_MS))
+			return err;
+		if (!err)
+			seen = now;
+		if (!in_time)
 			return nvio_error(ENODEV, "%s does not come back from a subsystem reset",
 					  ctrl->info.name);
 	}
+}
+
+static int reset_subsystem(struct nvio_ctrl *ctrl)
+{
+	int err;
+
+	nvio_reg_write32(ctrl, NVIO_REG_NSSR, NSSR_MAGIC);
+	err = await_function(ctrl);
+	if (err)
+		return err;
 	nvio_reg_write32(ctrl, NVIO_REG_CSTS, FIELD_SET(CSTS_NSSRO, 1u));
 	return set_up_function(ctrl);
 }

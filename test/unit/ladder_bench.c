@@ -48,7 +48,9 @@ static ssize_t fake_read(struct nvio_device *device, uint32_t idx, uint64_t offs
 	see_eeh(m);
 	if (m->kernel && (idx == NVIO_REGION_CONFIG || fake_eeh_blocks(function)))
 		return m->kernel->read(device, idx, offset, buf, len);
-	if (m->stuck && m->help == BY_GOING)
+	if (m->nothing)
+		m->nothing -= m->nothing != UINT32_MAX;
+	if (m->nothing || (m->stuck && m->help == BY_GOING))
 		memset(buf, 0xff, len);
 	else if (idx == NVIO_REGION_CONFIG)
 		memcpy(buf, &m->command, len);
@@ -60,6 +62,10 @@ static ssize_t fake_read(struct nvio_device *device, uint32_t idx, uint64_t offs
 static void enable(struct machine *m, uint32_t cc)
 {
 	m->posted = 0;
+	if (m->pulled && !FIELD_GET(CC_EN, cc)) {
+		m->nothing = UINT32_MAX;
+		m->command = 0;
+	}
 	if (m->complains && FIELD_GET(CC_EN, cc))
 		nvio_device_irq_trigger(m->device, NVIO_IRQ_ERR, 0);
 	m->regs.words[NVIO_REG_CSTS / 4] = FIELD_GET(CC_EN, cc) && !m->stuck;
@@ -94,8 +100,10 @@ static ssize_t fake_write(struct nvio_device *device, uint32_t idx, uint64_t off
 	}
 	if (offset == NVIO_REG_DOORBELLS)
 		answer(m);
-	if (offset == NVIO_REG_NSSR && value == NSSR_MAGIC)
+	if (offset == NVIO_REG_NSSR && value == NSSR_MAGIC) {
 		reset_by(m, BY_SUBSYSTEM);
+		m->nothing = m->away;
+	}
 	if (offset != NVIO_REG_CSTS && offset + len <= sizeof(m->regs))
 		memcpy((char *)&m->regs + offset, buf, len);
 	if (offset == NVIO_REG_CC)

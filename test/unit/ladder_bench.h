@@ -31,6 +31,9 @@ struct machine {
 	struct nvio_ctrl ctrl;
 	enum help help; /* what makes it follow CC.EN */
 	bool stuck;
+	unsigned int away; /* so many accesses find nothing after its subsystem was reset */
+	unsigned int nothing; /* ...and do from now on */
+	bool pulled; /* out when it is disabled */
 	bool complains; /* its device reports an error each time that it is enabled */
 	uint32_t dependent; /* devices that a hot reset concerns; 0: there is none */
 	uint32_t result; /* of admin commands */

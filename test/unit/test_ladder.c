@@ -6,6 +6,9 @@
  */
 #include <errno.h>
 
+#include <nvio/quirk.h>
+
+#include "base/clock.h"
 #include "nvme/ladder.h"
 #include "nvme/recovery.h"
 #include "ladder_bench.h"
@@ -113,6 +116,35 @@ static void complains_meanwhile(void)
 	end();
 }
 
+static uint64_t takes_ms(struct machine *m, int err, uint64_t subsystem)
+{
+	uint64_t start = nvio_now();
+
+	m->ctrl.ready_timeout_ms = 60000;
+	climbs(m, m->help == BY_SUBSYSTEM, err, m->help != BY_SUBSYSTEM, subsystem, 0, 0);
+	return (nvio_now() - start) / NVIO_NS_PER_MS;
+}
+
+/* However long it may take to get ready, that it is gone is seen soon: a second is promised to
+ * owners. Machines that have other work take longer. */
+static void goes_meanwhile(void)
+{
+	static struct machine m;
+
+	/* For its reset it may be off the bus, for a while. */
+	ladder_setup(&m, BY_SUBSYSTEM, NULL);
+	m.away = 100;
+	takes_ms(&m, 0, 1);
+	ladder_setup(&m, BY_SUBSYSTEM, NULL);
+	m.away = UINT32_MAX;
+	CU_ASSERT(takes_ms(&m, -ENODEV, 1) < 10000);
+	/* While none of its registers may be read. */
+	ladder_setup(&m, BY_NOTHING_MORE, NULL);
+	m.ctrl.info.quirks = NVIO_QUIRK_DELAY_READY;
+	m.pulled = true;
+	CU_ASSERT(takes_ms(&m, -ENODEV, 0) < 2300);
+}
+
 struct reader {
 	struct nvio_ctrl *ctrl;
 	bool stop;
@@ -171,6 +203,7 @@ int main(void)
 		{ "begins where it is told", begins_where_it_is_told },
 		{ "is left when it is closed", is_left_when_it_is_closed },
 		{ "complains meanwhile", complains_meanwhile },
+		{ "goes meanwhile", goes_meanwhile },
 		{ "grants another number of queues", grants_another_number_of_queues },
 	};
 

@@ -209,13 +209,14 @@ int nvio_ladder_climb(struct nvio_ctrl *ctrl, unsigned int *rung)
 {
 	int err = nvio_error(EIO, "%s: no kind of reset is left", ctrl->info.name);
 	struct nvio_sentence sentence;
-	bool gone;
+	bool tried = false, gone;
 
 	for (unsigned int i = *rung; i < ARRAY_LEN(rungs); i++) {
-		if (!rungs[i].exists(ctrl) || is_closing(ctrl) ||
+		if (!rungs[i].exists(ctrl) || (tried && is_closing(ctrl)) ||
 		    (!rungs[i].thaws && nvio_eeh_is_frozen(ctrl->device)))
 			continue;
 		*rung = i;
+		tried = true;
 		err = try_rung(ctrl, &rungs[i]);
 		if (!err)
 			return 0;

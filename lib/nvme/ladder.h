@@ -9,7 +9,8 @@ struct nvio_ctrl;
 
 /*
  * Resets a controller and brings it up again, trying harder until that works. The thread of the
- * recovery, which holds ctrl->lock. @rung: where to begin; receives where it worked.
+ * recovery, which holds ctrl->lock. @rung: where to begin; receives where it worked. While the
+ * controller is closed one rung is tried and no more: it is to be told that it is shut down.
  *
  * Returns 0: it is the same controller, enabled, without I/O queues. -errno: its bus mastering is
  * off, so that it writes no memory any more; -ENODEV when it cannot be reached at all.

@@ -145,8 +145,13 @@ static void reset(struct nvio_ctrl *ctrl)
 	bool waking;
 	int err;
 
-	r->climbing = true;
 	pthread_mutex_lock(&r->lock);
+	/* It is shut down as it is. */
+	if (r->closing) {
+		pthread_mutex_unlock(&r->lock);
+		return;
+	}
+	r->climbing = true;
 	r->waking = waking = r->rest == NVIO_REST_ASLEEP;
 	r->rest = NVIO_REST_NONE;
 	r->rung = waking ? 0 : choose_rung(ctrl);
@@ -208,6 +213,7 @@ static bool take_work(struct nvio_recovery *r, bool *wanted)
 	r->ready = false;
 	if (!any) {
 		r->running = false;
+		__atomic_store_n(&r->wanted, false, __ATOMIC_RELAXED);
 		pthread_cond_broadcast(&r->news);
 	}
 	pthread_mutex_unlock(&r->lock);

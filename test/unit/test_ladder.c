@@ -5,6 +5,7 @@
  * rungs of POWER machines.
  */
 #include <errno.h>
+#include <unistd.h>
 
 #include <nvio/quirk.h>
 
@@ -70,14 +71,67 @@ static void begins_where_it_is_told(void)
 	climbs(&m, 6, -EIO, 0, 0, 0, 0);
 }
 
-/* Closing does not wait for the rest of it. */
+/* Closing does not wait for the rest of it; and what one rung helps is shut down. */
 static void is_left_when_it_is_closed(void)
 {
 	static struct machine m;
 
 	ladder_setup(&m, BY_NOTHING, NULL);
 	m.ctrl.recovery.closing = true;
-	climbs(&m, 0, -EIO, 0, 0, 0, 0);
+	climbs(&m, 0, -ETIMEDOUT, 1, 0, 0, 0);
+	ladder_setup(&m, BY_NOTHING_MORE, NULL);
+	m.ctrl.recovery.closing = true;
+	climbs(&m, 0, 0, 1, 0, 0, 0);
+}
+
+static void *stop_recovery(void *arg)
+{
+	nvio_recovery_stop(arg);
+	return NULL;
+}
+
+static bool is_closing(struct nvio_recovery *r)
+{
+	bool closing;
+
+	pthread_mutex_lock(&r->lock);
+	closing = r->closing;
+	pthread_mutex_unlock(&r->lock);
+	return closing;
+}
+
+/* It is closed while a reset is about to begin: it is as it was, and not given up, so that it can
+ * be told. */
+static void is_closed_before_it(void)
+{
+	static struct machine m;
+	struct nvio_ctrl_stats stats;
+	pthread_t thread;
+
+	ladder_setup(&m, BY_NOTHING_MORE, NULL);
+	m.ctrl.up = true;
+	m.ctrl.dead = false;
+	pthread_mutex_lock(&m.ctrl.lock);
+	CU_ASSERT_TRUE(nvio_recovery_ask(&m.ctrl, NULL, "the test wants it"));
+	/* Its thread has seen what it is to do, unless there is more load than the test can help.
+	 */
+	usleep(50000);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, stop_recovery, &m.ctrl), 0);
+	while (!is_closing(&m.ctrl.recovery))
+		usleep(1000);
+	pthread_mutex_unlock(&m.ctrl.lock);
+	pthread_join(thread, NULL);
+	nvio_ctrl_get_stats(&m.ctrl, &stats, sizeof(stats));
+	CU_ASSERT_EQUAL(stats.controller_resets, 0);
+	CU_ASSERT_FALSE(stats.given_up);
+	CU_ASSERT_FALSE(m.ctrl.recovery.ended);
+	CU_ASSERT_FALSE(m.ctrl.dead);
+	CU_ASSERT_FALSE(nvio_recovery_waits(&m.ctrl));
+	/* As nvio_ctrl_close() does. It does not say that it is done. */
+	m.ctrl.shutdown_timeout_ms = 10;
+	nvio_ctrl_shut_down(&m.ctrl);
+	CU_ASSERT_EQUAL(FIELD_GET(CC_SHN, m.regs.words[NVIO_REG_CC / 4]), CC_SHN_NORMAL);
+	ladder_teardown(&m);
 }
 
 static void device_failed(void *arg)
@@ -202,6 +256,7 @@ int main(void)
 		{ "rungs that are not there", rungs_that_are_not_there },
 		{ "begins where it is told", begins_where_it_is_told },
 		{ "is left when it is closed", is_left_when_it_is_closed },
+		{ "is closed before it", is_closed_before_it },
 		{ "complains meanwhile", complains_meanwhile },
 		{ "goes meanwhile", goes_meanwhile },
 		{ "grants another number of queues", grants_another_number_of_queues },

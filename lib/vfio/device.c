@@ -70,6 +70,7 @@ struct nvio_device *nvio_device_new(struct nvio_iommu *iommu)
 	device->iommu = iommu;
 	device->error_fd = -1;
 	pthread_mutex_init(&device->lock, NULL);
+	pthread_mutex_init(&device->error_lock, NULL);
 	return device;
 }
 
@@ -77,6 +78,7 @@ void nvio_device_free(struct nvio_device *device)
 {
 	if (device->error_fd >= 0)
 		close(device->error_fd);
+	pthread_mutex_destroy(&device->error_lock);
 	pthread_mutex_destroy(&device->lock);
 	free(device->notes);
 	free(device);

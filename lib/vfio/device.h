@@ -93,6 +93,8 @@ struct nvio_device {
 	bool revoked; /* the same: a mapping of it raised a SIGBUS */
 	struct nvio_watch *watch;
 	int error_fd; /* the kernel signals errors of the device here; -1: it does not */
+	pthread_mutex_t error_lock; /* whoever takes a signal tells of it before another can be
+				       taken, or forgotten; nothing but what it calls is inside */
 	void (*failed)(void *arg); /* told of them; NULL: nobody */
 	void *failed_arg;
 };

@@ -100,14 +100,18 @@ static void requested(struct nvio_watch *watch, uint64_t *deadline)
 	tell(watch, NVIO_EVENT_REQUESTED);
 }
 
-/* Who drives the device before who uses it. */
-static void failed(struct nvio_watch *watch)
+/* Tells who drives the device of an error. Returns whether there was one. */
+static bool take_error(struct nvio_device *device)
 {
-	struct nvio_device *device = watch->device;
+	eventfd_t value;
+	bool any;
 
-	if (device->failed)
+	pthread_mutex_lock(&device->error_lock);
+	any = !eventfd_read(device->error_fd, &value);
+	if (any && device->failed)
 		device->failed(device->failed_arg);
-	tell(watch, NVIO_EVENT_FAILED);
+	pthread_mutex_unlock(&device->error_lock);
+	return any;
 }
 
 static int patience_ms(uint64_t deadline)
@@ -128,16 +132,15 @@ static void *watch_events(void *arg)
 				{ watch->device->error_fd, POLLIN, 0 } };
 
 	for (;;) {
-		eventfd_t value;
-
 		if (poll(fds, 3, patience_ms(deadline)) < 0 && errno != EINTR)
 			return NULL;
 		if (fds[0].revents)
 			return NULL;
 		if (fds[1].revents)
 			requested(watch, &deadline);
-		if (fds[2].revents && !eventfd_read(watch->device->error_fd, &value))
-			failed(watch);
+		/* Who drives the device before who uses it. */
+		if (fds[2].revents && take_error(watch->device))
+			tell(watch, NVIO_EVENT_FAILED);
 		if (nvio_now() < deadline)
 			continue;
 		nvio_device_let_go(watch->device);
@@ -183,20 +186,20 @@ void nvio_device_on_error(struct nvio_device *device, void (*fn)(void *arg), voi
 
 void nvio_device_look(struct nvio_device *device)
 {
-	eventfd_t value;
-
 	if (device->failed && device->error_fd >= 0 &&
-	    !__atomic_load_n(&device->watch, __ATOMIC_RELAXED) &&
-	    !eventfd_read(device->error_fd, &value))
-		device->failed(device->failed_arg);
+	    !__atomic_load_n(&device->watch, __ATOMIC_RELAXED))
+		take_error(device);
 }
 
 void nvio_device_forget_errors(struct nvio_device *device)
 {
 	eventfd_t value;
 
-	if (device->error_fd >= 0 && device->failed)
-		eventfd_read(device->error_fd, &value);
+	if (device->error_fd < 0 || !device->failed)
+		return;
+	pthread_mutex_lock(&device->error_lock);
+	eventfd_read(device->error_fd, &value);
+	pthread_mutex_unlock(&device->error_lock);
 }
 
 static void watch_free(struct nvio_watch *watch)

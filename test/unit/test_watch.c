@@ -198,6 +198,42 @@ static void failures_found(void)
 	end();
 }
 
+static struct {
+	sem_t begun;
+	bool forgotten;
+	bool ended;
+} slow;
+
+/* Who drives the device is long about it. */
+static void hears_slowly(void *arg)
+{
+	(void)arg;
+	sem_post(&slow.begun);
+	for (int i = 0; i < 200 && !__atomic_load_n(&slow.forgotten, __ATOMIC_ACQUIRE); i++)
+		usleep(1000);
+	__atomic_store_n(&slow.ended, true, __ATOMIC_RELEASE);
+}
+
+/* What was seen is told of before all is forgotten that there was until then: a reset that ends at
+ * that moment is followed by no other. */
+static void told_before_it_is_forgotten(void)
+{
+	start(true);
+	sem_init(&slow.begun, 0, 0);
+	slow.forgotten = slow.ended = false;
+	nvio_device_on_error(device, hears_slowly, NULL);
+	CU_ASSERT_EQUAL_FATAL(watch(0), 0);
+	eventfd_write(fake->eventfd[NVIO_IRQ_ERR][0], 1);
+	while (sem_wait(&slow.begun))
+		;
+	nvio_device_forget_errors(device);
+	CU_ASSERT_TRUE(__atomic_load_n(&slow.ended, __ATOMIC_ACQUIRE));
+	__atomic_store_n(&slow.forgotten, true, __ATOMIC_RELEASE);
+	CU_ASSERT(told(5000));
+	end();
+	sem_destroy(&slow.begun);
+}
+
 static void without_events(void)
 {
 	start(true);
@@ -219,6 +255,7 @@ static const struct tap_test tests[] = {
 	{ "failures are told", failures },
 	{ "devices without events", without_events },
 	{ "failures that are found", failures_found },
+	{ "told before it is forgotten", told_before_it_is_forgotten },
 };
 
 int main(void)

@@ -48,6 +48,9 @@ struct emu_bus {
 	 * whatever kind of interrupt is on: the bus knows which. */
 	void (*lower)(struct emu_bus *bus);
 
+	/* The device reports an uncorrectable error. Optional. */
+	void (*report)(struct emu_bus *bus);
+
 	/* The controller was reset with all of its subsystem: the function is, too. Optional. */
 	void (*reset)(struct emu_bus *bus);
 

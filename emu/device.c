@@ -84,6 +84,11 @@ static void bus_lower(struct emu_bus *bus)
 	nvio_emu_irq_lower(&server_of(bus)->irqs);
 }
 
+static void bus_report(struct emu_bus *bus)
+{
+	nvio_emu_irq_report(&server_of(bus)->irqs);
+}
+
 static void bus_reset(struct emu_bus *bus)
 {
 	nvio_emu_server_reset_function(server_of(bus));
@@ -173,6 +178,7 @@ int nvio_emu_server_new(const struct emu_opts *opts, struct emu_server **server_
 		.raise = bus_raise,
 		.by_line = bus_by_line,
 		.lower = bus_lower,
+		.report = bus_report,
 		.reset = bus_reset,
 		.doorbells = (uint32_t *)(server->bar0 + EMU_DOORBELLS_OFFSET),
 		.doorbells_len = doorbells_len,

@@ -103,6 +103,12 @@ static void flip(struct emu_ctrl *ctrl, const struct nvio_sqe *cmd, uint64_t len
 	}
 }
 
+static void report(struct emu_ctrl *ctrl)
+{
+	if (ctrl->bus->report)
+		ctrl->bus->report(ctrl->bus);
+}
+
 static void drop(struct emu_sq *sq)
 {
 	sq->inflight--;
@@ -137,6 +143,9 @@ static bool apply(struct emu_ctrl *ctrl, const struct emu_fault *fault, struct e
 		return false;
 	case EMU_FAULT_FLIP:
 		flip(ctrl, cmd, read_len(ctrl, sq, cmd, done), fault->value[EMU_KEY_BYTE]);
+		return false;
+	case EMU_FAULT_ERR:
+		report(ctrl);
 		return false;
 	case EMU_FAULT_QUEUE:
 		done->sq = (uint16_t)fault->value[EMU_KEY_VALUE];
@@ -292,6 +301,8 @@ int nvio_emu_fault_add(struct emu_ctrl *ctrl, const char *text, struct emu_error
 		nvio_emu_fatal(ctrl);
 	else if (fault.kind == EMU_FAULT_GONE && !fault.given)
 		nvio_emu_ctrl_remove(ctrl);
+	else if (fault.kind == EMU_FAULT_ERR && !fault.given)
+		report(ctrl);
 	else
 		rc = add_entry(ctrl, &fault, error);
 	return rc;

@@ -33,8 +33,9 @@ enum emu_fault_event {
  *	flip byte=N             one bit at this byte of what a Read transferred is wrong
  *	cfs                     the controller stops with CSTS.CFS instead
  *	gone                    the device is pulled out instead
+ *	err                     the device reports an uncorrectable error, besides
  * and which: opcode=N, of=QUEUE (else any I/O queue), lba=FIRST[-LAST]; skip=N of them, then
- * count=N (1; 0: all). cfs and gone with none of these happen at once.
+ * count=N (1; 0: all). cfs, gone and err with none of these happen at once.
  *
  * Others:
  *	stall                   commands are not taken; of=QUEUE (else of I/O queues)

@@ -19,6 +19,7 @@ enum emu_fault_kind {
 	EMU_FAULT_FLIP,
 	EMU_FAULT_CFS,
 	EMU_FAULT_GONE,
+	EMU_FAULT_ERR,
 	EMU_FAULT_NOT_DONE, /* from here on: not about a completion */
 	EMU_FAULT_STALL,
 	EMU_FAULT_NO_IRQ,

@@ -36,6 +36,7 @@ static const struct kind {
 	{ "flip", EMU_FAULT_FLIP, EMU_KEY(BYTE), WHICH | TURNS },
 	{ "cfs", EMU_FAULT_CFS, 0, WHICH | EMU_KEY(SKIP) },
 	{ "gone", EMU_FAULT_GONE, 0, WHICH | EMU_KEY(SKIP) },
+	{ "err", EMU_FAULT_ERR, 0, WHICH | TURNS },
 	{ "stall", EMU_FAULT_STALL, 0, EMU_KEY(OF) },
 	{ "no-irq", EMU_FAULT_NO_IRQ, 0, EMU_KEY(OF) | TURNS },
 	{ "no-ready", EMU_FAULT_KIND_NO_READY, 0, TURNS },

@@ -121,6 +121,11 @@ void nvio_emu_irq_raise(struct emu_irqs *irqs, unsigned int vector)
 	}
 }
 
+void nvio_emu_irq_report(struct emu_irqs *irqs)
+{
+	nvio_emu_signal(&irqs->signals, irqs->err.trigger);
+}
+
 void nvio_emu_irq_lower(struct emu_irqs *irqs)
 {
 	if (!irqs->level)

@@ -54,6 +54,8 @@ void nvio_emu_irq_disconnect(struct emu_irqs *irqs);
 /* From the controller. */
 void nvio_emu_irq_raise(struct emu_irqs *irqs, unsigned int vector);
 void nvio_emu_irq_lower(struct emu_irqs *irqs);
+/* The device failed: ERR, for a client that listens. */
+void nvio_emu_irq_report(struct emu_irqs *irqs);
 
 /* Something that held interrupts back may have gone: sends what is due now. */
 void nvio_emu_irq_update(struct emu_irqs *irqs);

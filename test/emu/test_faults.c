@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Faults of the software controller under load that no completion queue tells of: data that is
- * wrong, events, a controller that says that it is another one, one that does not shut down.
- * test_recovery.c has the others.
+ * wrong, events, errors of the device, a controller that says that it is another one, one that does
+ * not shut down. test_recovery.c has the others.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -104,6 +104,40 @@ static void events(void)
 	daemon_stop(&r.d);
 }
 
+/* An error of the device, told by its interrupt: one reset by CC.EN for each, however many
+ * completions it comes with. */
+static void errors_of_the_device(void)
+{
+	static const char *const faults[] = { "err", "err opcode=1 skip=50", "err opcode=2",
+					      "err" };
+	const uint64_t nr = sizeof(faults) / sizeof(faults[0]);
+	struct nvio_ctrl_stats stats;
+	struct load_counts counts;
+	struct rig r;
+
+	begin(&r);
+	for (uint64_t i = 0; i < nr; i++) {
+		uint64_t until = now_ns() + 20 * SECOND;
+
+		daemon_do(&r.d, faults[i]);
+		while (stats_of(r.ctrl).recoveries <= i && now_ns() < until)
+			usleep(1000);
+		CU_ASSERT_EQUAL(stats_of(r.ctrl).recoveries, i + 1);
+		CU_ASSERT_TRUE(load_goes_on(&r.load, ROUND_TRIPS, 20 * SECOND));
+	}
+	stats = stats_of(r.ctrl);
+	CU_ASSERT_EQUAL(stats.recoveries, nr);
+	CU_ASSERT_EQUAL(stats.controller_resets, nr);
+	CU_ASSERT_EQUAL(stats.subsystem_resets + stats.device_resets, 0);
+	CU_ASSERT_FALSE(stats.given_up);
+	counts = load_stop(&r.load);
+	check_accounts(&counts);
+	CU_ASSERT_EQUAL(counts.corrupted, 0);
+	CU_ASSERT_EQUAL(counts.failed, counts.abandoned);
+	nvio_ctrl_close(r.ctrl);
+	daemon_stop(&r.d);
+}
+
 /* After a reset another one answers, on each rung: gone, within a few seconds. */
 static void another_controller(void)
 {
@@ -161,6 +195,7 @@ int main(void)
 	static const struct tap_test tests[] = {
 		{ "wrong data", wrong_data },
 		{ "events", events },
+		{ "errors of the device", errors_of_the_device },
 		{ "another controller", another_controller },
 		{ "no shutdown", no_shutdown },
 	};

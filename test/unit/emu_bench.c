@@ -105,6 +105,11 @@ static void raise_vector(struct emu_bus *bus, unsigned int vector)
 	b->raised[vector]++;
 }
 
+static void report(struct emu_bus *bus)
+{
+	((struct emu_bench *)bus)->reported++;
+}
+
 static void lower(struct emu_bus *bus)
 {
 	((struct emu_bench *)bus)->lowered++;
@@ -136,6 +141,7 @@ void bench_new(struct emu_bench *b, const char *options)
 	b->bus.remote_settle = remote_settle;
 	b->bus.raise = raise_vector;
 	b->bus.lower = lower;
+	b->bus.report = report;
 	b->bus.doorbells = b->doorbells;
 	b->bus.doorbells_len = sizeof(b->doorbells);
 	b->mem = aligned_alloc(PAGE, BENCH_LEN);

@@ -60,6 +60,7 @@ struct emu_bench {
 	uint8_t *mem;
 	uint32_t doorbells[2048];
 	unsigned int raised[BENCH_VECTORS];
+	unsigned int reported; /* errors of the device */
 	unsigned int lowered;
 	uint64_t read_only; /* this page may not be written by the controller */
 	uint64_t unmapped; /* this one is not there */

@@ -215,6 +215,29 @@ static void breaks_registers(void)
 	bench_free(&b);
 }
 
+/* At once, or with completions, which come as they are. */
+static void reports_errors(void)
+{
+	struct emu_bench b;
+
+	setup(&b);
+	add(&b, "err");
+	CU_ASSERT_EQUAL(b.reported, 1);
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
+	CU_ASSERT_EQUAL(b.reported, 1);
+	add(&b, "err lba=3 count=2");
+	for (unsigned int i = 0; i < 4; i++) {
+		CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
+		CU_ASSERT_EQUAL(bench_io(&b, READ_AT(3)), 0);
+		CU_ASSERT_EQUAL(b.reported, i ? 3 : 2);
+	}
+	/* Nothing has to be told of it. */
+	b.bus.report = NULL;
+	add(&b, "err");
+	CU_ASSERT_EQUAL(bench_io(&b, READ_AT(0)), 0);
+	bench_free(&b);
+}
+
 /* The entry with everything but its phase, and the interrupt with that. */
 static void shows_the_phase_late(void)
 {
@@ -342,6 +365,7 @@ int main(void)
 		{ "flips and lies", flips_and_lies },
 		{ "stalls and loses interrupts", stalls_and_loses_interrupts },
 		{ "breaks registers", breaks_registers },
+		{ "reports errors", reports_errors },
 		{ "shows the phase late", shows_the_phase_late },
 		{ "shows it before its queue goes", shows_it_before_its_queue_goes },
 		{ "stops at a command", stops_at_a_command },

@@ -132,7 +132,7 @@ static void says_what_is_wrong(void)
 		{ "", "no fault is named" },
 		{ "explode",
 		  "\"explode\" is no fault; there are fail delay late drop duplicate cid "
-		  "queue flip cfs gone stall no-irq no-ready no-shutdown identify hostile aen" },
+		  "queue flip cfs gone err stall no-irq no-ready no-shutdown identify hostile aen" },
 		{ "hostile", "hostile needs \"seed=\"" },
 		{ "hostile seed=1 rate=0", "rate=0 is none" },
 		{ "fail", "fail needs \"status=\"" },
@@ -179,13 +179,13 @@ static void says_what_is_wrong(void)
 static void survives_any_text(void)
 {
 	static const char *const words[] = {
-		"fail",     "delay",    "late",     "drop",     "duplicate",   "cid",
-		"queue",    "flip",     "cfs",      "gone",     "stall",       "no-irq",
-		"identify", "aen",      "status=6", "time=1us", "value=9",     "byte=4095",
-		"len=4096", "cns=1",    "type=1",   "info=1",   "log=2",       "opcode=2",
-		"of=1",     "lba=0-9",  "skip=1",   "count=0",  "=",           "count=",
-		"of=0",     "+",        "",         "byte=0",   "value=0",     "of=1024",
-		"lba=0-",   "no-ready", "opcode",   "time=",    "no-shutdown",
+		"fail",      "delay",    "late",     "drop",     "duplicate", "cid",
+		"queue",     "flip",     "cfs",      "gone",     "err",       "stall",
+		"no-irq",    "identify", "aen",      "status=6", "time=1us",  "value=9",
+		"byte=4095", "len=4096", "cns=1",    "type=1",   "info=1",    "log=2",
+		"opcode=2",  "of=1",     "lba=0-9",  "skip=1",   "count=0",   "=",
+		"count=",    "of=0",     "+",        "",         "byte=0",    "value=0",
+		"of=1024",   "lba=0-",   "no-ready", "opcode",   "time=",     "no-shutdown",
 	};
 	const unsigned int nr_words = sizeof(words) / sizeof(words[0]);
 	uint64_t seed = 88172645463325252ull;

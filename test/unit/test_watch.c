@@ -4,6 +4,7 @@
  * files, calls, the grace period, and who closes in time.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vfio.h>
 #include <semaphore.h>
 #include <string.h>
@@ -234,6 +235,39 @@ static void told_before_it_is_forgotten(void)
 	sem_destroy(&slow.begun);
 }
 
+/* 0 is a descriptor like any other: not closed by a device that has none, and used and closed by
+ * one that got it. */
+static void descriptor_zero(void)
+{
+	unsigned int nr = 0;
+	int saved;
+
+	if (fcntl(0, F_GETFD) < 0)
+		CU_ASSERT_EQUAL_FATAL(open("/dev/null", O_RDONLY), 0);
+	device = nvio_device_new(NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(device);
+	nvio_device_forget_errors(device);
+	nvio_device_look(device);
+	nvio_device_free(device);
+	saved = dup(0);
+	CU_ASSERT_FATAL(saved >= 0);
+	start(true);
+	close(0);
+	nvio_device_on_error(device, count, &nr);
+	CU_ASSERT_EQUAL(fake->eventfd[NVIO_IRQ_ERR][0], 0);
+	CU_ASSERT_EQUAL(eventfd_write(0, 1), 0);
+	nvio_device_look(device);
+	CU_ASSERT_EQUAL(nr, 1);
+	CU_ASSERT_EQUAL(eventfd_write(0, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(watch(0), 0);
+	CU_ASSERT(told(5000));
+	CU_ASSERT_EQUAL(__atomic_load_n(&nr, __ATOMIC_RELAXED), 2);
+	end();
+	CU_ASSERT_EQUAL(fcntl(0, F_GETFD), -1);
+	dup2(saved, 0);
+	close(saved);
+}
+
 static void without_events(void)
 {
 	start(true);
@@ -255,6 +289,7 @@ static const struct tap_test tests[] = {
 	{ "failures are told", failures },
 	{ "devices without events", without_events },
 	{ "failures that are found", failures_found },
+	{ "descriptor 0", descriptor_zero },
 	{ "told before it is forgotten", told_before_it_is_forgotten },
 };
 

@@ -99,6 +99,8 @@ static void states_are_set(void)
 /* The third state takes 1.2 ms, there and back, the fourth 2.4 ms: idle 60 and 120 ms. */
 static void states_change_by_themselves(void)
 {
+	struct nvio_power_info info;
+	uint64_t before;
 	struct stack s;
 
 	stack_open(&s, STATES, NULL);
@@ -109,9 +111,12 @@ static void states_change_by_themselves(void)
 		CU_ASSERT_EQUAL(stack_read_one(&s, 1), 0);
 		usleep(200000);
 		CU_ASSERT_EQUAL(power_of(s.ctrl).state, 2);
+		before = now_ns();
 		CU_ASSERT_EQUAL(nvio_ctrl_reset(s.ctrl), 0);
-		CU_ASSERT_TRUE(power_of(s.ctrl).apst);
-		CU_ASSERT_EQUAL(power_of(s.ctrl).state, 0);
+		info = power_of(s.ctrl);
+		CU_ASSERT_TRUE(info.apst);
+		/* Unless so much time has passed that it may have changed again. */
+		CU_ASSERT(info.state == 0 || now_ns() - before > 50 * MS);
 	}
 	CU_ASSERT_EQUAL(nvio_ctrl_set_apst(s.ctrl, 100000), 0);
 	usleep(200000);

@@ -57,14 +57,14 @@ static void the_controller_wants_it(void)
 {
 	struct stack s;
 
-	stack_open(&s, "kato=300", NULL);
-	CU_ASSERT_EQUAL(timer(&s), 300);
+	stack_open(&s, "kato=1500", NULL);
+	CU_ASSERT_EQUAL(timer(&s), 1500);
 	stack_write_all(&s);
-	nap(1500 * MS);
+	nap(3500 * MS);
 	CU_ASSERT_EQUAL(nr_resets(&s), 0);
 	CU_ASSERT_EQUAL(nvio_ctrl_reset(s.ctrl), 0);
 	CU_ASSERT_EQUAL(stack_read_one(&s, 1), 0);
-	nap(1500 * MS);
+	nap(3500 * MS);
 	CU_ASSERT_EQUAL(stack_read_one(&s, 1), 0);
 	CU_ASSERT_EQUAL(nr_resets(&s), 1);
 	stack_close_within(&s, SECOND);
@@ -76,15 +76,15 @@ static void the_application_wants_it(void)
 	struct nvio_ctrl_opts opts = stack_opts();
 	struct stack s;
 
-	opts.keep_alive_ms = 600;
+	opts.keep_alive_ms = 1600;
 	stack_open_with(&s, "", &opts, NULL);
-	CU_ASSERT_EQUAL(timer(&s), 1000);
+	CU_ASSERT_EQUAL(timer(&s), 2000);
 	stack_write_all(&s);
-	nap(2500 * MS);
+	nap(4500 * MS);
 	CU_ASSERT_EQUAL(stack_read_one(&s, 1), 0);
 	CU_ASSERT_EQUAL(nvio_ctrl_reset(s.ctrl), 0);
-	CU_ASSERT_EQUAL(timer(&s), 1000);
-	nap(2500 * MS);
+	CU_ASSERT_EQUAL(timer(&s), 2000);
+	nap(4500 * MS);
 	CU_ASSERT_EQUAL(stack_read_one(&s, 1), 0);
 	CU_ASSERT_EQUAL(nr_resets(&s), 1);
 	stack_close_within(&s, SECOND);

@@ -184,7 +184,7 @@ static bool is_held(const struct nvio_qpair *qpair)
 void nvio_doorbell_tell_sq(struct nvio_qpair *qpair, uint32_t nr)
 {
 	if (is_held(qpair))
-		__atomic_store_n(&qpair->nr_untold, qpair->nr_untold + nr, __ATOMIC_RELAXED);
+		__atomic_store_n(&qpair->nr_untold, qpair->nr_untold + nr, __ATOMIC_RELEASE);
 	else
 		nvio_doorbell_ring(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
 }

@@ -37,8 +37,8 @@ static bool may_run_on(struct nvio_ctrl *ctrl)
 
 	pthread_mutex_lock(&ctrl->lock);
 	may = !nvio_admin_look(ctrl) && !nvio_qpair_outstanding(ctrl->admin) &&
-	      !ctrl->recovery.ended && ctrl->recovery.rest != NVIO_REST_ASLEEP &&
-	      !ctrl->leftovers && !ctrl->shadow;
+	      !ctrl->recovery.ended && !ctrl->recovery.dropped &&
+	      ctrl->recovery.rest != NVIO_REST_ASLEEP && !ctrl->leftovers && !ctrl->shadow;
 	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next)
 		may = may && !q->cq_made && !q->sq_made;
 	pthread_mutex_unlock(&ctrl->lock);

@@ -142,10 +142,12 @@ static uint64_t count_of(const struct nvio_qpair *q, uint32_t *unfinished)
 static bool has_work(const struct nvio_ctrl *ctrl)
 {
 	for (const struct nvio_qpair *q = ctrl->qpairs; q; q = q->next) {
+		/* First: what comes later is unfinished and not among these. */
+		const uint32_t nr_untold = __atomic_load_n(&q->nr_untold, __ATOMIC_ACQUIRE);
 		uint32_t unfinished;
 
 		count_of(q, &unfinished);
-		if (unfinished != __atomic_load_n(&q->nr_untold, __ATOMIC_RELAXED))
+		if (unfinished != nr_untold)
 			return true;
 	}
 	return false;

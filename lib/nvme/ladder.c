@@ -18,9 +18,12 @@
 
 #define NSSR_MAGIC 0x4e564d65u /* "NVMe" (3.1.3.9) */
 
-/* How long a function may be off the bus for its reset: one that was removed meanwhile looks the
- * same, and owners are to hear of that within a second. */
-#define OFF_BUS_MS 700u
+/* How long a function may be off the bus for its reset (PCIe 6.6.1): one that was removed meanwhile
+ * looks the same, and owners are to hear of that soon. */
+#define OFF_BUS_MS 1000u
+
+/* How long it may take to begin. */
+#define BEGINS_MS 100u
 
 struct rung {
 	const char *name;
@@ -65,11 +68,13 @@ static bool has_subsystem_reset(const struct nvio_ctrl *ctrl)
 	return FIELD_GET(CAP_NSSRS, ctrl->cap) && !ctrl->shares_subsystem;
 }
 
-/* The function may be off the bus for a while (3.7.1), and decodes nothing then. */
+/* The function may be off the bus for a while (3.7.1), and decodes nothing then. It need not leave
+ * at once: until it was away, or says that it was reset, it is looked at. */
 static int await_function(struct nvio_ctrl *ctrl)
 {
 	struct nvio_backoff backoff;
-	uint64_t seen = nvio_now();
+	uint64_t start = nvio_now(), seen = start;
+	bool was_reset = false;
 
 	nvio_backoff_start(&backoff, ctrl->ready_timeout_ms * NVIO_NS_PER_MS);
 	for (;;) {
@@ -78,8 +83,11 @@ static int await_function(struct nvio_ctrl *ctrl)
 		bool in_time = nvio_backoff_wait(&backoff);
 		uint64_t now = nvio_now();
 		int err = nvio_device_memory(ctrl->device, true);
+		uint32_t csts = err ? NVIO_REG_GONE : nvio_reg_read32(ctrl, NVIO_REG_CSTS);
 
-		if (!err && nvio_reg_read32(ctrl, NVIO_REG_CSTS) != NVIO_REG_GONE)
+		was_reset |= csts == NVIO_REG_GONE || FIELD_GET(CSTS_NSSRO, csts);
+		if (csts != NVIO_REG_GONE &&
+		    (was_reset || !in_time || now - start > BEGINS_MS * NVIO_NS_PER_MS))
 			return 0;
 		if (err &&
 		    (!nvio_device_alive(ctrl->device) || now - seen > OFF_BUS_MS * NVIO_NS_PER_MS))
@@ -96,6 +104,8 @@ static int reset_subsystem(struct nvio_ctrl *ctrl)
 {
 	int err;
 
+	/* That of an earlier one. */
+	nvio_reg_write32(ctrl, NVIO_REG_CSTS, FIELD_SET(CSTS_NSSRO, 1u));
 	nvio_reg_write32(ctrl, NVIO_REG_NSSR, NSSR_MAGIC);
 	err = await_function(ctrl);
 	if (err)

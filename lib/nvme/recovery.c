@@ -137,8 +137,8 @@ static void end_reset(struct nvio_ctrl *ctrl, int err)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* With ctrl->lock held. */
-static void reset(struct nvio_ctrl *ctrl)
+/* With ctrl->lock held. Returns false when it is closed: it is shut down as it is. */
+static bool reset(struct nvio_ctrl *ctrl)
 {
 	struct nvio_recovery *r = &ctrl->recovery;
 	uint64_t start = nvio_now();
@@ -146,10 +146,10 @@ static void reset(struct nvio_ctrl *ctrl)
 	int err;
 
 	pthread_mutex_lock(&r->lock);
-	/* It is shut down as it is. */
 	if (r->closing) {
+		r->dropped = true;
 		pthread_mutex_unlock(&r->lock);
-		return;
+		return false;
 	}
 	r->climbing = true;
 	r->waking = waking = r->rest == NVIO_REST_ASLEEP;
@@ -182,6 +182,7 @@ static void reset(struct nvio_ctrl *ctrl)
 			 "%s works again, %llu ms after its %s began", ctrl->info.name,
 			 (unsigned long long)((nvio_now() - start) / NVIO_NS_PER_MS),
 			 waking ? "waking" : "reset");
+	return true;
 }
 
 /* Makes queues at the controller for every owner that is ready. */
@@ -213,6 +214,7 @@ static bool take_work(struct nvio_recovery *r, bool *wanted)
 	r->ready = false;
 	if (!any) {
 		r->running = false;
+		r->dropped |= r->wanted && r->closing;
 		__atomic_store_n(&r->wanted, false, __ATOMIC_RELAXED);
 		pthread_cond_broadcast(&r->news);
 	}
@@ -227,13 +229,13 @@ static void *run(void *arg)
 
 	while (take_work(&ctrl->recovery, &wanted)) {
 		pthread_mutex_lock(&ctrl->lock);
-		if (wanted)
-			reset(ctrl);
-		else
+		if (!wanted)
 			nvio_recovery_send_aborts(ctrl);
-		ctrl->recovery.climbing = true;
-		make_queues(ctrl);
-		ctrl->recovery.climbing = false;
+		if (!wanted || reset(ctrl)) {
+			ctrl->recovery.climbing = true;
+			make_queues(ctrl);
+			ctrl->recovery.climbing = false;
+		}
 		pthread_mutex_unlock(&ctrl->lock);
 	}
 	return NULL;
@@ -321,7 +323,7 @@ static int give_up_error(const struct nvio_ctrl *ctrl)
 int nvio_recovery_reset(struct nvio_ctrl *ctrl, const char *why)
 {
 	struct nvio_recovery *r = &ctrl->recovery;
-	bool will, ended;
+	bool will, ended, dropped;
 
 	if (!is_there(ctrl))
 		return nvio_error(ENOTSUP, "%s was opened without recovery", ctrl->info.name);
@@ -329,7 +331,10 @@ int nvio_recovery_reset(struct nvio_ctrl *ctrl, const char *why)
 	will = ask_locked(ctrl, NULL, why);
 	wait_locked(r);
 	ended = r->ended;
+	dropped = r->dropped;
 	pthread_mutex_unlock(&r->lock);
+	if (dropped)
+		return nvio_error(EIO, "%s was not reset: it is being closed", ctrl->info.name);
 	return will && !ended ? 0 : give_up_error(ctrl);
 }
 

@@ -55,6 +55,7 @@ struct nvio_recovery {
 	bool joinable;
 	bool closing; /* no thread is to be started any more */
 	bool ended; /* the ladder was climbed in vain */
+	bool dropped; /* a reset was wanted, and then it was closed */
 	enum nvio_rest rest;
 	bool wanted; /* a reset; also read without the lock: admin commands make way for it */
 	bool for_io; /* an I/O queue pair wants it */

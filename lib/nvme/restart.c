@@ -45,6 +45,7 @@ void nvio_restart_distrust(struct nvio_qpair *qpair)
 	qpair->cq_next = &never;
 	qpair->expected |= NVIO_ANSWER_PHASE;
 	qpair->cq_lag = UINT64_MAX; /* and the doorbell stays as it is */
+	qpair->cq_owed = false;
 }
 
 /* Makes the rings as new; no device looks at them. Commands are not touched. */

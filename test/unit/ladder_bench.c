@@ -48,6 +48,8 @@ static ssize_t fake_read(struct nvio_device *device, uint32_t idx, uint64_t offs
 	see_eeh(m);
 	if (m->kernel && (idx == NVIO_REGION_CONFIG || fake_eeh_blocks(function)))
 		return m->kernel->read(device, idx, offset, buf, len);
+	if (m->leaving && !--m->leaving)
+		m->nothing = m->away;
 	if (m->nothing)
 		m->nothing -= m->nothing != UINT32_MAX;
 	if (m->nothing || (m->stuck && m->help == BY_GOING))
@@ -102,7 +104,8 @@ static ssize_t fake_write(struct nvio_device *device, uint32_t idx, uint64_t off
 		answer(m);
 	if (offset == NVIO_REG_NSSR && value == NSSR_MAGIC) {
 		reset_by(m, BY_SUBSYSTEM);
-		m->nothing = m->away;
+		m->leaving = m->stays;
+		m->nothing = m->leaving ? 0 : m->away;
 	}
 	if (offset != NVIO_REG_CSTS && offset + len <= sizeof(m->regs))
 		memcpy((char *)&m->regs + offset, buf, len);

@@ -32,7 +32,9 @@ struct machine {
 	enum help help; /* what makes it follow CC.EN */
 	bool stuck;
 	unsigned int away; /* so many accesses find nothing after its subsystem was reset */
-	unsigned int nothing; /* ...and do from now on */
+	unsigned int stays; /* ...and so many before that find it as it was */
+	unsigned int leaving; /* so many more */
+	unsigned int nothing; /* so many more find nothing */
 	bool pulled; /* out when it is disabled */
 	bool complains; /* its device reports an error each time that it is enabled */
 	uint32_t dependent; /* devices that a hot reset concerns; 0: there is none */

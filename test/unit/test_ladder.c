@@ -125,6 +125,8 @@ static void is_closed_before_it(void)
 	CU_ASSERT_EQUAL(stats.controller_resets, 0);
 	CU_ASSERT_FALSE(stats.given_up);
 	CU_ASSERT_FALSE(m.ctrl.recovery.ended);
+	/* It is not handed over running. */
+	CU_ASSERT_TRUE(m.ctrl.recovery.dropped);
 	CU_ASSERT_FALSE(m.ctrl.dead);
 	CU_ASSERT_FALSE(nvio_recovery_waits(&m.ctrl));
 	/* As nvio_ctrl_close() does. It does not say that it is done. */
@@ -187,6 +189,11 @@ static void goes_meanwhile(void)
 
 	/* For its reset it may be off the bus, for a while. */
 	ladder_setup(&m, BY_SUBSYSTEM, NULL);
+	m.away = 100;
+	takes_ms(&m, 0, 1);
+	/* Nor need it leave at once. */
+	ladder_setup(&m, BY_SUBSYSTEM, NULL);
+	m.stays = 5;
 	m.away = 100;
 	takes_ms(&m, 0, 1);
 	ladder_setup(&m, BY_SUBSYSTEM, NULL);

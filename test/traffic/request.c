@@ -233,6 +233,23 @@ static int queue_copy(struct run *run, const struct request *request)
 	return nvio_copy_io(run->qpair, run->traffic->ns, &copy, (uintptr_t)request);
 }
 
+/* Every other one with something in each dword that a flush has no use for, nor a read. */
+static int queue_flush(struct run *run, uint64_t user_data)
+{
+	const struct nvio_sqe sqe = {
+		.opcode = NVIO_OP_FLUSH,
+		.nsid = run->blocks.info.nsid,
+		.cdw2 = 2,
+		.cdw3 = 3,
+		.cdw14 = 14,
+		.cdw15 = 15,
+	};
+
+	if (random_below(&run->random, 2))
+		return nvio_flush(run->qpair, run->traffic->ns, user_data);
+	return nvio_passthrough(run->qpair, &sqe, NULL, 0, NULL, 0, NVIO_IO_REPEATABLE, user_data);
+}
+
 static int queue(struct run *run, const struct request *request)
 {
 	const struct nvio_ns_info *info = &run->blocks.info;
@@ -254,7 +271,7 @@ static int queue(struct run *run, const struct request *request)
 	case TRAFFIC_COPY:
 		return queue_copy(run, request);
 	case TRAFFIC_FLUSH:
-		return nvio_flush(run->qpair, ns, user_data);
+		return queue_flush(run, user_data);
 	default:
 		return queue_blocks(run, request);
 	}

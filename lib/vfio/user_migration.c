@@ -19,6 +19,8 @@
 #define READ_MAX 262144u
 /* Some servers take a message with one call of recv(). */
 #define WRITE_MAX 16384u
+/* It lies in memory: a server that never comes to an end is not to fill that. */
+#define STATE_MAX (32ull << 30)
 
 /* Next bytes of the state. Returns how many, fewer than @len at the end, or -errno. */
 static ssize_t read_data(struct nvio_user *u, struct nvio_user_migration *reply, size_t len)
@@ -90,11 +92,16 @@ static int fetch(struct nvio_user *u)
 	struct nvio_user_migration *reply = malloc(sizeof(*reply) + most);
 	int fd = reply ? make_file() : -ENOMEM;
 	ssize_t got = (ssize_t)most;
+	uint64_t left = STATE_MAX;
 	int err = fd < 0 ? fd : 0;
 
 	while (!err && got == (ssize_t)most) {
 		got = read_data(u, reply, most);
 		err = got < 0 ? (int)got : append(fd, (const uint8_t *)(reply + 1), (size_t)got);
+		left -= min_u64(left, (uint64_t)most);
+		if (!err && !left)
+			err = nvio_error(EFBIG, "a device's state has no end: %llu bytes and more",
+					 STATE_MAX);
 	}
 	free(reply);
 	if (!err && lseek(fd, 0, SEEK_SET))

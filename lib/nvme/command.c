@@ -24,18 +24,18 @@ int nvio_sq_come_to(struct nvio_qpair *qpair, struct nvio_sqe *slot)
 {
 	struct nvio_sqe *next = slot == qpair->sq_end ? qpair->sq : slot;
 	uint64_t *words = nvio_sqe_words(next);
-	bool *spoilt = &qpair->spoilt[next - qpair->sq];
+	uint8_t *spoilt = &qpair->spoilt[next - qpair->sq];
 
 	qpair->sq_next = next;
 	if (*spoilt) {
 		words[1] = words[2] = words[7] = 0;
-		*spoilt = false;
+		*spoilt = 0;
 		if (!--qpair->nr_spoilt)
 			qpair->sq_round = qpair->sq;
 	}
 	/* Where to stop next: mostly at once, or only at the end. */
 	if (++next < qpair->sq_end && !*++spoilt) {
-		spoilt = memchr(spoilt, true, (size_t)(qpair->sq_end - next));
+		spoilt = memchr(spoilt, 1, (size_t)(qpair->sq_end - next));
 		next = spoilt ? &qpair->sq[spoilt - qpair->spoilt] : qpair->sq_end;
 	}
 	qpair->sq_stop = next;
@@ -44,7 +44,7 @@ int nvio_sq_come_to(struct nvio_qpair *qpair, struct nvio_sqe *slot)
 
 void nvio_sq_begin(struct nvio_qpair *qpair, bool spoilt)
 {
-	memset(qpair->spoilt, spoilt, qpair->sq_entries);
+	memset(qpair->spoilt, spoilt ? 1 : 0, qpair->sq_entries);
 	qpair->nr_spoilt = spoilt ? qpair->sq_entries : 0;
 	qpair->sq_round = spoilt ? NULL : qpair->sq;
 	nvio_sq_come_to(qpair, qpair->sq);
@@ -58,7 +58,7 @@ static void fill(struct nvio_qpair *qpair, struct nvio_sqe *sqe)
 
 	*slot = *sqe;
 	if (words[1] | words[2] | words[7]) {
-		qpair->spoilt[slot - qpair->sq] = true;
+		qpair->spoilt[slot - qpair->sq] = 1;
 		qpair->nr_spoilt++;
 		qpair->sq_round = NULL;
 	}

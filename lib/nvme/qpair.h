@@ -93,7 +93,7 @@ struct nvio_qpair {
 	/* The rest is cold. */
 	_Alignas(CACHE_LINE) const struct nvio_memory *memory;
 	struct nvio_sqe *sq_end;
-	bool *spoilt; /* by slot: it has something where the short way finds zeros */
+	uint8_t *spoilt; /* by slot, 1: it has something where the short way finds zeros */
 	uint32_t nr_spoilt;
 	struct nvio_parent *parents;
 	struct nvio_parent *free_parents;

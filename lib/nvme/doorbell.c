@@ -12,9 +12,15 @@
 
 #include <nvio/quirk.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mmio.h"
 #include "nvme/command.h"
+
+/* Of NVIO_QUIRK_DOORBELL_PAUSE: how long QEMU holds its lock after a completion can be seen, and
+ * with how many commands under way it is known to be at a completion. */
+#define PAUSE_NS  1000u
+#define PAUSE_MAX 4u
 
 bool nvio_shadow_ring(const struct nvio_shadow *shadow, uint16_t value)
 {
@@ -153,8 +159,10 @@ void nvio_doorbells_find(struct nvio_qpair *qpair)
 void nvio_doorbells_use(struct nvio_qpair *qpair)
 {
 	bool stores = !qpair->sq_shadow.value;
+	bool pauses = qpair->ctrl->info.quirks & NVIO_QUIRK_DOORBELL_PAUSE;
 
-	__atomic_store_n(&qpair->sq_doorbell, stores ? qpair->sq_register : NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&qpair->sq_doorbell, stores && !pauses ? qpair->sq_register : NULL,
+			 __ATOMIC_RELAXED);
 	__atomic_store_n(&qpair->cq_doorbell, stores ? qpair->cq_register : NULL, __ATOMIC_RELAXED);
 }
 
@@ -181,12 +189,27 @@ static bool is_held(const struct nvio_qpair *qpair)
 	return __atomic_load_n(&qpair->held, __ATOMIC_RELAXED);
 }
 
+/* Without nvio_cpu_relax(), which gives a guest's processor away. */
+static void pause_if_few(const struct nvio_qpair *qpair)
+{
+	uint64_t until;
+
+	if (qpair->stats.submitted - qpair->stats.completed > PAUSE_MAX)
+		return;
+	until = nvio_now() + PAUSE_NS;
+	while (nvio_now() < until)
+		;
+}
+
 void nvio_doorbell_tell_sq(struct nvio_qpair *qpair, uint32_t nr)
 {
-	if (is_held(qpair))
+	if (is_held(qpair)) {
 		__atomic_store_n(&qpair->nr_untold, qpair->nr_untold + nr, __ATOMIC_RELEASE);
-	else
-		nvio_doorbell_ring(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
+		return;
+	}
+	if (qpair->ctrl->info.quirks & NVIO_QUIRK_DOORBELL_PAUSE)
+		pause_if_few(qpair);
+	nvio_doorbell_ring(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
 }
 
 void nvio_doorbell_tell_cq(struct nvio_qpair *qpair)

@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "base/error.h"
 #include "nvme/ctrl.h"
+#include "vfio/device.h"
 
 static const struct {
 	uint16_t vendor;
@@ -19,6 +20,7 @@ static const struct {
 	{ 0x144d, 0xa822, NVIO_QUIRK_DELAY_READY }, /* Samsung PM1725a */
 	{ 0x1414, 0xb111, NVIO_QUIRK_ADMIN_PAGE }, /* Microsoft Azure */
 	{ 0x1ae0, 0x001f, NVIO_QUIRK_FRESH_QIDS }, /* Google Cloud, local SSD */
+	{ 0x1b36, 0x0010, NVIO_QUIRK_DOORBELL_PAUSE }, /* QEMU */
 	{ 0x1bb1, 0x0100, NVIO_QUIRK_DELAY_READY }, /* Seagate Nytro */
 	{ 0x1c58, 0x0003, NVIO_QUIRK_DELAY_READY }, /* HGST SN100 */
 	{ 0x1c58, 0x0023, NVIO_QUIRK_DELAY_READY }, /* WDC SN200 */
@@ -38,9 +40,14 @@ void nvio_quirks_choose(struct nvio_ctrl *ctrl)
 {
 	struct nvio_ctrl_info *info = &ctrl->info;
 
+	uint32_t known = nvio_quirks_of(info->vendor, info->device);
+
+	/* A doorbell in memory that is shared stops nobody. */
+	if (nvio_device_is_process(ctrl->device))
+		known &= ~(uint32_t)NVIO_QUIRK_DOORBELL_PAUSE;
 	info->quirks = ctrl->opts.quirks & ~(uint32_t)NVIO_QUIRK_ONLY;
 	if (!(ctrl->opts.quirks & NVIO_QUIRK_ONLY))
-		info->quirks |= nvio_quirks_of(info->vendor, info->device);
+		info->quirks |= known;
 	if (info->quirks)
 		nvio_log(NVIO_LOG_INFO, "%s (%04x:%04x) has quirks: 0x%x", info->name, info->vendor,
 			 info->device, info->quirks);

@@ -51,6 +51,7 @@ struct nvio_device_ops {
 	/* An fd that polls POLLRDHUP when the device goes; -1 or NULL for none. */
 	int (*hangup_fd)(struct nvio_device *device);
 	void (*close)(struct nvio_device *device);
+	bool is_process; /* no hardware, emulated or not: what is mapped of it is memory */
 };
 
 /* Part of a region in this process. */
@@ -116,6 +117,12 @@ bool nvio_device_answers(struct nvio_device *device);
 
 /* An fd that polls POLLRDHUP when the device goes, or -1. */
 int nvio_device_hangup_fd(struct nvio_device *device);
+
+/* Whether it is another process, and what is mapped of it memory that both share. */
+static inline bool nvio_device_is_process(const struct nvio_device *device)
+{
+	return device->ops->is_process;
+}
 
 /* Configuration space reads as all ones. Returns -ENODEV, with the sentence. */
 int nvio_device_gone(const struct nvio_device *device);

@@ -286,5 +286,6 @@ const struct nvio_device_ops nvio_user_device_ops = {
 	.ask = nvio_user_feature,
 	.alive = user_alive,
 	.hangup_fd = user_hangup_fd,
+	.is_process = true,
 	.close = user_close,
 };

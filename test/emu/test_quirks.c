@@ -12,7 +12,7 @@ static void table(void)
 	CU_ASSERT_EQUAL(nvio_quirks_of(0x1414, 0xb111), NVIO_QUIRK_ADMIN_PAGE);
 	CU_ASSERT_EQUAL(nvio_quirks_of(0x144d, 0xa822), NVIO_QUIRK_DELAY_READY);
 	CU_ASSERT_EQUAL(nvio_quirks_of(0x144d, 0x001f), 0);
-	CU_ASSERT_EQUAL(nvio_quirks_of(0x1b36, 0x0010), 0);
+	CU_ASSERT_EQUAL(nvio_quirks_of(0x1b36, 0x0010), NVIO_QUIRK_DOORBELL_PAUSE);
 }
 
 static void open_with(struct stack *s, const char *options, uint32_t quirks)
@@ -120,6 +120,21 @@ static void shadow(void)
 	CU_ASSERT_FALSE(has_shadow(NVIO_QUIRK_NO_SHADOW));
 }
 
+/* What is known of QEMU's controller is not of this one, whose doorbells are memory: open_with()
+ * looks. But it can be asked for. */
+static void pause_before_doorbells(void)
+{
+	struct stack s;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		open_with(&s, i % 2 ? "mmap=off" : "",
+			  i / 2 ? NVIO_QUIRK_DOORBELL_PAUSE : 0);
+		stack_write_all(&s);
+		CU_ASSERT_EQUAL(stack_read_one(&s, 3), 0);
+		stack_close(&s);
+	}
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -128,6 +143,7 @@ int main(void)
 		{ "the admin queue is a whole page", admin_queue },
 		{ "time after disabling", delay },
 		{ "no shadow doorbells", shadow },
+		{ "a pause before doorbells", pause_before_doorbells },
 	};
 
 	return tap_run("quirks", tests, sizeof(tests) / sizeof(tests[0]));

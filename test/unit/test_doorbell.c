@@ -2,17 +2,38 @@
 /*
  * Shadow doorbells: when the register is written, word by word and over many rounds of rings of
  * several sizes; that no doorbell is lost to a controller that sleeps; and a queue pair with them.
+ * And doorbells that pause, by a clock of 300 ns to each reading.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+#include <nvio/quirk.h>
 
 #include "base/mmio.h"
 #include "nvme/doorbell.h"
 #include "qpair_bench.h"
 #include "tap.h"
+
+#define NS_PER_READING 300
+
+static const uint32_t *paused_for; /* a doorbell; NULL: the clock is the machine's */
+static uint32_t readings;
+static uint32_t readings_too_late; /* after it was rung */
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	if (!paused_for)
+		return (int)syscall(SYS_clock_gettime, id, ts);
+	readings_too_late += *paused_for != DOORBELL_UNTOUCHED;
+	ts->tv_sec = 0;
+	ts->tv_nsec = ++readings * NS_PER_READING;
+	return 0;
+}
 
 /* Rings with these words in memory. */
 static bool rings(uint32_t old, uint32_t event, uint16_t value)
@@ -212,6 +233,51 @@ static void a_queue_pair(void)
 	teardown(&b);
 }
 
+/* Queues so many commands and rings for them. Returns how long that paused, in readings. */
+static uint32_t pause_for(struct bench *b, uint16_t nr)
+{
+	for (uint16_t i = 0; i < nr; i++)
+		CU_ASSERT_EQUAL(nvio_read(&b->qpair, &b->ns, b->buf, i, 1, 0, i), 0);
+	b->sq_doorbell = DOORBELL_UNTOUCHED;
+	readings = 0;
+	CU_ASSERT_EQUAL(nvio_submit(&b->qpair), nr);
+	CU_ASSERT_EQUAL(b->sq_doorbell, (uint32_t)(b->qpair.sq_next - b->qpair.sq));
+	return readings;
+}
+
+/* The quirk: before the doorbell of a few commands, and only of those. */
+static void few_commands_pause(void)
+{
+	/* Until 1,000 ns after the first one. */
+	const uint32_t pause = 1 + (1000 + NS_PER_READING - 1) / NS_PER_READING;
+	struct nvio_completion done[8];
+	struct bench b;
+
+	setup(&b, 40);
+	b.qpair.sq_register = &b.sq_doorbell;
+	b.qpair.cq_register = &b.cq_doorbell;
+	paused_for = &b.sq_doorbell;
+	nvio_doorbells_use(&b.qpair);
+	CU_ASSERT_EQUAL(pause_for(&b, 1), 0);
+	b.ctrl.info.quirks = NVIO_QUIRK_DOORBELL_PAUSE;
+	nvio_doorbells_use(&b.qpair);
+	CU_ASSERT_EQUAL(pause_for(&b, 1), pause);
+	CU_ASSERT_EQUAL(pause_for(&b, 2), pause);
+	CU_ASSERT_EQUAL(pause_for(&b, 1), 0);
+	CU_ASSERT_EQUAL(pause_for(&b, 8), 0);
+	for (uint16_t i = 0; i < 13; i++)
+		complete(&b, b.qpair.sq[i].cid, 0, 0);
+	b.sq_doorbell = DOORBELL_UNTOUCHED;
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 8);
+	CU_ASSERT_EQUAL(pause_for(&b, 1), 0);
+	b.sq_doorbell = DOORBELL_UNTOUCHED;
+	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 5);
+	CU_ASSERT_EQUAL(pause_for(&b, 3), pause);
+	CU_ASSERT_EQUAL(readings_too_late, 0);
+	paused_for = NULL;
+	teardown(&b);
+}
+
 /* What a controller says of the distance of its doorbells decides how many shadows a page has. */
 static void as_many_as_a_page_has(void)
 {
@@ -256,6 +322,7 @@ int main(void)
 		{ "rings of several sizes", rings_of_several_sizes },
 		{ "a sleeper misses none", a_sleeper_misses_none },
 		{ "a queue pair", a_queue_pair },
+		{ "few commands pause", few_commands_pause },
 		{ "as many as a page has", as_many_as_a_page_has },
 		{ "none that do not fit", none_that_do_not_fit },
 	};

@@ -95,6 +95,8 @@ int main(int argc, char **argv)
 	vmt_use_ctrl(&run.drive, 1);
 	vmt_check(run.drive.ctrl_info.shadow_doorbells == on, "shadow doorbells are %d",
 		  run.drive.ctrl_info.shadow_doorbells);
+	vmt_check(run.drive.ctrl_info.quirks == NVIO_QUIRK_DOORBELL_PAUSE, "quirks 0x%x",
+		  run.drive.ctrl_info.quirks);
 	run.bufs = vmt_alloc(run.drive.iommu, BLOCKS * run.drive.info.block_len);
 	run.writes = calloc(BLOCKS, sizeof(*run.writes));
 	vmt_check(run.writes, "no memory");

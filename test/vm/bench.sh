@@ -1,7 +1,7 @@
 #!/bin/bash
 # bench.sh RUNS SECONDS WORKLOADS DEPTHS WAY...: measures these ways in the guest, on its second CPU: the kernel's
 # driver (kernel), nvio, fio with nvio's engine (fio), nvio by each way of VFIO (group, cdev, noiommu).
-# Prints lines "iops WAY DISK WORKLOAD DEPTH FIGURE", and "dma BYTES".
+# Prints "ready", lines "iops WAY DISK WORKLOAD DEPTH FIGURE", and "dma BYTES".
 . "${0%/*}/lib.sh"
 runs=$1 seconds=$2 workloads=$3 depths=$4
 shift 4
@@ -44,6 +44,7 @@ measure()
 
 [ ! -e /sys/module/vfio/parameters/enable_unsafe_noiommu_mode ] || [[ " $* " != *" noiommu "* ]] ||
 	echo Y > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+echo ready
 declare -A disks=([file]=$BDF [null]=0000:00:11.0)
 for _ in $(seq "$runs"); do
 	for disk in file null; do

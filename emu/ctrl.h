@@ -19,7 +19,7 @@ struct emu_ctrl;
 #define EMU_DOORBELLS_OFFSET 0x1000u
 
 /* PCI vendor and subsystem vendor, in configuration space and in Identify: QEMU's, as its NVMe
- * controller has them. No operating system knows a quirk of that. */
+ * controller has them. What drivers know of that one is of its registers in a guest, which are none here. */
 #define EMU_VENDOR 0x1b36u
 
 /* Makes a controller with its namespaces. @opts may go afterwards. Returns 0, or -errno with a

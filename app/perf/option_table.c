@@ -42,7 +42,7 @@ const struct argp_option perf_options[] = {
 	{ "host-memory", OPT_HOST_MEMORY, "BYTES|none", 0,
 	  "Most memory to lend to a drive that wants some (default 64m)", 3 },
 	{ "quirks", OPT_QUIRKS, "N", 0,
-	  "What controllers need besides what is known: a sum of 1, 2, 4 and 8 (default 0)", 3 },
+	  "What controllers need besides what is known: a sum of 1, 2, 4, 8 and 16 (default 0)", 3 },
 	{ "seed", OPT_SEED, "N", 0, "Start of the random numbers (default 1: runs repeat)", 3 },
 	{ "latency", 'L', NULL, 0, "Print latency percentiles too", 4 },
 	{ "json", OPT_JSON, "FILE", 0,

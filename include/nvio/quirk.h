@@ -27,7 +27,9 @@ enum nvio_quirk {
 	/* Shadow doorbells are offered and do not work; that of shadow_doorbells goes before. */
 	NVIO_QUIRK_NO_SHADOW = 1 << 3,
 	/* The doorbell of a few commands is rung 1 us late: ringing takes a lock that the emulation
-	 * still holds just after it completed a command, and who meets it there sleeps. */
+	 * still holds just after it completed a command, and who meets it there sleeps. Known of a
+	 * controller whose registers the kernel's VFIO maps, where the clock is read without a
+	 * system call. */
 	NVIO_QUIRK_DOORBELL_PAUSE = 1 << 4,
 
 	/* Option: those that are given, and none that nvio knows of. */

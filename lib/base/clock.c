@@ -11,12 +11,30 @@
 #define SPINS        64u
 #define SLEEP_MAX_NS 1000000u
 
+#define FINE_READINGS 8u
+#define FINE_NS       8000u /* for all of them */
+#define FINE_TRIES    5u
+
 uint64_t nvio_now(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+bool nvio_clock_is_fine(void)
+{
+	/* Who is interrupted once is not each time. */
+	for (unsigned int i = 0; i < FINE_TRIES; i++) {
+		uint64_t begin = nvio_now(), end = begin;
+
+		for (unsigned int j = 0; j < FINE_READINGS; j++)
+			end = nvio_now();
+		if (end != begin && end - begin < FINE_NS)
+			return true;
+	}
+	return false;
 }
 
 uint64_t nvio_coarse_ms(void)

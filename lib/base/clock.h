@@ -20,6 +20,9 @@ uint64_t nvio_now(void);
 /* Milliseconds of the same clock, some of them old: cheap enough to be asked often. */
 uint64_t nvio_coarse_ms(void);
 
+/* Whether nvio_now() can tell a microsecond: it moves in less, and costs less. */
+bool nvio_clock_is_fine(void);
+
 struct nvio_backoff {
 	uint64_t start;
 	uint64_t deadline; /* nvio_now() scale; UINT64_MAX never passes */

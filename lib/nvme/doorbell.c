@@ -21,6 +21,8 @@
  * with how many commands under way it is known to be at a completion. */
 #define PAUSE_NS  1000u
 #define PAUSE_MAX 4u
+/* Readings of a clock that does not move. */
+#define PAUSE_READINGS 64u
 
 bool nvio_shadow_ring(const struct nvio_shadow *shadow, uint16_t value)
 {
@@ -194,22 +196,21 @@ static void pause_if_few(const struct nvio_qpair *qpair)
 {
 	uint64_t until;
 
-	if (qpair->stats.submitted - qpair->stats.completed > PAUSE_MAX)
+	if (qpair->stats.submitted - qpair->stats.completed - qpair->nr_drained > PAUSE_MAX)
 		return;
 	until = nvio_now() + PAUSE_NS;
-	while (nvio_now() < until)
+	for (unsigned int i = 0; i < PAUSE_READINGS && nvio_now() < until; i++)
 		;
 }
 
 void nvio_doorbell_tell_sq(struct nvio_qpair *qpair, uint32_t nr)
 {
-	if (is_held(qpair)) {
-		__atomic_store_n(&qpair->nr_untold, qpair->nr_untold + nr, __ATOMIC_RELEASE);
-		return;
-	}
 	if (qpair->ctrl->info.quirks & NVIO_QUIRK_DOORBELL_PAUSE)
 		pause_if_few(qpair);
-	nvio_doorbell_ring(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
+	if (is_held(qpair))
+		__atomic_store_n(&qpair->nr_untold, qpair->nr_untold + nr, __ATOMIC_RELEASE);
+	else
+		nvio_doorbell_ring(qpair, false, (uint16_t)(qpair->sq_next - qpair->sq));
 }
 
 void nvio_doorbell_tell_cq(struct nvio_qpair *qpair)

@@ -6,6 +6,7 @@
 #include <nvio/quirk.h>
 
 #include "base/bits.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "nvme/ctrl.h"
 #include "vfio/device.h"
@@ -42,8 +43,10 @@ void nvio_quirks_choose(struct nvio_ctrl *ctrl)
 
 	uint32_t known = nvio_quirks_of(info->vendor, info->device);
 
-	/* A doorbell in memory that is shared stops nobody. */
-	if (nvio_device_is_process(ctrl->device))
+	/* A doorbell in memory that is shared stops nobody, and a clock that is read by system call
+	 * would cost more than it wins. */
+	if (known & NVIO_QUIRK_DOORBELL_PAUSE &&
+	    (nvio_device_is_process(ctrl->device) || !nvio_clock_is_fine()))
 		known &= ~(uint32_t)NVIO_QUIRK_DOORBELL_PAUSE;
 	info->quirks = ctrl->opts.quirks & ~(uint32_t)NVIO_QUIRK_ONLY;
 	if (!(ctrl->opts.quirks & NVIO_QUIRK_ONLY))

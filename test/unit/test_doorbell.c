@@ -14,6 +14,7 @@
 
 #include <nvio/quirk.h>
 
+#include "base/clock.h"
 #include "base/mmio.h"
 #include "nvme/doorbell.h"
 #include "qpair_bench.h"
@@ -21,6 +22,7 @@
 
 #define NS_PER_READING 300
 
+static uint32_t ns_per_reading = NS_PER_READING;
 static const uint32_t *paused_for; /* a doorbell; NULL: the clock is the machine's */
 static uint32_t readings;
 static uint32_t readings_too_late; /* after it was rung */
@@ -31,7 +33,7 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 		return (int)syscall(SYS_clock_gettime, id, ts);
 	readings_too_late += *paused_for != DOORBELL_UNTOUCHED;
 	ts->tv_sec = 0;
-	ts->tv_nsec = ++readings * NS_PER_READING;
+	ts->tv_nsec = ++readings * ns_per_reading;
 	return 0;
 }
 
@@ -273,9 +275,31 @@ static void few_commands_pause(void)
 	b.sq_doorbell = DOORBELL_UNTOUCHED;
 	CU_ASSERT_EQUAL(nvio_poll(&b.qpair, done, 8), 5);
 	CU_ASSERT_EQUAL(pause_for(&b, 3), pause);
+	CU_ASSERT_EQUAL(pause_for(&b, 1), 0);
+	/* Those that a reset has ended are not under way. */
+	b.qpair.nr_drained = 5;
+	CU_ASSERT_EQUAL(pause_for(&b, 1), pause);
+	/* A clock that stands still. */
+	ns_per_reading = 0;
+	CU_ASSERT_EQUAL(pause_for(&b, 1), 1 + 64);
 	CU_ASSERT_EQUAL(readings_too_late, 0);
 	paused_for = NULL;
 	teardown(&b);
+}
+
+/* Where a pause can be taken: one that moves with each reading, and not far. */
+static void a_clock_for_pauses(void)
+{
+	static const uint32_t doorbell = DOORBELL_UNTOUCHED;
+
+	paused_for = &doorbell;
+	ns_per_reading = NS_PER_READING;
+	CU_ASSERT_TRUE(nvio_clock_is_fine());
+	ns_per_reading = 0;
+	CU_ASSERT_FALSE(nvio_clock_is_fine());
+	ns_per_reading = 1500;
+	CU_ASSERT_FALSE(nvio_clock_is_fine());
+	paused_for = NULL;
 }
 
 /* What a controller says of the distance of its doorbells decides how many shadows a page has. */
@@ -323,6 +347,7 @@ int main(void)
 		{ "a sleeper misses none", a_sleeper_misses_none },
 		{ "a queue pair", a_queue_pair },
 		{ "few commands pause", few_commands_pause },
+		{ "a clock for pauses", a_clock_for_pauses },
 		{ "as many as a page has", as_many_as_a_page_has },
 		{ "none that do not fit", none_that_do_not_fit },
 	};

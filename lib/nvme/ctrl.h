@@ -78,6 +78,7 @@ struct nvio_ctrl {
 	uint64_t verify_max; /* bytes of one command, as far as it moved them; 0 in these: no limit
 				(VSL, WZSL) */
 	uint64_t zeroes_max;
+	uint64_t uncorrectable_max;
 	uint64_t dsm_max; /* blocks, of one of its ranges, and ranges of dataset management (DMSL,
 			     DMRSL, DMRL) */
 	uint32_t dsm_range_max;

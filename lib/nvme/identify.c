@@ -72,6 +72,7 @@ static int identify_limits(struct nvio_ctrl *ctrl)
 	if (!err) {
 		ctrl->verify_max = size_limit(ctrl, id->vsl);
 		ctrl->zeroes_max = size_limit(ctrl, id->wzsl);
+		ctrl->uncorrectable_max = size_limit(ctrl, id->wusl);
 		ctrl->dsm_max = le64toh(id->dmsl);
 		ctrl->dsm_range_max = le32toh(id->dmrsl);
 		ctrl->dsm_ranges = id->dmrl;

@@ -88,7 +88,7 @@ static int alloc_trackers(struct nvio_qpair *qpair)
 
 	qpair->trackers = aligned_alloc(CACHE_LINE, len);
 	qpair->saved = aligned_alloc(CACHE_LINE, qpair->depth * sizeof(*qpair->saved));
-	qpair->spoilt = malloc(qpair->sq_entries);
+	qpair->spoilt = aligned_alloc(CACHE_LINE, align_up(qpair->sq_entries, CACHE_LINE));
 	if (!qpair->trackers || !qpair->saved || !qpair->spoilt)
 		return nvio_error(ENOMEM, "no memory for a queue pair of depth %u", qpair->depth);
 	memset(qpair->trackers, 0, len);

@@ -66,24 +66,48 @@ static int bad_buffer(const struct nvio_request *request)
 		iov->iov_base, iov->iov_len);
 }
 
-static int cannot_express(const struct nvio_request *request)
+static int cannot_express(const struct nvio_qpair *qpair, const struct nvio_request *request)
 {
 	const struct iovec *iov = request->data.iov;
+	char *addr = (char *)iov->iov_base + request->data.offset;
+	size_t len = iov->iov_len - request->data.offset;
 
+	if (nvio_sgl_possible(qpair, request))
+		return nvio_error(EINVAL,
+				  "buffer %p + %zu: the data of a block, or of a command without "
+				  "blocks, may be in %u pieces that do not touch, all of them at "
+				  "multiples of 4 where the controller says so",
+				  (void *)addr, len, nvio_sgl_max(qpair));
 	return nvio_error(EINVAL,
 			  "buffer %p + %zu: data must begin at a multiple of 4, and its pieces and "
 			  "registrations must meet where the controller's pages do",
-			  (void *)((char *)iov->iov_base + request->data.offset),
-			  iov->iov_len - request->data.offset);
+			  (void *)addr, len);
 }
 
-/* Describes data of up to @len bytes in a command. Returns how many it took, or -errno. */
+static int64_t describe_by_prps(const struct nvio_qpair *qpair, const struct nvio_request *request,
+				const struct nvio_tracker *t, size_t len, struct nvio_sqe *sqe)
+{
+	struct nvio_prps prps = nvio_tracker_prps(qpair, t);
+	int64_t got = nvio_data_prps(qpair, request->data, len, &prps);
+
+	if (got == -EFAULT)
+		return bad_buffer(request);
+	if (prps.first & 3)
+		got = 0;
+	sqe->flags &= (uint8_t)~NVIO_PSDT_MASK;
+	nvio_prps_end(&prps, sqe);
+	return got;
+}
+
+/* Describes data of up to @len bytes in a command: by what is better, or by what takes more of it.
+ * Both use the list's memory, so that the better one may have to be built again. Returns how many
+ * it took, or -errno. */
 static int64_t describe_data(const struct nvio_qpair *qpair, const struct nvio_request *request,
 			     const struct nvio_tracker *t, size_t len, struct nvio_sqe *sqe)
 {
-	struct nvio_prps prps;
+	const bool by_sgl = nvio_sgl_wanted(qpair, request);
 	uint64_t iova;
-	int64_t got;
+	int64_t got, other;
 
 	/* Most data is in one piece. */
 	if (nvio_data_run(qpair, &request->data, len, &iova) == len && !(iova & 3)) {
@@ -92,26 +116,17 @@ static int64_t describe_data(const struct nvio_qpair *qpair, const struct nvio_r
 			sqe->prp2 = nvio_prp2(qpair, t, iova, len);
 		return (int64_t)len;
 	}
-	if (nvio_sgl_wanted(qpair, request)) {
-		got = nvio_sgl_build(qpair, request, t, len, sqe);
-		if (got)
-			return got;
-	}
-	prps = nvio_tracker_prps(qpair, t);
-	got = nvio_data_prps(qpair, request->data, len, &prps);
-	if (got == -EFAULT)
-		return bad_buffer(request);
-	if (prps.first & 3)
-		got = 0;
-	nvio_prps_end(&prps, sqe);
-	if ((size_t)got < len && nvio_sgl_possible(qpair, request)) {
-		int64_t by_sgl = nvio_sgl_build(qpair, request, t, len, sqe);
-
-		/* It may have used the list's memory, and what is cut short is built again. */
-		if (by_sgl)
-			return by_sgl;
-	}
-	return got;
+	got = by_sgl ? nvio_sgl_build(qpair, request, t, len, sqe)
+		     : describe_by_prps(qpair, request, t, len, sqe);
+	if (got < 0 || (size_t)got == len || !nvio_sgl_possible(qpair, request))
+		return got;
+	other = by_sgl ? describe_by_prps(qpair, request, t, len, sqe)
+		       : nvio_sgl_build(qpair, request, t, len, sqe);
+	/* What is thrown away PRPs find nowhere. */
+	if (other > got || (other < 0 && !by_sgl))
+		return other;
+	return by_sgl ? nvio_sgl_build(qpair, request, t, len, sqe)
+		      : describe_by_prps(qpair, request, t, len, sqe);
 }
 
 /* Describes the metadata of @nr blocks. Returns them, or of how many fewer it can be, or -errno. */
@@ -159,8 +174,14 @@ static int64_t describe(const struct nvio_qpair *qpair, const struct nvio_reques
 		if ((size_t)got < len) {
 			/* Whole blocks only; the rest goes into the next command. */
 			nr = counts ? (uint64_t)got / request->block_len : 0;
-			return nr ? (int64_t)nr : cannot_express(request);
+			if (!nr)
+				return cannot_express(qpair, request);
 		}
+		/* The next part's data begins where this one's ends. */
+		while (nr > 1 && nr < request->nr_blocks && nr * request->block_len & 3)
+			nr--;
+		if (counts && nr * request->block_len < len)
+			return (int64_t)nr;
 	}
 	return request->metadata ? describe_metadata(qpair, request, nr, sqe) : (int64_t)nr;
 }

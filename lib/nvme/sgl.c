@@ -46,31 +46,51 @@ static size_t describe(const struct nvio_qpair *qpair, const struct nvio_data *d
 	return len;
 }
 
+/* Neighbours are one piece. */
+static bool joins(struct sgl *sgl, const struct sgl *next)
+{
+	if ((sgl->len_and_type | next->len_and_type) & TYPE_BIT_BUCKET ||
+	    sgl->addr + sgl->len_and_type != next->addr)
+		return false;
+	sgl->len_and_type += next->len_and_type;
+	return true;
+}
+
+uint32_t nvio_sgl_max(const struct nvio_qpair *qpair)
+{
+	return qpair->list_len / sizeof(struct sgl);
+}
+
 int64_t nvio_sgl_build(const struct nvio_qpair *qpair, const struct nvio_request *request,
 		       const struct nvio_tracker *t, size_t len, struct nvio_sqe *sqe)
 {
-	const uint32_t max = qpair->list_len / sizeof(struct sgl);
+	const uint32_t max = nvio_sgl_max(qpair);
 	struct nvio_prps place = nvio_tracker_prps(qpair, t);
-	struct sgl *list = (struct sgl *)(void *)place.entries;
+	struct sgl *list = (struct sgl *)(void *)place.entries, next;
 	struct nvio_data data = request->data;
 	bool aligned = (qpair->ctrl->sgls & NVIO_SGLS_SUPPORT) == NVIO_SGLS_ALIGNED;
-	size_t left = len;
-	uint32_t n;
+	size_t left = len, got;
+	uint32_t n = 0;
 
 	nvio_data_skip(&data, 0);
-	for (n = 0; left && n < max; n++) {
-		size_t got = describe(qpair, &data, left, &list[n]);
-
+	for (; left; left -= got) {
+		got = describe(qpair, &data, left, &next);
 		if (!got)
 			return nvio_error(EFAULT,
 					  "buffer %p + %zu is not DMA memory with the rights for "
 					  "this command",
 					  data.iov->iov_base, data.iov->iov_len);
-		if (aligned && ((list[n].addr | list[n].len_and_type) & 3))
-			return 0;
-		left -= got;
+		if (aligned && ((next.addr | next.len_and_type) & 3))
+			break;
+		if (!n || !joins(&list[n - 1], &next)) {
+			if (n == max)
+				break;
+			list[n++] = next;
+		}
 		nvio_data_skip(&data, got);
 	}
+	if (!n)
+		return 0;
 	sqe->flags |= NVIO_PSDT_SGL;
 	if (n == 1) {
 		sqe->prp1 = list[0].addr;

@@ -24,6 +24,9 @@ static inline bool nvio_sgl_taken(const struct nvio_qpair *qpair)
 bool nvio_sgl_possible(const struct nvio_qpair *qpair, const struct nvio_request *request);
 bool nvio_sgl_wanted(const struct nvio_qpair *qpair, const struct nvio_request *request);
 
+/* Pieces of memory in one command. */
+uint32_t nvio_sgl_max(const struct nvio_qpair *qpair);
+
 /*
  * Describes the next @len bytes of a request, with the list memory of @t.
  * Returns how many fit; -EFAULT; 0 when an address is not aligned as the controller wants it.

@@ -113,9 +113,10 @@ static uint32_t max_blocks(const struct nvio_ctrl *ctrl, const struct nvio_ns *n
 			   const struct verb *verb)
 {
 	uint64_t max = verb->is_limited ? ns->info.max_blocks : BLOCKS_MAX;
-	uint64_t len = verb->opcode == NVIO_OP_VERIFY         ? ctrl->verify_max
-		       : verb->opcode == NVIO_OP_WRITE_ZEROES ? ctrl->zeroes_max
-							      : 0;
+	uint64_t len = verb->opcode == NVIO_OP_VERIFY                ? ctrl->verify_max
+		       : verb->opcode == NVIO_OP_WRITE_ZEROES        ? ctrl->zeroes_max
+		       : verb->opcode == NVIO_OP_WRITE_UNCORRECTABLE ? ctrl->uncorrectable_max
+								     : 0;
 
 	if (len)
 		max = min_u64(max, max_u64(len / (ns->info.block_len + ns->info.metadata_len), 1));
@@ -132,7 +133,8 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 
 	if (err)
 		return err;
-	if (!verb || (io->flags & ~IO_FLAGS) || io->directive > NVIO_DIRECTIVE_MAX)
+	if (!verb || (io->flags & ~IO_FLAGS) || io->directive > NVIO_DIRECTIVE_MAX ||
+	    (io->flags & NVIO_IO_DEALLOCATE && io->opcode != NVIO_OP_WRITE_ZEROES))
 		return nvio_error(
 			EINVAL,
 			"opcode 0x%02x with flags 0x%x and directive %u is no request for "
@@ -167,6 +169,9 @@ static int prepare(const struct nvio_qpair *qpair, const struct nvio_ns *ns,
 	err = check_data(qpair, request, verb);
 	if (!err)
 		err = take_metadata(request, io, verb);
+	/* Pieces of nothing, where there is no data. */
+	if (!verb->rights)
+		request->data.nr_iov = 0;
 	return err;
 }
 
@@ -277,6 +282,8 @@ static int queue_fused(struct nvio_qpair *qpair, struct nvio_ns *ns, const struc
 		err = prepare(qpair, ns, write, user_data, &second);
 	if (err)
 		return err;
+	/* A boundary is where commands are slower, and these cannot be split. */
+	first.boundary = second.boundary = 0;
 	first.sqe.flags = NVIO_FUSE_FIRST;
 	second.sqe.flags = NVIO_FUSE_SECOND;
 	return nvio_parent_queue_fused(qpair, &first, &second);

@@ -12,7 +12,7 @@ struct area {
 	size_t len;
 };
 
-#define NR_AREAS 6u
+#define NR_AREAS 7u
 
 /* All that submitting and polling write for a queue pair, but for the doorbells. */
 static void list_areas(const struct nvio_qpair *q, struct area areas[NR_AREAS])
@@ -23,6 +23,7 @@ static void list_areas(const struct nvio_qpair *q, struct area areas[NR_AREAS])
 	areas[3] = (struct area){ q->sq, q->sq_entries * sizeof(q->sq[0]) };
 	areas[4] = (struct area){ q->cq, q->cq_entries * sizeof(q->cq[0]) };
 	areas[5] = (struct area){ q->lists, (size_t)q->depth * q->list_len };
+	areas[6] = (struct area){ q->spoilt, q->sq_entries };
 }
 
 /* Of allocations of any size side by side. */

@@ -147,6 +147,12 @@ static void at_the_end_of_each_block(void)
 	nvio_buffer_close(buffer);
 	path_teardown(&b);
 
+	/* Only each second of 522 bytes ends where a PRP can begin. */
+	path_setup(&b,
+		   &(struct path){ .max_transfer = 8192, .metadata_len = 10, .extended = true });
+	CHECK(SHAPE(0, 17, 0, 8874, 0), { 1000, 14, 0, 0, 0 }, { 1014, 3, 7308, 0, 0 });
+	path_teardown(&b);
+
 	/* The list of 64 entries is not run over: 512 blocks would take 65 pages. */
 	path_setup(&b,
 		   &(struct path){ .max_transfer = 262144, .metadata_len = 8, .extended = true });

@@ -3,6 +3,7 @@
  * Data in pieces by SGLs: word by word, of any shape, by what the controller can.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "vector_bench.h"
 
@@ -103,6 +104,58 @@ static void one_piece_is_left_of_a_list(void)
 	path_teardown(&b);
 }
 
+/* A block of more pieces than there are descriptors, of which the memory has fewer. */
+static void pieces_that_touch_are_one(void)
+{
+	const struct nvio_sqe *sqe;
+	struct iovec iov[64];
+	struct bench b;
+	char *p;
+
+	path_setup(&b, &(struct path){ .sgls = SGLS_ANY | SGLS_BUCKETS, .max_transfer = 32768 });
+	p = b.buf;
+	CU_ASSERT_EQUAL(b.qpair.list_len, 512);
+	for (int i = 0; i < 64; i++)
+		iov[i] = (struct iovec)AT(0, 3 + 8 * i, 8);
+	vector_check(&b, iov, 64, PARTS(1));
+	/* Not what is thrown away. */
+	for (int i = 0; i < 63; i++)
+		iov[i] = (struct iovec){ NULL, 8 };
+	vector_refused(&b, iov, 64, EINVAL);
+	for (int i = 0; i < 64; i++)
+		iov[i] = (struct iovec)AT(i, 4, 8);
+	vector_refused(&b, iov, 64, EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(nvio_last_error(), "may be in 32 pieces"));
+	for (int i = 0; i < 64; i++)
+		iov[i] = (struct iovec)AT(0, 3 + 8 * i, 8);
+	CU_ASSERT_EQUAL(vector_queue(&b, iov, 64), 0);
+	iov[0] = (struct iovec)AT(9, 1, 8);
+	CU_ASSERT_EQUAL(vector_queue(&b, iov, 64), 0);
+	nvio_submit(&b.qpair);
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->prp1, iova_of(&b, p + 3));
+	CU_ASSERT_EQUAL(sqe->prp2, 512);
+	sqe = next_command(&b);
+	CU_ASSERT_EQUAL(sqe->prp2, (32 | LAST_SEGMENT));
+	path_teardown(&b);
+}
+
+/* More pages than descriptors: PRPs, in memory whose way is the long one. */
+static void what_takes_more(void)
+{
+	struct iovec iov[64];
+	struct bench b;
+	char *p;
+
+	path_setup(&b, &(struct path){ .sgls = SGLS_ANY | SGLS_BUCKETS, .max_transfer = 262144 });
+	p = b.buf;
+	b.qpair.heap.len = 0;
+	for (int i = 0; i < 64; i++)
+		iov[i] = (struct iovec)AT((i * 3) % 64, 0, 4096);
+	vector_check(&b, iov, 64, PARTS(512));
+	path_teardown(&b);
+}
+
 static void sgls_of_aligned_controllers(void)
 {
 	struct bench b;
@@ -116,6 +169,9 @@ static void sgls_of_aligned_controllers(void)
 	REFUSED(odd_address, EINVAL);
 	PIECES(odd_length, AT(0, 4, 254), AT(3, 8, 258));
 	REFUSED(odd_length, EINVAL);
+	/* Up to where SGLs cannot, and from there on PRPs. */
+	PIECES(odd_behind, AT(0, 4, 256), AT(2, 4, 256), AT(4, 0, 258), AT(4, 258, 254));
+	CHECK(odd_behind, 1, 1);
 	PIECES(bucket, { NULL, 256 }, AT(3, 8, 256));
 	REFUSED(bucket, ENOTSUP);
 	/* What SGLs of this controller cannot say PRPs may, as a whole or in several commands. */
@@ -174,6 +230,8 @@ int main(void)
 		{ "SGLs word by word", sgls_word_by_word },
 		{ "SGLs of any shape", sgls_of_any_shape },
 		{ "one piece is left of a list", one_piece_is_left_of_a_list },
+		{ "pieces that touch are one", pieces_that_touch_are_one },
+		{ "what takes more", what_takes_more },
 		{ "SGLs of aligned controllers", sgls_of_aligned_controllers },
 		{ "no SGLs where they are not wanted", no_sgls_where_they_are_not_wanted },
 		{ "whichever is shorter", whichever_is_shorter },

@@ -282,6 +282,43 @@ static void as_a_loop_over_blocks_does(void)
 	}
 }
 
+/* Commands without data take pieces of nothing, and look no further. */
+static void pieces_of_nothing(void)
+{
+	static const uint8_t opcodes[] = { NVIO_OP_WRITE_ZEROES, NVIO_OP_VERIFY,
+					   NVIO_OP_WRITE_UNCORRECTABLE };
+	struct nvio_io io = NVIO_IO;
+	struct iovec nothing[2];
+	struct bench b;
+
+	path_setup(&b, &(struct path){ .boundary = 24, .sgls = 1 });
+	for (uint32_t i = 0; i < 6; i++) {
+		struct iovec *exact = malloc((1 + i % 2) * sizeof(*exact));
+
+		nothing[0] = nothing[1] = (struct iovec){ b.buf, 0 };
+		memcpy(exact, nothing, (1 + i % 2) * sizeof(*exact));
+		io.opcode = opcodes[i / 2];
+		io.slba = 20;
+		io.nr_blocks = 8;
+		io.nr_iov = 1 + i % 2;
+		io.iov = exact;
+		CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 5), 0);
+		CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 2);
+		for (uint32_t k = 0; k < 2; k++) {
+			const struct nvio_sqe *sqe = next_command(&b);
+
+			CU_ASSERT_EQUAL(sqe->opcode, io.opcode);
+			CU_ASSERT_EQUAL(sqe->flags, 0);
+			CU_ASSERT_EQUAL(sqe->prp1, 0);
+			CU_ASSERT_EQUAL(sqe_nr(sqe), 4);
+			complete(&b, sqe->cid, 0, 0);
+		}
+		CU_ASSERT_EQUAL(nvio_poll(&b.qpair, (struct nvio_completion[2]){ 0 }, 2), 1);
+		free(exact);
+	}
+	path_teardown(&b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -294,6 +331,7 @@ int main(void)
 		{ "without data", without_data },
 		{ "at the end of the namespace", at_the_end_of_the_namespace },
 		{ "as a loop over blocks does", as_a_loop_over_blocks_does },
+		{ "pieces of nothing", pieces_of_nothing },
 	};
 
 	return tap_run("split", tests, sizeof(tests) / sizeof(tests[0]));

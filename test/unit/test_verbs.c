@@ -174,14 +174,14 @@ static void words_of_ranges(void)
 static void keeps_to_the_limits_of_the_command_set(void)
 {
 	const struct nvio_range ranges[] = { { 0, 8, 0 }, { 100, 9, 0 }, { 200, 1, 0 } };
-	static const uint8_t opcodes[] = { NVIO_OP_WRITE_ZEROES, NVIO_OP_VERIFY };
+	static const uint8_t opcodes[] = { 0x08, 0x0c, 0x04 }; /* zeroes, verify, uncorrectable */
 	struct nvio_io io = NVIO_IO;
 	struct bench b;
 
 	path_setup(&b, &(struct path){ .max_transfer = 1u << 20, .metadata_len = 8 });
 	io.nr_blocks = 100;
-	b.ctrl.zeroes_max = b.ctrl.verify_max = 8192;
-	for (int i = 0; i < 2; i++) {
+	b.ctrl.zeroes_max = b.ctrl.verify_max = b.ctrl.uncorrectable_max = 8192;
+	for (int i = 0; i < 3; i++) {
 		io.opcode = opcodes[i];
 		CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 5), 0);
 		CU_ASSERT_EQUAL(nvio_submit(&b.qpair), 7);
@@ -243,6 +243,8 @@ static void refuses_what_is_not_offered(void)
 	CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 5), -EINVAL);
 	io.opcode = NVIO_OP_READ;
 	io.flags = NVIO_IO_REPEATABLE;
+	CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 5), -EINVAL);
+	io.flags = NVIO_IO_DEALLOCATE;
 	CU_ASSERT_EQUAL(nvio_io(&b.qpair, &b.ns, &io, 5), -EINVAL);
 	io.flags = 0;
 	io.metadata = b.buf;

@@ -41,14 +41,14 @@ bool run_failed(struct run *run, const char *format, ...)
 	return false;
 }
 
-static bool failed(struct run *run, const struct request *request, const char *what)
+bool request_failed(struct run *run, const struct request *request, const char *what)
 {
 	return run_failed(run, "%s of %llu + %u in %u pieces, flags 0x%x: %s",
 			  op_names[request->op], (unsigned long long)request->slba, request->nr,
 			  request->vector.nr, request->flags, what);
 }
 
-static bool has_data(const struct request *request)
+bool request_has_data(const struct request *request)
 {
 	return request->op <= TRAFFIC_MISFUSED;
 }
@@ -58,7 +58,7 @@ static bool is_stripped(const struct request *request)
 	return request->flags & NVIO_IO_PRACT;
 }
 
-static size_t metadata_len(const struct run *run, const struct request *request)
+size_t request_metadata_len(const struct run *run, const struct request *request)
 {
 	return request->nr * blocks_metadata_len(&run->blocks, is_stripped(request));
 }
@@ -86,7 +86,7 @@ static void put_blocks(struct run *run, const struct request *request, const uin
 	if (blocks->info.protection && !stripped &&
 	    nvio_pi_generatev(&blocks->info, vector->iov, vector->nr,
 			      blocks->info.metadata_extended ? NULL : metadata, request->nr, &tags))
-		failed(run, request, nvio_last_error());
+		request_failed(run, request, nvio_last_error());
 }
 
 /* One bit of the data of some block differs. */
@@ -115,10 +115,12 @@ static void make_data(struct run *run, struct request *request)
 
 	vector_make(&request->vector, shape, request->memory, len, block_len, &run->random);
 	run->traffic->shapes[shape]++;
+	run->traffic->many += request->vector.nr > VECTOR_MANY;
+	run->traffic->empties += request->vector.has_empty;
 	if (len > run->traffic->largest)
 		run->traffic->largest = len;
-	memset(request->metadata, UNREAD, metadata_len(run, request));
-	memset(request->metadata + metadata_len(run, request), MARK, GUARD);
+	memset(request->metadata, UNREAD, request_metadata_len(run, request));
+	memset(request->metadata + request_metadata_len(run, request), MARK, GUARD);
 	if (fused) {
 		vector_make(&request->expected, shape, request->memory + vector_room(len), len,
 			    block_len, &run->random);
@@ -138,143 +140,10 @@ static void make_data(struct run *run, struct request *request)
 	vector_put(&request->vector, run->stream);
 }
 
-/* What nvio_io() takes, with data and metadata where the request has them. */
-static struct nvio_io command(const struct run *run, const struct request *request, uint8_t opcode,
-			      const struct vector *vector, uint8_t *metadata)
+static void close_buffer(struct request *request)
 {
-	struct nvio_io io = NVIO_IO;
-
-	io.opcode = opcode;
-	io.flags = request->flags;
-	io.slba = request->slba;
-	io.nr_blocks = request->nr;
-	io.tags = blocks_tags(&run->blocks, request->slba);
-	if (has_data(request)) {
-		io.iov = vector->iov;
-		io.nr_iov = vector->nr;
-		io.metadata_len = metadata_len(run, request);
-		io.metadata = io.metadata_len ? metadata : NULL;
-	}
-	return io;
-}
-
-static int queue_blocks(struct run *run, const struct request *request)
-{
-	static const uint8_t opcodes[TRAFFIC_OPS] = {
-		[TRAFFIC_READ] = NVIO_OP_READ,
-		[TRAFFIC_WRITE] = NVIO_OP_WRITE,
-		[TRAFFIC_COMPARE] = NVIO_OP_COMPARE,
-		[TRAFFIC_MISCOMPARE] = NVIO_OP_COMPARE,
-		[TRAFFIC_ZERO] = NVIO_OP_WRITE_ZEROES,
-		[TRAFFIC_VERIFY] = NVIO_OP_VERIFY,
-		[TRAFFIC_SPOIL] = NVIO_OP_WRITE_UNCORRECTABLE,
-	};
-	const struct nvio_io io =
-		command(run, request, opcodes[request->op], &request->vector, request->metadata);
-
-	return nvio_io(run->qpair, run->traffic->ns, &io, (uintptr_t)request);
-}
-
-/* A read or write with nothing to it that only nvio_io() can say. */
-static int queue_plain(struct run *run, const struct request *request)
-{
-	const struct vector *vector = &request->vector;
-	const uint64_t user_data = (uintptr_t)request;
-	const bool write = request->op == TRAFFIC_WRITE;
-
-	if (vector->nr == 1 && write)
-		return nvio_write(run->qpair, run->traffic->ns, vector->iov[0].iov_base,
-				  request->slba, request->nr, request->flags, user_data);
-	if (vector->nr == 1)
-		return nvio_read(run->qpair, run->traffic->ns, vector->iov[0].iov_base,
-				 request->slba, request->nr, request->flags, user_data);
-	if (write)
-		return nvio_writev(run->qpair, run->traffic->ns, vector->iov, vector->nr,
-				   request->slba, request->nr, request->flags, user_data);
-	return nvio_readv(run->qpair, run->traffic->ns, vector->iov, vector->nr, request->slba,
-			  request->nr, request->flags, user_data);
-}
-
-static int queue_fused(struct run *run, const struct request *request)
-{
-	const struct vector *expected = &request->expected, *vector = &request->vector;
-	const struct nvio_io compare =
-		command(run, request, NVIO_OP_COMPARE, expected, request->expected_metadata);
-	const struct nvio_io write =
-		command(run, request, NVIO_OP_WRITE, vector, request->metadata);
-
-	if (!compare.metadata_len && random_below(&run->random, 2))
-		return nvio_compare_and_write(run->qpair, run->traffic->ns,
-					      expected->iov[0].iov_base, vector->iov[0].iov_base,
-					      request->slba, request->nr, request->flags,
-					      (uintptr_t)request);
-	return nvio_io_fused(run->qpair, run->traffic->ns, &compare, &write, (uintptr_t)request);
-}
-
-/* Protection information is made for the new place; that of type 3 is of none, and may stay. */
-static int queue_copy(struct run *run, const struct request *request)
-{
-	const struct nvio_ns_info *info = &run->blocks.info;
-	struct nvio_copy_io copy = NVIO_COPY_IO;
-	struct nvio_pi_tags tags[RANGES];
-
-	if (!info->protection)
-		return nvio_copy(run->qpair, run->traffic->ns, request->slba, request->ranges,
-				 request->nr_ranges, 0, (uintptr_t)request);
-	for (unsigned int i = 0; i < request->nr_ranges; i++)
-		tags[i] = blocks_tags(&run->blocks, request->ranges[i].slba);
-	copy.slba = request->slba;
-	copy.ranges = request->ranges;
-	copy.range_tags = tags;
-	copy.nr_ranges = request->nr_ranges;
-	copy.tags = blocks_tags(&run->blocks, request->slba);
-	copy.range_flags = request->flags & ~(unsigned int)NVIO_IO_PRACT;
-	copy.flags = request->flags;
-	return nvio_copy_io(run->qpair, run->traffic->ns, &copy, (uintptr_t)request);
-}
-
-/* Every other one with something in each dword that a flush has no use for, nor a read. */
-static int queue_flush(struct run *run, uint64_t user_data)
-{
-	const struct nvio_sqe sqe = {
-		.opcode = NVIO_OP_FLUSH,
-		.nsid = run->blocks.info.nsid,
-		.cdw2 = 2,
-		.cdw3 = 3,
-		.cdw14 = 14,
-		.cdw15 = 15,
-	};
-
-	if (random_below(&run->random, 2))
-		return nvio_flush(run->qpair, run->traffic->ns, user_data);
-	return nvio_passthrough(run->qpair, &sqe, NULL, 0, NULL, 0, NVIO_IO_REPEATABLE, user_data);
-}
-
-static int queue(struct run *run, const struct request *request)
-{
-	const struct nvio_ns_info *info = &run->blocks.info;
-	const bool plain = !info->protection && (!info->metadata_len || info->metadata_extended);
-	struct nvio_ns *ns = run->traffic->ns;
-	const uint64_t user_data = (uintptr_t)request;
-
-	switch (request->op) {
-	case TRAFFIC_READ:
-	case TRAFFIC_WRITE:
-		return plain && random_below(&run->random, 4) ? queue_plain(run, request)
-							      : queue_blocks(run, request);
-	case TRAFFIC_FUSED:
-	case TRAFFIC_MISFUSED:
-		return queue_fused(run, request);
-	case TRAFFIC_DISCARD:
-		return nvio_dsm(run->qpair, ns, request->ranges, request->nr_ranges,
-				NVIO_DSM_DEALLOCATE, user_data);
-	case TRAFFIC_COPY:
-		return queue_copy(run, request);
-	case TRAFFIC_FLUSH:
-		return queue_flush(run, user_data);
-	default:
-		return queue_blocks(run, request);
-	}
+	nvio_buffer_close(request->buffer);
+	request->buffer = NULL;
 }
 
 int request_queue(struct run *run, struct request *request)
@@ -282,19 +151,21 @@ int request_queue(struct run *run, struct request *request)
 	int ret;
 
 	request->vector.nr = request->expected.nr = 0;
-	if (has_data(request))
+	if (request_has_data(request))
 		make_data(run, request);
-	ret = queue(run, request);
+	ret = request_send(run, request);
 	if (!ret) {
 		request->busy = true;
 		run->nr_busy++;
 		run->nr_queued++;
+		run->traffic->handles[request->op == TRAFFIC_WRITE] += request->buffer != NULL;
 		return 0;
 	}
+	close_buffer(request);
 	request_lock(run, request, false);
 	if (ret == -EAGAIN || ret == -ENOTSUP)
 		return ret;
-	failed(run, request, nvio_last_error());
+	request_failed(run, request, nvio_last_error());
 	return -EIO;
 }
 
@@ -345,38 +216,39 @@ static bool check_read(struct run *run, const struct request *request)
 	if (what) {
 		snprintf(text, sizeof(text), "the %s of block %llu is not as it was written", what,
 			 (unsigned long long)request->slba + wrong);
-		return failed(run, request, text);
+		return request_failed(run, request, text);
 	}
 	if (blocks->info.protection && !stripped &&
 	    nvio_pi_verifyv(&blocks->info, request->vector.iov, request->vector.nr,
 			    blocks->info.metadata_extended ? NULL : request->metadata, request->nr,
 			    &tags, NVIO_PI_ALL, NULL))
-		return failed(run, request, nvio_last_error());
+		return request_failed(run, request, nvio_last_error());
 	return true;
 }
 
 bool request_finish(struct run *run, struct request *request, const struct nvio_completion *done)
 {
-	const uint8_t *behind = request->metadata + metadata_len(run, request);
+	const uint8_t *behind = request->metadata + request_metadata_len(run, request);
 	char text[64];
 
 	if (!request->busy)
-		return failed(run, request, "completed, and is not outstanding");
+		return request_failed(run, request, "completed, and is not outstanding");
 	request->busy = false;
 	run->nr_busy--;
+	close_buffer(request);
 	request_lock(run, request, false);
 	run->traffic->done[request->op]++;
 	run->traffic->errors += done->status != 0;
 	if ((done->status & STATUS_CODE) != request->status) {
 		snprintf(text, sizeof(text), "status 0x%x, not 0x%x", done->status,
 			 request->status);
-		return failed(run, request, text);
+		return request_failed(run, request, text);
 	}
 	if (!done->status)
 		take_effect(run, request);
-	if (has_data(request) &&
+	if (request_has_data(request) &&
 	    (!vector_intact(&request->vector) || !vector_intact(&request->expected) ||
 	     behind[0] != MARK || memcmp(behind, behind + 1, GUARD - 1)))
-		return failed(run, request, "memory around its data was changed");
+		return request_failed(run, request, "memory around its data was changed");
 	return request->op != TRAFFIC_READ || done->status || check_read(run, request);
 }

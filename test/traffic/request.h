@@ -24,6 +24,7 @@ struct request {
 	struct vector vector;
 	struct vector expected; /* fused */
 	char *memory; /* for the vectors */
+	struct nvio_buffer *buffer; /* a handle for it, while one is used */
 	uint8_t *metadata;
 	uint8_t *expected_metadata; /* of FUSED_MAX blocks */
 };
@@ -53,8 +54,19 @@ bool request_choose(struct run *run, struct request *request);
 void request_fix(struct run *run, struct request *request, enum traffic_op op, uint64_t slba,
 		 uint32_t nr);
 
+/* Whether reads and writes need nothing that only nvio_io() can say. */
+bool request_is_plain(const struct run *run);
+
 /* Says that other requests must not touch its blocks, or may. */
 void request_lock(struct run *run, const struct request *request, bool busy);
+
+/* Hands a request with its data to the library. Returns what that returned. */
+int request_send(struct run *run, struct request *request);
+
+bool request_has_data(const struct request *request);
+
+/* Bytes of its metadata in memory of their own. */
+size_t request_metadata_len(const struct run *run, const struct request *request);
 
 /* Queues what was chosen. Returns 0; -EAGAIN when the queue pair is full, -ENOTSUP when the
  * controller cannot: its blocks are not locked any more; -EIO with a failure told. */
@@ -65,5 +77,8 @@ bool request_finish(struct run *run, struct request *request, const struct nvio_
 
 /* Tells of a failure, if it is the first. Returns false. */
 __attribute__((format(printf, 2, 3))) bool run_failed(struct run *run, const char *format, ...);
+
+/* The same with the request in words. */
+bool request_failed(struct run *run, const struct request *request, const char *what);
 
 #endif

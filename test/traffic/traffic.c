@@ -138,6 +138,8 @@ static void cleanup(struct run *run)
 	struct nvio_iommu *iommu = nvio_ctrl_iommu(run->traffic->ctrl);
 
 	nvio_qpair_free(run->qpair);
+	for (unsigned int i = 0; run->requests && i < run->nr_requests; i++)
+		nvio_buffer_close(run->requests[i].buffer);
 	if (run->arenas[OWN] && !run->traffic->heap_only) {
 		each_piece(run, run->arenas[OWN], run->arena_len, nvio_mem_unregister);
 		free(run->arenas[OWN]);
@@ -269,6 +271,9 @@ static bool is_covered(const struct run *run)
 		covered = covered && (t->done[op] || left_out & 1u << op);
 	for (unsigned int i = 0; i < shapes; i++)
 		covered = covered && t->shapes[i];
+	covered = covered && t->many && t->empties;
+	if (request_is_plain(run))
+		covered = covered && t->handles[0] && t->handles[1];
 	return covered;
 }
 

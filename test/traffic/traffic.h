@@ -51,6 +51,9 @@ struct traffic {
 	/* What happened. */
 	uint64_t done[TRAFFIC_OPS];
 	uint64_t shapes[VECTOR_SHAPES]; /* requests with such data */
+	uint64_t many; /* with more than VECTOR_MANY pieces */
+	uint64_t empties; /* with a piece without bytes */
+	uint64_t handles[2]; /* reads, and writes, of memory with a handle */
 	uint64_t full; /* requests refused because the queue pair was full */
 	uint64_t errors; /* requests that ended with the error that they had to */
 	size_t largest; /* bytes of a request */

@@ -6,9 +6,12 @@
 
 #include "vector.h"
 
-#define PAGE  4096u
-#define GUARD 64u
-#define MARK  0x5a
+#define PAGE 4096u
+/* Pieces of one block, which is what a command takes at least: each may have two addresses, where
+ * registrations meet in it, and the shortest list that a queue pair has for a command has 32. */
+#define OF_BLOCK 14u
+#define GUARD    64u
+#define MARK     0x5a
 
 size_t vector_room(size_t len)
 {
@@ -16,10 +19,20 @@ size_t vector_room(size_t len)
 	return len + (VECTOR_PIECES + 1) * 2 * PAGE;
 }
 
-/* Lengths of the pieces, which sum up to the vector's. */
-static void cut(struct vector *vector, size_t unit, size_t first, struct random *random)
+/* Units of the longest piece. Of many they are so short that their number is what it can be. */
+static size_t choose_longest(size_t len, size_t unit, struct random *random)
 {
-	size_t left = vector->len;
+	const size_t units = (len + unit - 1) / unit;
+
+	return random_below(random, 4) ? units : 1 + 2 * units / VECTOR_PIECES;
+}
+
+/* Lengths of the pieces, which sum up to the vector's; one piece less than there may be. */
+static void cut(struct vector *vector, size_t block_len, size_t unit, size_t first,
+		struct random *random)
+{
+	const size_t longest = choose_longest(vector->len, unit, random);
+	size_t left = vector->len, last_block = SIZE_MAX, in_block = 0;
 
 	vector->nr = 0;
 	if (first) {
@@ -27,14 +40,34 @@ static void cut(struct vector *vector, size_t unit, size_t first, struct random 
 		left -= vector->iov[0].iov_len;
 	}
 	while (left) {
-		size_t units = (left + unit - 1) / unit, n;
+		size_t units = (left + unit - 1) / unit, n = units < 9 ? units : units / 2;
+		/* Counted from the end. */
+		size_t block = (left - 1) / block_len;
 
-		n = unit * (1 + random_below(random, units < 9 ? units : units / 2));
-		if (n > left || vector->nr == VECTOR_PIECES - 1)
+		n = unit * (1 + random_below(random, n < longest ? n : longest));
+		in_block = block == last_block ? in_block + 1 : 1;
+		last_block = block;
+		if (in_block == OF_BLOCK && n < left - block * block_len)
+			n = left - block * block_len;
+		if (n > left || vector->nr == VECTOR_PIECES - 2)
 			n = left;
 		vector->iov[vector->nr++].iov_len = n;
 		left -= n;
 	}
+}
+
+/* Between two pieces one without bytes, now and then. */
+static void add_empty(struct vector *vector, struct random *random)
+{
+	uint32_t at;
+
+	vector->has_empty = vector->nr > 1 && !random_below(random, 4);
+	if (!vector->has_empty)
+		return;
+	at = 1 + (uint32_t)random_below(random, vector->nr - 1);
+	memmove(&vector->iov[at + 1], &vector->iov[at], (vector->nr - at) * sizeof(vector->iov[0]));
+	vector->iov[at].iov_len = 0;
+	vector->nr++;
 }
 
 /* Where in its page a piece begins. */
@@ -82,11 +115,13 @@ void vector_make(struct vector *vector, enum vector_shape shape, char *memory, s
 
 	vector->len = len;
 	if (shape == VECTOR_ONE)
-		cut(vector, len, 0, random);
+		cut(vector, block_len, len, 0, random);
 	else if (shape == VECTOR_PAGES)
-		cut(vector, PAGE, 4 * random_below(random, PAGE / 4), random);
+		cut(vector, block_len, PAGE, 4 * random_below(random, PAGE / 4), random);
 	else
-		cut(vector, shape == VECTOR_BLOCKS ? block_len : units[shape], 0, random);
+		cut(vector, block_len, shape == VECTOR_BLOCKS ? block_len : units[shape], 0,
+		    random);
+	add_empty(vector, random);
 	place(vector, shape, memory, random);
 }
 

@@ -7,7 +7,8 @@
 
 #include "blocks.h"
 
-#define VECTOR_PIECES 16u
+#define VECTOR_PIECES 64u
+#define VECTOR_MANY   16u /* more pieces than most vectors have */
 
 /* How data is cut into pieces. */
 enum vector_shape {
@@ -22,6 +23,7 @@ enum vector_shape {
 struct vector {
 	struct iovec iov[VECTOR_PIECES];
 	uint32_t nr;
+	bool has_empty; /* a piece in between has no bytes */
 	size_t len;
 };
 

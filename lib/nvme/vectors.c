@@ -267,25 +267,36 @@ static void nap(int fd, long ns)
 	ppoll(&readable, 1, &ts, NULL);
 }
 
+/*
+ * The kernel masks INTx with each signal. If the line is still up when it is unmasked, the kernel
+ * signals again and masks it: who sleeps next has to find that signal.
+ */
+static void unmask(const struct nvio_qpair *qpair)
+{
+	if (qpair->ctrl->irq == NVIO_IRQ_INTX)
+		nvio_device_irq_unmask(qpair->ctrl->device, NVIO_IRQ_INTX, 0);
+}
+
 int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns)
 {
 	struct epoll_event events[NR_SIGNALS];
 	uint64_t ms = min_u64(ns / NVIO_NS_PER_MS, INT_MAX);
 	int n;
 
-	/*
-	 * The kernel masks INTx with each signal. If the line is still up, it signals again:
-	 * nothing that comes from here on is missed.
-	 */
-	if (qpair->ctrl->irq == NVIO_IRQ_INTX)
-		nvio_device_irq_unmask(qpair->ctrl->device, NVIO_IRQ_INTX, 0);
+	/* A sleep of its own. */
+	if (ns)
+		unmask(qpair);
 	/* epoll_wait() knows no shorter times, and not everything knows epoll_pwait2(). */
 	if (ns && !ms)
 		nap(qpair->fd, (long)ns);
 	n = epoll_wait(qpair->fd, events, NR_SIGNALS, (int)ms);
-	if (n < 0 && errno != EINTR)
-		return nvio_error(errno, "waiting for queue pair %u: %s", qpair->qid,
-				  strerror(errno));
+	if (n < 0)
+		n = -errno;
+	/* The sleep is somebody else's, and comes later. */
+	if (!ns)
+		unmask(qpair);
+	if (n < 0 && n != -EINTR)
+		return nvio_error(-n, "waiting for queue pair %u: %s", qpair->qid, strerror(-n));
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.u32 == SIGNAL_HANGUP)
 			nvio_qpair_check_alive(qpair);

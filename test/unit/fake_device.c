@@ -168,6 +168,11 @@ static int set_vector(struct fake_device *device, const struct vfio_irq_set *set
 	if (!(device->irq_flags[set->index] & VFIO_IRQ_INFO_MASKABLE))
 		return -ENOTTY;
 	device->masked[set->index][vector] = set->flags & VFIO_IRQ_SET_ACTION_MASK;
+	if (set->index == VFIO_PCI_INTX_IRQ_INDEX && !device->masked[set->index][vector] &&
+	    device->line_is_up) {
+		device->masked[set->index][vector] = true;
+		return *fd >= 0 && eventfd_write(*fd, 1) ? -EIO : 0;
+	}
 	return 0;
 }
 

@@ -80,6 +80,7 @@ struct fake_device {
 	uint8_t config[256];
 	uint32_t nr_vectors[5]; /* of each kind of interrupt */
 	uint32_t irq_flags[5];
+	bool line_is_up; /* INTx: signals again, and is masked, when it is unmasked */
 	int eventfd[5][FAKE_VECTORS];
 	bool masked[5][FAKE_VECTORS];
 	uint32_t enabled[5];

@@ -131,6 +131,38 @@ static void vector_is_kept(void)
 	end();
 }
 
+/* Who arms sleeps later, and is to be woken up by what the kernel signals when it unmasks the line.
+ */
+static void line_is_armed(void)
+{
+	struct nvio_qpair qpair = { .ctrl = &m.ctrl };
+	const bool *masked = &fake->masked[NVIO_IRQ_INTX][0];
+
+	begin(BY_NOTHING_MORE);
+	m.ctrl.info.nr_qpairs = 1;
+	m.ctrl.opts.interrupts = NVIO_INTERRUPTS_INTX;
+	CU_ASSERT_EQUAL_FATAL(nvio_qpair_take_vector(&qpair), 0);
+	CU_ASSERT_EQUAL_FATAL(m.ctrl.irq, NVIO_IRQ_INTX);
+	fake->line_is_up = true;
+	CU_ASSERT_EQUAL(nvio_qpair_arm(&qpair), 0);
+	CU_ASSERT_TRUE(*masked);
+	CU_ASSERT_EQUAL(nvio_qpair_arm(&qpair), 1);
+	CU_ASSERT_TRUE(*masked);
+	fake->line_is_up = false;
+	CU_ASSERT_EQUAL(nvio_qpair_arm(&qpair), 1);
+	CU_ASSERT_FALSE(*masked);
+	CU_ASSERT_EQUAL(nvio_qpair_arm(&qpair), 0);
+	/* Who sleeps at once takes it. */
+	fake->line_is_up = true;
+	CU_ASSERT_EQUAL(nvio_signals_take(&qpair, 1000000000), 1);
+	CU_ASSERT_TRUE(*masked);
+	nvio_qpair_drop_vector(&qpair);
+	close(qpair.fd);
+	nvio_vectors_free(&m.ctrl);
+	ladder_teardown(&m);
+	end();
+}
+
 /* By polls, and by whoever waits for an admin command. */
 static void noticed(void)
 {
@@ -165,9 +197,13 @@ static void noticed(void)
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		{ "cut off", cut_off },     { "stuck", stuck },
-		{ "not alone", not_alone }, { "interrupts", interrupts },
-		{ "noticed", noticed },     { "a vector is kept", vector_is_kept },
+		{ "cut off", cut_off },
+		{ "stuck", stuck },
+		{ "not alone", not_alone },
+		{ "interrupts", interrupts },
+		{ "noticed", noticed },
+		{ "a vector is kept", vector_is_kept },
+		{ "a line is armed", line_is_armed },
 	};
 
 	return tap_run("ladder_eeh", tests, sizeof(tests) / sizeof(tests[0]));

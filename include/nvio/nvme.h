@@ -59,7 +59,7 @@ enum nvio_interrupts {
 	NVIO_INTERRUPTS_BEST = 0, /* MSI-X, else MSI, else INTx */
 	NVIO_INTERRUPTS_MSIX = 1,
 	NVIO_INTERRUPTS_MSI = 2,
-	NVIO_INTERRUPTS_INTX = 3, /* one line for all queue pairs; a system call more for a sleep */
+	NVIO_INTERRUPTS_INTX = 3, /* for all queue pairs one line; two system calls more a sleep */
 };
 
 /* All zero means the default. */

@@ -271,7 +271,7 @@ static void nap(int fd, long ns)
  * The kernel masks INTx with each signal. If the line is still up when it is unmasked, the kernel
  * signals again and masks it: who sleeps next has to find that signal.
  */
-static void unmask(const struct nvio_qpair *qpair)
+void nvio_line_unmask(const struct nvio_qpair *qpair)
 {
 	if (qpair->ctrl->irq == NVIO_IRQ_INTX)
 		nvio_device_irq_unmask(qpair->ctrl->device, NVIO_IRQ_INTX, 0);
@@ -285,7 +285,7 @@ int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns)
 
 	/* A sleep of its own. */
 	if (ns)
-		unmask(qpair);
+		nvio_line_unmask(qpair);
 	/* epoll_wait() knows no shorter times, and not everything knows epoll_pwait2(). */
 	if (ns && !ms)
 		nap(qpair->fd, (long)ns);
@@ -294,7 +294,7 @@ int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns)
 		n = -errno;
 	/* The sleep is somebody else's, and comes later. */
 	if (!ns)
-		unmask(qpair);
+		nvio_line_unmask(qpair);
 	if (n < 0 && n != -EINTR)
 		return nvio_error(-n, "waiting for queue pair %u: %s", qpair->qid, strerror(-n));
 	for (int i = 0; i < n; i++) {

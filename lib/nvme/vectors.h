@@ -32,4 +32,7 @@ void nvio_vectors_free(struct nvio_ctrl *ctrl);
  */
 int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns);
 
+/* Where interrupts are INTx, which is masked with each signal: lets it signal again. */
+void nvio_line_unmask(const struct nvio_qpair *qpair);
+
 #endif

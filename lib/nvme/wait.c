@@ -76,6 +76,7 @@ struct waiting {
 	uint64_t look_at; /* when the controller is looked after next */
 	bool probes; /* spins although waits are too long for it */
 	bool overslept; /* the last sleep ended by the clock, and was no short one */
+	bool slept;
 };
 
 static void begin(struct nvio_qpair *qpair, struct waiting *w, uint64_t now)
@@ -97,6 +98,7 @@ static int sleep_on(struct nvio_qpair *qpair, struct waiting *w, uint64_t now)
 
 	if (timeout >= 0)
 		until = min_u64(until, now + (uint64_t)timeout);
+	w->slept = true;
 	ret = nvio_signals_take(qpair, until - now);
 	/* What was completed just before it, or soon after, may be ahead of its interrupt. */
 	w->overslept = !ret && until < w->deadline && until - now > GRACE_NS;
@@ -157,23 +159,24 @@ int nvio_wait(struct nvio_qpair *qpair, struct nvio_completion *done, int min, i
 		.deadline = timeout_ns < 0 ? UINT64_MAX : nvio_now() + (uint64_t)timeout_ns,
 	};
 	int outstanding = (int)nvio_qpair_outstanding(qpair);
-	int n = 0;
+	int n = 0, got = 0;
 
 	if (min > max || min < 1)
 		return nvio_error(EINVAL, "waiting for %d of at most %d completions makes no sense",
 				  min, max);
 	if (min > outstanding)
 		min = outstanding;
-	while (n < min) {
-		int got = nvio_poll(qpair, done + n, max - n);
-
-		if (!got)
+	while (n < min && got >= 0) {
+		got = nvio_poll(qpair, done + n, max - n);
+		if (!got) {
 			got = idle(qpair, &w);
-		else if (got > 0)
+		} else if (got > 0) {
 			end(qpair, &w);
-		if (got < 0)
-			return n ? n : got;
-		n += got;
+			n += got;
+		}
 	}
-	return n;
+	/* The next to sleep may be an application's loop. */
+	if (w.slept && (got >= 0 || got == -ETIMEDOUT))
+		nvio_line_unmask(qpair);
+	return n || got >= 0 ? n : got;
 }

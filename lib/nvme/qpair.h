@@ -134,6 +134,8 @@ struct nvio_qpair {
 	int fd; /* becomes readable with the vector's signals; -1 without */
 	uint32_t spin_ns; /* how long a wait spins at most before it sleeps */
 	uint32_t wait_ns; /* how long waits take on average; what is too long counts less */
+	uint64_t unsignalled_at; /* when something was found before its interrupt, if none has come
+				    since; 0: not */
 	uint8_t nr_long_waits;
 	uint8_t priority; /* enum nvio_priority */
 	uint8_t in_cmb; /* enum nvio_cmb_use */

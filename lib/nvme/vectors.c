@@ -297,6 +297,8 @@ int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns)
 		nvio_line_unmask(qpair);
 	if (n < 0 && n != -EINTR)
 		return nvio_error(-n, "waiting for queue pair %u: %s", qpair->qid, strerror(-n));
+	if (n > 0)
+		qpair->unsignalled_at = 0;
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.u32 == SIGNAL_HANGUP)
 			nvio_qpair_check_alive(qpair);

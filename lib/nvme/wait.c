@@ -29,7 +29,8 @@
 /* How far an interrupt may be behind its completion: so far that a sleep was no short one. */
 #define GRACE_NS 20000000u
 /* And on a machine that stood still meanwhile, or does more than it has processors for: there the
- * clock and the interrupt wake in any order. Only who misses an interrupt waits that long. */
+ * clock and the interrupt wake in any order. Only who misses an interrupt waits that long, and has
+ * given that much time. */
 #define LATE_NS 500000000u
 
 void nvio_qpair_set_spin(struct nvio_qpair *qpair, uint32_t ns)
@@ -138,6 +139,28 @@ static void learn(struct nvio_qpair *qpair, const struct waiting *w, uint64_t no
 		qpair->wait_ns = (uint32_t)(qpair->wait_ns + (ns - qpair->wait_ns) / 8);
 }
 
+/*
+ * Something was found that no interrupt has told of: its interrupt got lost, or is late. Where the
+ * caller's time is too short to tell, a later wait does, unless an interrupt has come by then.
+ */
+static void miss_interrupt(struct nvio_qpair *qpair, const struct waiting *w)
+{
+	uint64_t now = nvio_now();
+	bool has_time = w->deadline > now && w->deadline - now > LATE_NS;
+
+	if (nvio_signals_take(qpair, has_time ? LATE_NS : 0))
+		return;
+	if (!qpair->unsignalled_at)
+		qpair->unsignalled_at = now;
+	if (!has_time && now - qpair->unsignalled_at < LATE_NS)
+		return;
+	qpair->unsignalled_at = 0;
+	nvio_log(NVIO_LOG_WARN,
+		 "queue pair %u: a command was completed without an interrupt; seen %u ms late at "
+		 "most",
+		 qpair->qid, LOOK_MS);
+}
+
 /* After a poll that found something. */
 static void end(struct nvio_qpair *qpair, struct waiting *w)
 {
@@ -145,11 +168,8 @@ static void end(struct nvio_qpair *qpair, struct waiting *w)
 		return;
 	learn(qpair, w, nvio_now());
 	w->since = 0;
-	if (w->overslept && !qpair->gone && !nvio_signals_take(qpair, LATE_NS))
-		nvio_log(NVIO_LOG_WARN,
-			 "queue pair %u: a command was completed without an "
-			 "interrupt; seen %u ms late at most",
-			 qpair->qid, LOOK_MS);
+	if (w->overslept && !qpair->gone)
+		miss_interrupt(qpair, w);
 }
 
 int nvio_wait(struct nvio_qpair *qpair, struct nvio_completion *done, int min, int max,

@@ -277,6 +277,12 @@ void nvio_line_unmask(const struct nvio_qpair *qpair)
 		nvio_device_irq_unmask(qpair->ctrl->device, NVIO_IRQ_INTX, 0);
 }
 
+void nvio_line_rest(const struct nvio_qpair *qpair, uint64_t ns)
+{
+	if (qpair->ctrl->irq == NVIO_IRQ_INTX)
+		nap(qpair->fd, (long)ns);
+}
+
 int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns)
 {
 	struct epoll_event events[NR_SIGNALS];

@@ -35,4 +35,8 @@ int nvio_signals_take(struct nvio_qpair *qpair, uint64_t ns);
 /* Where interrupts are INTx, which is masked with each signal: lets it signal again. */
 void nvio_line_unmask(const struct nvio_qpair *qpair);
 
+/* There, while another queue pair keeps the line up: sleeps for less than a second with the line
+ * masked, after a signal was taken. */
+void nvio_line_rest(const struct nvio_qpair *qpair, uint64_t ns);
+
 #endif

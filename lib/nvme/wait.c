@@ -33,6 +33,11 @@
  * given that much time. */
 #define LATE_NS 500000000u
 
+/* So many signals for nothing are nothing yet. After each that follows there is a rest, of a
+ * millisecond more each time. */
+#define FUTILE      8u
+#define REST_MAX_MS 10u
+
 void nvio_qpair_set_spin(struct nvio_qpair *qpair, uint32_t ns)
 {
 	qpair->spin_ns = !ns ? SPIN_NS : ns == NVIO_NO_SPIN ? 0 : ns;
@@ -78,6 +83,7 @@ struct waiting {
 	bool probes; /* spins although waits are too long for it */
 	bool overslept; /* the last sleep ended by the clock, and was no short one */
 	bool slept;
+	uint32_t nr_futile; /* signals in a row after which nothing was found */
 };
 
 static void begin(struct nvio_qpair *qpair, struct waiting *w, uint64_t now)
@@ -85,6 +91,7 @@ static void begin(struct nvio_qpair *qpair, struct waiting *w, uint64_t now)
 	w->since = now;
 	w->look_at = now + LOOK_MS * NVIO_NS_PER_MS;
 	w->overslept = false;
+	w->nr_futile = 0;
 	w->probes = qpair->wait_ns > qpair->spin_ns && !(++qpair->nr_long_waits % PROBE);
 	w->spin_until = now;
 	if (w->probes || qpair->wait_ns <= qpair->spin_ns)
@@ -103,6 +110,11 @@ static int sleep_on(struct nvio_qpair *qpair, struct waiting *w, uint64_t now)
 	ret = nvio_signals_take(qpair, until - now);
 	/* What was completed just before it, or soon after, may be ahead of its interrupt. */
 	w->overslept = !ret && until < w->deadline && until - now > GRACE_NS;
+	/* A line that others keep up signals again as soon as it is unmasked. */
+	if (ret > 0 && ++w->nr_futile > FUTILE)
+		nvio_line_rest(qpair, min_u64(min_u64(w->nr_futile - FUTILE, REST_MAX_MS) *
+						      NVIO_NS_PER_MS,
+					      until - now));
 	return ret < 0 ? ret : 0;
 }
 

@@ -2,6 +2,8 @@
 /*
  * Whose the signals are where a controller has fewer interrupt vectors than queue pairs.
  */
+#include <errno.h>
+
 #include "stack.h"
 
 #define SHARERS 4
@@ -105,6 +107,39 @@ static void one_vector_is_enough(void)
 	stack_close(&s);
 }
 
+/* A line that a completion of another queue pair keeps up, as nobody polls for it: who waits looks
+ * a hundred times in a second, where every signal would make it thousands. */
+static void a_line_that_stays_up_is_slept_with(void)
+{
+	struct nvio_qpair_opts opts = stack_by_interrupt();
+	struct nvio_ctrl_opts ctrl_opts = stack_opts();
+	struct nvio_completion done;
+	struct nvio_qpair_stats before, after;
+	struct nvio_qpair *other;
+	struct stack s;
+
+	opts.spin_ns = NVIO_NO_SPIN;
+	ctrl_opts.interrupts = NVIO_INTERRUPTS_INTX;
+	stack_open_with(&s, "fault=delay+opcode=2+time=1500ms+count=1", &ctrl_opts, &opts);
+	stack_write_all(&s);
+	CU_ASSERT_EQUAL_FATAL(nvio_qpair_create(s.ctrl, &opts, &other), 0);
+	nvio_qpair_arm(other);
+	CU_ASSERT_EQUAL(nvio_write(other, s.ns, stack_buf(&s, 4), 4, 1, 0, 4), 0);
+	CU_ASSERT_EQUAL(nvio_submit(other), 1);
+	CU_ASSERT_TRUE(stack_is_readable(other, 10000));
+	stack_read(&s, 5, 5);
+	nvio_qpair_get_stats(s.qpair, &before, sizeof(before));
+	CU_ASSERT_EQUAL(nvio_wait(s.qpair, &done, 1, 1, 1000000000), -ETIMEDOUT);
+	nvio_qpair_get_stats(s.qpair, &after, sizeof(after));
+	printf("# a second with the line up: %llu polls\n",
+	       (unsigned long long)(after.polls - before.polls));
+	CU_ASSERT(after.polls - before.polls < 500);
+	stack_expect(&s, 5, 5, 1);
+	CU_ASSERT_EQUAL(nvio_poll(other, &done, 1), 1);
+	CU_ASSERT_EQUAL(done.user_data, 4);
+	stack_close(&s);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -112,6 +147,7 @@ int main(void)
 		{ "vectors are shared evenly", vectors_are_shared_evenly },
 		{ "vectors are not shared without need", vectors_are_not_shared_without_need },
 		{ "one vector is enough", one_vector_is_enough },
+		{ "a line that stays up is slept with", a_line_that_stays_up_is_slept_with },
 	};
 
 	return tap_run("vectors", tests, sizeof(tests) / sizeof(tests[0]));

@@ -49,10 +49,14 @@ good "$user" --rw=randread --bs=4k --iodepth=32 --iodepth_batch_complete_min=32
 figures 'jobs[0]["iodepth_submit"]["32"] > 90'
 good "$user" --rw=randread --bs=4k --iodepth=32 --iodepth_batch_submit=4 --iodepth_batch_complete_min=32
 figures 'jobs[0]["iodepth_submit"]["4"] > 90'
-# What is there is taken at once, unless the job says else: of 32 that take 10 ms, many are there together.
+# What is there is taken at once, unless the job says else: of 32 that take 10 ms, many are there together. They come one
+# by one where the controller has too little of the machine: then it is tried again.
 slow=emu:size=64M,latency=10ms
-good "$slow" --rw=randread --bs=4k --iodepth=32 --size=8M
-figures 'jobs[0]["iodepth_complete"]["4"] < 85'
+for try in 1 2 3 4 5 6; do
+	good "$slow" --rw=randread --bs=4k --iodepth=32 --size=8M
+	(figures 'jobs[0]["iodepth_complete"]["4"] < 85') && break
+	[ "$try" -lt 6 ] || fail "completions are taken one by one"
+done
 good "$slow" --rw=randread --bs=4k --iodepth=32 --size=8M --iodepth_batch_complete_min=1
 figures 'jobs[0]["iodepth_complete"]["4"] > 90'
 

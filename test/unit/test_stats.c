@@ -69,6 +69,11 @@ static void count_everything(void)
 	/* What is refused counts nowhere. */
 	nvio_read(&b.qpair, &b.ns, b.buf, PATH_BLOCKS, 1, 0, 1);
 	check(&b, (struct nvio_qpair_stats){ 6, 2, 9, 9, 4, 4, 1, 1, 1, 0, 0, 0 });
+	/* A busy poll that is seen before it was counted as one. */
+	b.qpair.stats.busy_polls += 7;
+	nvio_qpair_get_stats(&b.qpair, &old, sizeof(old));
+	CU_ASSERT_EQUAL(old.idle_polls, 0);
+	b.qpair.stats.busy_polls -= 7;
 	/* A caller of an older version, who knew no more than polls. */
 	memset(&old, 0x55, sizeof(old));
 	nvio_qpair_get_stats(&b.qpair, &old, sizeof(old.polls));
